@@ -1,0 +1,114 @@
+import { NEWER_IS_THERE } from './rights.ts';
+
+/** A denial by something of the namespace's owner or the cluster's. */
+export interface Denial {
+  readonly what: 'quota' | 'webhook' | 'policy';
+  readonly name: string;
+}
+
+interface Cause {
+  readonly reason: string;
+  readonly field: string;
+}
+
+/**
+ * What is kept of an answer of the API server that is not a success: its code, the reasons, kinds and fields
+ * that are known here, and names that a strict pattern recognises in a text. The text itself may echo the
+ * object that was sent, token and all, and is dropped.
+ */
+export class ApiAnswer extends Error {
+  readonly code: number;
+  /** As in `Status.reason`: Forbidden, Conflict, Invalid … */
+  readonly reason: string;
+  /** What the Status is about: `secrets` or `namespaces`. */
+  readonly kind: string;
+  readonly causes: readonly Cause[];
+  /** Field managers that own what we wanted to write. */
+  readonly managers: readonly string[];
+  /** The verb that RBAC denied. */
+  readonly deniedVerb: string | undefined;
+  readonly deniedBy: Denial | undefined;
+  /** Our own admission policy kept a token that expires later. */
+  readonly newerIsThere: boolean;
+  readonly retryAfter: string | undefined;
+
+  constructor(code: number, body: string, retryAfter?: string) {
+    super(`the API server answered ${code}`);
+    this.name = 'ApiAnswer';
+    this.code = code;
+    this.retryAfter = retryAfter;
+    const status = parse(body);
+    const causes = Array.isArray(status.details?.causes) ? status.details.causes.filter(isObject) : [];
+    this.reason = known(REASON, status.reason) || 'without a known reason';
+    this.kind = known(KIND, status.details?.kind);
+    this.causes = causes.map((cause) => ({
+      reason: known(CAUSE, cause.reason),
+      field: known(FIELD, cause.field),
+    }));
+    this.managers = causes
+      .filter((cause) => cause.reason === 'FieldManagerConflict')
+      .map((cause) => CONFLICT.exec(String(cause.message))?.[1] ?? 'unknown');
+    const message = String(status.message ?? '');
+    this.deniedVerb = RBAC.exec(message)?.[1];
+    this.deniedBy = denial(message);
+    this.newerIsThere = this.deniedBy?.what === 'policy' && message.endsWith(`: ${NEWER_IS_THERE}`);
+  }
+
+  hasCause(reason: string): boolean {
+    return this.causes.some((cause) => cause.reason === reason);
+  }
+}
+
+// k8s.io/apimachinery/pkg/apis/meta/v1/types.go, StatusReason and CauseType
+const REASON =
+  /^(Unauthorized|Forbidden|NotFound|AlreadyExists|Conflict|Gone|Expired|Invalid|ServerTimeout|Timeout|TooManyRequests|BadRequest|MethodNotAllowed|NotAcceptable|RequestEntityTooLarge|UnsupportedMediaType|InternalError|ServiceUnavailable)$/;
+const CAUSE = /^(FieldManagerConflict|NamespaceTerminating|FieldValue(Invalid|Forbidden|Required|TooLong))$/;
+const KIND = /^(secrets|namespaces)$/;
+const FIELD =
+  /^(type|data|immutable|metadata(\.(name|namespace|labels|annotations|finalizers|ownerReferences))?)$/;
+// The forms of Kubernetes 1.30 to 1.36
+const NAME = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
+const CONFLICT =
+  /^conflict with "([\w .:/@-]{1,128})"(?: with subresource "[\w/-]{1,64}")?(?: using [\w./-]{1,64}(?: at [\dTZ:-]{1,32})?)?$/;
+const RBAC =
+  /^(?:secrets|namespaces) (?:"[\w.-]{1,253}" )?is forbidden: User "[^"]{1,512}" cannot (list|get|create|patch|delete) resource "/;
+const FORBIDDEN = `secrets "${NAME}" is forbidden: `;
+const DENIALS: readonly [Denial['what'], RegExp][] = [
+  ['quota', new RegExp(`^${FORBIDDEN}exceeded quota: (${NAME}), requested: [\\w=,:./ -]{1,512}$`)],
+  ['webhook', new RegExp(`^admission webhook "(${NAME})" denied the request`)],
+  [
+    'policy',
+    new RegExp(`^${FORBIDDEN}ValidatingAdmissionPolicy '(${NAME})' with binding '${NAME}' denied request: `),
+  ],
+];
+
+function denial(message: string): Denial | undefined {
+  for (const [what, pattern] of DENIALS) {
+    const name = pattern.exec(message)?.[1];
+    if (name) return { what, name };
+  }
+  return undefined;
+}
+
+function known(pattern: RegExp, said: unknown): string {
+  return typeof said === 'string' && pattern.test(said) ? said : '';
+}
+
+interface Status {
+  readonly reason?: unknown;
+  readonly message?: unknown;
+  readonly details?: { readonly kind?: unknown; readonly causes?: unknown } | null;
+}
+
+function parse(body: string): Status {
+  try {
+    const status: unknown = JSON.parse(body);
+    return isObject(status) ? status : {};
+  } catch {
+    return {};
+  }
+}
+
+function isObject(value: unknown): value is { readonly [field: string]: unknown } {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,62 @@
+import { X509Certificate } from 'node:crypto';
+import { DescribeClusterCommand, type EKSClient } from '@aws-sdk/client-eks';
+import {
+  ClusterAccountError,
+  ClusterCaError,
+  ClusterCallError,
+  ClusterNotFoundError,
+  ClusterNotReadyError,
+  codeOf,
+  HelperError,
+} from '../errors.ts';
+
+/** Where a cluster's API server is and how it proves itself. */
+export interface ClusterEndpoint {
+  readonly arn: string;
+  /** `https://…` without a path. */
+  readonly url: string;
+  readonly caPem: string;
+}
+
+/**
+ * Describes an EKS cluster with the client's region and identity.
+ * @throws ClusterNotFoundError, ClusterCallError, ClusterNotReadyError, ClusterCaError, ClusterAccountError, AssumeRoleError
+ */
+export async function describeCluster(
+  client: EKSClient,
+  { name, region, accountId }: { name: string; region: string; accountId?: string | undefined },
+  signal: AbortSignal,
+): Promise<ClusterEndpoint> {
+  const { cluster } = await ask(client, name, region, signal);
+  if (!cluster?.arn) throw new ClusterNotFoundError(name, region);
+  const account = cluster.arn.split(':')[4] ?? '';
+  if (accountId && account !== accountId) throw new ClusterAccountError(name, account, accountId);
+  const status = cluster.status ?? 'unknown';
+  if (!cluster.endpoint) throw new ClusterNotReadyError(name, status, 'endpoint');
+  const url = URL.parse(cluster.endpoint);
+  if (url?.protocol !== 'https:') throw new ClusterNotReadyError(name, status, 'https endpoint');
+  const encoded = cluster.certificateAuthority?.data;
+  if (!encoded) throw new ClusterCaError(name, 'is missing');
+  const caPem = Buffer.from(encoded, 'base64').toString('utf8');
+  if (!isCertificate(caPem)) throw new ClusterCaError(name, 'is no certificate in PEM');
+  return { arn: cluster.arn, url: url.origin, caPem };
+}
+
+async function ask(client: EKSClient, name: string, region: string, signal: AbortSignal) {
+  try {
+    return await client.send(new DescribeClusterCommand({ name }), { abortSignal: signal });
+  } catch (fault) {
+    if (fault instanceof HelperError) throw fault;
+    const code = codeOf(fault);
+    if (code === 'ResourceNotFoundException') throw new ClusterNotFoundError(name, region);
+    throw new ClusterCallError(name, region, code);
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== '';
+  } catch {
+    return false;
+  }
+}

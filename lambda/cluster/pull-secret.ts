@@ -1,0 +1,140 @@
+import { type CoreV1Api, PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
+import type { Clock } from '../clock.ts';
+import type { PullCredentials } from '../registry/credentials.ts';
+import { dockerConfigData, withPlaceholders } from '../registry/docker-config.ts';
+import type { Verdict } from '../report.ts';
+import type { SecretEntry } from '../settings.ts';
+import { ApiAnswer } from './answer.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf, SECRET_TYPE } from './rights.ts';
+import { conflictVerdict, failureVerdict, mustBeRecreated } from './verdict.ts';
+
+/** Metadata alone comes back: nothing here reads a secret's data. */
+const ACCEPT = setHeaderOptions('Accept', 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
+const APPLY = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply, ACCEPT);
+
+type Entry = Pick<SecretEntry, 'name' | 'adoptFrom' | 'recreate'>;
+
+/** Writes one entry's secret into namespaces of one cluster. */
+export class PullSecret {
+  readonly name: string;
+  readonly #core: CoreV1Api;
+  readonly #entry: Entry;
+  readonly #body: object;
+  readonly #query: { readonly fieldManager: string; readonly dryRun?: 'All' };
+  readonly #clock: Clock;
+
+  constructor(options: {
+    core: CoreV1Api;
+    /** The name of this deployment, which is its field manager. */
+    deployment: string;
+    entry: Entry;
+    credentials: PullCredentials;
+    /** Asks the server what a write would do, with a placeholder for each password. */
+    plan: boolean;
+    clock: Clock;
+  }) {
+    this.name = options.entry.name;
+    this.#core = options.core;
+    this.#entry = options.entry;
+    this.#clock = options.clock;
+    this.#query = { fieldManager: options.deployment, ...(options.plan && { dryRun: 'All' }) };
+    this.#body = secretBody(options.deployment, options.entry.name, options.credentials, options.plan);
+  }
+
+  /** Writes it into a namespace by one server-side apply, so that it is never absent and keeps its uid. Does not throw. */
+  async write(namespace: string): Promise<Verdict> {
+    try {
+      return await this.#write(namespace);
+    } catch (fault) {
+      return failureVerdict(fault, `secret ${namespace}/${this.name}`);
+    }
+  }
+
+  async #write(namespace: string): Promise<Verdict> {
+    try {
+      return await this.#apply(namespace, false);
+    } catch (fault) {
+      if (!(fault instanceof ApiAnswer)) throw fault;
+      const conflict = conflictVerdict(fault, this.#entry.adoptFrom);
+      if (conflict === 'adopt') return await this.#adopt(namespace);
+      if (conflict) return conflict;
+      return await this.#recreate(namespace, fault);
+    }
+  }
+
+  async #adopt(namespace: string): Promise<Verdict> {
+    try {
+      return await this.#apply(namespace, true);
+    } catch (fault) {
+      if (!(fault instanceof ApiAnswer)) throw fault;
+      return await this.#recreate(namespace, fault);
+    }
+  }
+
+  /** Type and immutable data can only change by another object; the uid makes sure that just the refused one goes. */
+  async #recreate(namespace: string, refusal: ApiAnswer): Promise<Verdict> {
+    if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
+    const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
+    const { dryRun } = this.#query;
+    await this.#core.deleteNamespacedSecret(
+      {
+        name: this.name,
+        namespace,
+        body: { preconditions: { uid: metadata?.uid ?? '' } },
+        ...(dryRun && { dryRun }),
+      },
+      ACCEPT,
+    );
+    if (dryRun) return { outcome: 'refreshed' };
+    await this.#apply(namespace, false);
+    return { outcome: 'refreshed' };
+  }
+
+  async #apply(namespace: string, force: boolean): Promise<Verdict> {
+    const startedAt = this.#clock.now();
+    const answer = await this.#core.patchNamespacedSecretWithHttpInfo(
+      { name: this.name, namespace, body: this.#body, force, ...this.#query },
+      APPLY,
+    );
+    if (answer.httpStatusCode === 201) return { outcome: 'created' };
+    const took = this.#clock.now() - startedAt;
+    return { outcome: this.#wasWritten(answer.data, answer.headers.date, took) ? 'refreshed' : 'unchanged' };
+  }
+
+  /**
+   * Whether an apply changed the object. The server moves the time of our managed fields only then; it is
+   * compared by the server's own clock, both in whole seconds.
+   */
+  #wasWritten({ metadata }: V1Secret, date: string | undefined, tookMs: number): boolean {
+    const { fieldManager } = this.#query;
+    const ours = metadata?.managedFields?.find(
+      ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
+    );
+    const written = new Date(ours?.time ?? Number.NaN).getTime();
+    const answered = Date.parse(date ?? '');
+    return !(written < Math.floor((answered - tookMs) / 1_000) * 1_000);
+  }
+}
+
+function secretBody(
+  deployment: string,
+  name: string,
+  { auths, token }: PullCredentials,
+  plan: boolean,
+): object {
+  const annotations = token && {
+    [FETCHED_AT]: toSeconds(token.fetchedAt),
+    [EXPIRES_AT]: toSeconds(token.expiresAt),
+  };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, labels: labelsOf(deployment), ...(annotations && { annotations }) },
+    type: SECRET_TYPE,
+    data: { '.dockerconfigjson': dockerConfigData(plan ? withPlaceholders(auths) : auths).reveal() },
+  };
+}
+
+function toSeconds(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`;
+}

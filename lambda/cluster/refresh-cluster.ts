@@ -1,0 +1,107 @@
+import pMap, { pMapSkip } from 'p-map';
+import type { Clock } from '../clock.ts';
+import { HelperError } from '../errors.ts';
+import type { PullCredentials } from '../registry/credentials.ts';
+import { type ClusterReport, Tally, type Verdict } from '../report.ts';
+import type { SecretEntry } from '../settings.ts';
+import type { KubernetesClient } from './client.ts';
+import { listNamespaces, type NamespaceQuery } from './namespaces.ts';
+import { PullSecret } from './pull-secret.ts';
+import { type Target, targets } from './targets.ts';
+import { failureVerdict } from './verdict.ts';
+
+/** An entry of the settings with what its registries gave, or why nothing of it may be written. */
+export interface ReadEntry {
+  readonly settings: SecretEntry;
+  readonly credentials: PullCredentials | HelperError;
+}
+
+/** A cluster whose API server can be asked. */
+export interface OpenCluster extends KubernetesClient {
+  readonly arn: string;
+}
+
+export interface ClusterRun {
+  readonly id: string;
+  /** @throws HelperError */
+  readonly open: () => Promise<OpenCluster>;
+  /** Those that are meant for this cluster. */
+  readonly entries: readonly ReadEntry[];
+  readonly deployment: string;
+  readonly plan: boolean;
+  /** The namespaces that the run is narrowed to. */
+  readonly namespaces: readonly string[] | undefined;
+  /** Writes at once. */
+  readonly concurrency: number;
+  readonly clock: Clock;
+}
+
+type Writable = { readonly settings: SecretEntry; readonly secret: PullSecret | undefined };
+
+/** Brings every secret of one cluster up to date: tries all of them, then judges. Does not throw. */
+export async function refreshCluster(run: ClusterRun): Promise<ClusterReport> {
+  const startedAt = run.clock.now();
+  const tally = new Tally();
+  let cluster: OpenCluster | undefined;
+  let fault: unknown;
+  try {
+    cluster = await run.open();
+    fault = await writeAll(run, cluster, tally);
+  } catch (caught) {
+    fault = caught;
+  } finally {
+    await cluster?.close();
+  }
+  const { reason = '', remedy = '' } = fault === undefined ? {} : failureVerdict(fault, 'namespaces');
+  return {
+    id: run.id,
+    ...(cluster && { arn: cluster.arn }),
+    ok: fault === undefined && tally.counts.failed === 0 && run.entries.every(isRead),
+    ...tally.result(),
+    durationMs: run.clock.now() - startedAt,
+    ...(fault !== undefined && { error: { reason, remedy } }),
+  };
+}
+
+/** Returns what ended the list early, once all writes that were under way have ended too. */
+async function writeAll(run: ClusterRun, { core }: OpenCluster, tally: Tally): Promise<unknown> {
+  const { clock, deployment, plan } = run;
+  const entries = run.entries.map(({ settings, credentials }): Writable => {
+    if (credentials instanceof HelperError) return { settings, secret: undefined };
+    return {
+      settings,
+      secret: new PullSecret({ core, deployment, entry: settings, credentials, plan, clock }),
+    };
+  });
+  let fault: unknown;
+  const flow = async function* () {
+    try {
+      const list = (query: NamespaceQuery) => listNamespaces(core, query);
+      yield* targets(entries, list, run.namespaces, (problem) => tally.miss(problem));
+    } catch (caught) {
+      fault = caught;
+    }
+  };
+  const write = async ({ entry, namespace }: Target<Writable>) => {
+    tally.add(namespace.name, entry.settings.name, await verdict(entry, namespace));
+    return pMapSkip;
+  };
+  await pMap(flow(), write, { concurrency: run.concurrency });
+  for (const { settings, credentials } of run.entries) {
+    if (credentials instanceof HelperError) tally.tell(unreadable(settings.name, credentials));
+  }
+  return fault;
+}
+
+async function verdict({ secret }: Writable, namespace: Target<Writable>['namespace']): Promise<Verdict> {
+  if (namespace.skip) return { outcome: 'skipped' };
+  return secret ? await secret.write(namespace.name) : { outcome: 'failed' };
+}
+
+function isRead({ credentials }: ReadEntry): boolean {
+  return !(credentials instanceof HelperError);
+}
+
+function unreadable(secret: string, { problem, remedy }: HelperError) {
+  return { namespace: '*', secret, outcome: 'failed', reason: problem, remedy } as const;
+}

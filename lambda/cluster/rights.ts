@@ -1,0 +1,118 @@
+import { entriesOf } from '../coverage.ts';
+import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
+
+export const SECRET_TYPE = 'kubernetes.io/dockerconfigjson';
+export const IGNORE_LABEL = 'ecr-registry-helper/ignore';
+export const FETCHED_AT = 'ecr-registry-helper/fetched-at';
+export const EXPIRES_AT = 'ecr-registry-helper/expires-at';
+
+/** What the admission policy says when a run that is late would put an older token over a newer one. */
+export const NEWER_IS_THERE = 'a token that expires later is there already';
+
+const PRODUCT = 'ecr-registry-helper';
+
+/** A Kubernetes object as it is applied. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly [field: string]: unknown;
+}
+
+/** The labels of every object that a deployment makes in a cluster. */
+export function labelsOf(deployment: string): Record<string, string> {
+  return { 'app.kubernetes.io/name': PRODUCT, 'app.kubernetes.io/managed-by': deployment };
+}
+
+/** What a deployment may do in one cluster, as objects for `kubectl apply`; the group is called like the deployment. */
+export function clusterRights(
+  settings: Pick<Settings, 'name' | 'secrets'>,
+  cluster: ClusterSettings,
+): Manifest[] {
+  const entries = entriesOf(settings, clusterId(cluster));
+  const resourceNames = [...new Set(entries.map((entry) => entry.name))].sort();
+  const recreate = entries.some((entry) => entry.recreate);
+  const metadata = { name: settings.name, labels: labelsOf(settings.name) };
+  const rbac = 'rbac.authorization.k8s.io';
+  const admission = 'admissionregistration.k8s.io/v1';
+  // create takes resourceNames here because a server-side apply names the object in its path
+  const verbs = recreate ? ['create', 'delete', 'get', 'patch'] : ['create', 'patch'];
+  return [
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata,
+      rules: [
+        { apiGroups: [''], resources: ['namespaces'], verbs: ['list'] },
+        { apiGroups: [''], resources: ['secrets'], resourceNames, verbs },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: settings.name },
+      subjects: [{ apiGroup: rbac, kind: 'Group', name: settings.name }],
+    },
+    {
+      apiVersion: admission,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: [''],
+              apiVersions: ['v1'],
+              resources: ['secrets'],
+              operations: ['CREATE', 'UPDATE', 'DELETE'],
+            },
+          ],
+        },
+        matchConditions: [{ name: 'ours', expression: `'${settings.name}' in request.userInfo.groups` }],
+        validations: validations(settings.name, recreate),
+      },
+    },
+    {
+      apiVersion: admission,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata,
+      spec: { policyName: settings.name, validationActions: ['Deny'] },
+    },
+  ];
+}
+
+/** RBAC bounds the name; these bound the object, as a service account's token under that name could be read back. */
+function validations(deployment: string, recreate: boolean): { expression: string; message: string }[] {
+  const expiry = (object: string) => `${object}.metadata.annotations['${EXPIRES_AT}']`;
+  const hasExpiry = (object: string) =>
+    `has(${object}.metadata.annotations) && '${EXPIRES_AT}' in ${object}.metadata.annotations`;
+  const written = [
+    { expression: `object.type == '${SECRET_TYPE}'`, message: `only secrets of type ${SECRET_TYPE}` },
+    {
+      expression: '!has(object.metadata.finalizers) || size(object.metadata.finalizers) == 0',
+      message: 'no finalizers',
+    },
+    {
+      expression: '!has(object.metadata.ownerReferences) || size(object.metadata.ownerReferences) == 0',
+      message: 'no owner references',
+    },
+    {
+      expression: `request.operation != 'UPDATE' || !(${hasExpiry('oldObject')}) || !(${hasExpiry('object')}) || timestamp(${expiry('object')}) >= timestamp(${expiry('oldObject')})`,
+      message: NEWER_IS_THERE,
+    },
+  ].map(({ expression, message }) => ({
+    expression: `request.operation == 'DELETE' || (${expression})`,
+    message,
+  }));
+  if (recreate) return written;
+  const label = "'app.kubernetes.io/managed-by'";
+  return [
+    ...written,
+    {
+      expression: `request.operation != 'DELETE' || (has(oldObject.metadata.labels) && ${label} in oldObject.metadata.labels && oldObject.metadata.labels[${label}] == '${deployment}')`,
+      message: 'only secrets of ours are deleted',
+    },
+  ];
+}

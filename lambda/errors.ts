@@ -1,0 +1,244 @@
+/**
+ * The base of every error that a person acts on: `problem` says what is wrong with which object, `remedy` what to
+ * do, and the message both. None carries a cause: what a failed call said may echo a secret.
+ */
+export abstract class HelperError extends Error {
+  readonly problem: string;
+  readonly remedy: string;
+
+  constructor(problem: string, remedy: string) {
+    super(`${problem}. ${remedy}`);
+    this.name = new.target.name;
+    this.problem = problem;
+    this.remedy = remedy;
+  }
+}
+
+export class SettingsError extends HelperError {
+  constructor(problem: string) {
+    super(`settings: ${problem}`, 'Correct the settings and deploy again.');
+  }
+}
+
+export class EventError extends HelperError {
+  constructor(problem: string) {
+    super(
+      `event: ${problem}`,
+      'Send {} to refresh everything, or { "action": "plan" } to see what it would do.',
+    );
+  }
+}
+
+/** The event names something that the settings do not cover: it may narrow them and never widen them. */
+export class NotCoveredError extends HelperError {
+  constructor(what: 'cluster' | 'namespace', name: string, known: string) {
+    super(
+      `event: the settings cover no ${what} ${JSON.stringify(name)}; ${known}`,
+      `Add it to the settings, or leave it out.`,
+    );
+  }
+}
+
+export class AssumeRoleError extends HelperError {
+  constructor(roleArn: string, code: string) {
+    super(
+      `the role ${roleArn} could not be assumed (${code})`,
+      `Let the role's trust policy name the function's role, and the function's policy sts:AssumeRole on it.`,
+    );
+  }
+}
+
+export class EcrCallError extends HelperError {
+  constructor(region: string, code: string) {
+    super(
+      `ECR in ${region} gave no token (${code})`,
+      code === 'AccessDeniedException'
+        ? 'Allow ecr:GetAuthorizationToken on * to the identity that this registry uses.'
+        : `Check that this identity is enabled in ${region}; passing faults mend themselves with the next run.`,
+    );
+  }
+}
+
+export class EcrTokenMissingError extends HelperError {
+  constructor(region: string, lack: string) {
+    super(`the answer of ECR in ${region} has no ${lack}`, 'Run it again; if it stays, ask AWS support.');
+  }
+}
+
+export class EcrTokenMalformedError extends HelperError {
+  constructor(region: string, problem: string) {
+    super(`the token of ECR in ${region} ${problem}`, 'Run it again; if it stays, ask AWS support.');
+  }
+}
+
+export class SecretCallError extends HelperError {
+  constructor(secretId: string, code: string) {
+    super(
+      `the Secrets Manager secret ${secretId} could not be read (${code})`,
+      'Allow secretsmanager:GetSecretValue on it to the function, and kms:Decrypt on its key if that is your own (kmsKeyArn).',
+    );
+  }
+}
+
+export class SecretMissingError extends HelperError {
+  constructor(secretId: string) {
+    super(
+      `there is no Secrets Manager secret ${secretId}`,
+      'Create it, or correct its id or region in the settings.',
+    );
+  }
+}
+
+export class SecretBinaryError extends HelperError {
+  constructor(secretId: string) {
+    super(`the Secrets Manager secret ${secretId} is binary`, 'Store its value as a string (SecretString).');
+  }
+}
+
+export class SecretNotJsonError extends HelperError {
+  constructor(secretId: string) {
+    super(`the Secrets Manager secret ${secretId} is not a JSON object`, 'Store a JSON object in it.');
+  }
+}
+
+export class SecretKeyError extends HelperError {
+  constructor(secretId: string, key: string, problem: string) {
+    super(`the Secrets Manager secret ${secretId}: ${key} ${problem}`, `Correct ${key} in the secret.`);
+  }
+}
+
+/** Two registries of one entry serve the same host; which one should win is not for us to guess. */
+export class HostTakenError extends HelperError {
+  constructor(host: string) {
+    super(
+      `two registries of this entry serve ${host}`,
+      'Remove one of them, or move it to an entry of its own.',
+    );
+  }
+}
+
+export class ClusterNotFoundError extends HelperError {
+  constructor(cluster: string, region: string) {
+    super(
+      `there is no EKS cluster ${cluster} in ${region}`,
+      'Correct name, region or roleArn of the cluster in the settings.',
+    );
+  }
+}
+
+export class ClusterCallError extends HelperError {
+  constructor(cluster: string, region: string, code: string) {
+    super(
+      `the EKS cluster ${cluster} in ${region} could not be described (${code})`,
+      `Allow eks:DescribeCluster on it to the identity that the function uses there.`,
+    );
+  }
+}
+
+export class ClusterNotReadyError extends HelperError {
+  constructor(cluster: string, status: string, lack: string) {
+    super(
+      `the EKS cluster ${cluster} has no ${lack} (its status is ${status})`,
+      'Wait until the cluster is ACTIVE; the next run takes it.',
+    );
+  }
+}
+
+export class ClusterCaError extends HelperError {
+  constructor(cluster: string, problem: string) {
+    super(
+      `the certificate authority of the EKS cluster ${cluster} ${problem}`,
+      'Without it the API server cannot be trusted; check the cluster with aws eks describe-cluster.',
+    );
+  }
+}
+
+export class ClusterAccountError extends HelperError {
+  constructor(cluster: string, found: string, wanted: string) {
+    super(
+      `the EKS cluster ${cluster} that was found is of account ${found}, but the settings say ${wanted}`,
+      `Give the cluster a roleArn of ${wanted}, or correct its accountId.`,
+    );
+  }
+}
+
+export class BearerTokenTooLongError extends HelperError {
+  constructor(cluster: string, length: number, limit: number) {
+    super(
+      `the bearer token for ${cluster} has ${length} characters and EKS takes ${limit}: the session token of this identity is too long`,
+      'Use a role with fewer session tags and a shorter session policy.',
+    );
+  }
+}
+
+export class UnauthorizedError extends HelperError {
+  constructor(cluster: string, region: string, principal: string, group: string) {
+    super(
+      `the EKS cluster ${cluster} does not know who we are (401)`,
+      `Check that it is the right cluster, and give it an access entry: aws eks create-access-entry --region ${region} --cluster-name ${cluster} --principal-arn ${principal} --kubernetes-groups ${group}`,
+    );
+  }
+}
+
+/** The API server denied one of our rights. */
+export class ForbiddenError extends HelperError {
+  constructor(verb: string, object: string) {
+    super(
+      `no right to ${verb} ${object} (403)`,
+      'Apply the manifest that npm run -s rbac prints: npm run -s rbac | kubectl apply -f -',
+    );
+  }
+}
+
+export class UnreachableError extends HelperError {
+  constructor(code: string) {
+    super(
+      `the API server could not be reached (${code})`,
+      'Check that the function may reach its endpoint: a private one needs the vpc setting.',
+    );
+  }
+}
+
+/** An answer that is neither expected nor passing. */
+export class UnexpectedAnswerError extends HelperError {
+  constructor(code: number, reason: string, fields: readonly string[]) {
+    const at = fields.length > 0 ? ` at ${fields.join(', ')}` : '';
+    super(
+      `the API server answered ${code} ${reason}${at}`,
+      "Look at the API server's audit log for this request.",
+    );
+  }
+}
+
+export class DeadlineError extends HelperError {
+  constructor() {
+    super('the time of this run was over', 'Give the function more time or memory, or raise concurrency.');
+  }
+}
+
+/** A run that was not started by hand was not ok: thrown so that AWS tries again and alarms. */
+export class RefreshFailedError extends HelperError {
+  constructor(summary: string) {
+    super(summary, 'The report in the log says what failed and what to do.');
+  }
+}
+
+/** What is thrown for a fault of our own, of which only name and place may be told. */
+export class InternalError extends HelperError {
+  constructor(fault: unknown) {
+    const name = fault instanceof Error ? fault.name : typeof fault;
+    super(`unexpected ${name}`, 'Report it with the stack.');
+    const frames = fault instanceof Error ? (fault.stack?.match(/^ {4}at .*$/gm) ?? []) : [];
+    this.stack = [`${this.name}: ${this.message}`, ...frames].join('\n');
+  }
+}
+
+/** The code of a failed AWS call: its name, which AWS defines; its text may echo what was sent. */
+export function codeOf(fault: unknown): string {
+  const name = fault instanceof Error ? fault.name : '';
+  const code = (fault as { code?: unknown } | undefined)?.code;
+  const known = [name === 'Error' || name === 'TypeError' ? undefined : name, code, name];
+  return (
+    known.find((said): said is string => typeof said === 'string' && /^[\w.#:-]{1,64}$/.test(said)) ?? 'Error'
+  );
+}

@@ -1,0 +1,92 @@
+import * as z from 'zod';
+import { coversNamespace, entriesOf } from './coverage.ts';
+import { EventError, NotCoveredError } from './errors.ts';
+import { explain, strict, text } from './schema.ts';
+import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
+
+/** What one run is asked to do. */
+export interface Invocation {
+  /** Who asked. A run that was started by hand answers also when it fails; the others throw, to be tried again. */
+  readonly origin: 'manual' | 'scheduled' | 'queued' | 'deployed';
+  readonly action: 'refresh' | 'plan';
+  readonly clusters?: readonly string[] | undefined;
+  readonly namespaces?: readonly string[] | undefined;
+}
+
+const names = (what: string) =>
+  z
+    .array(text(/^[\w.-]{1,253}$/, what))
+    .min(1)
+    .max(100)
+    .optional();
+const ACTIONS = ['refresh', 'plan'] as const;
+
+const manualEvent = strict({
+  action: z
+    .enum(ACTIONS, {
+      error: (issue) => `${JSON.stringify(issue.input)} is no action; known are ${ACTIONS.join(', ')}`,
+    })
+    .default('refresh'),
+  clusters: names('a cluster id'),
+  namespaces: names('a namespace name'),
+});
+
+const scheduledEvent = z.object({
+  source: z.literal('aws.events'),
+  'detail-type': z.literal('Scheduled Event'),
+});
+const queuedEvent = z.object({
+  Records: z.array(z.object({ eventSource: z.literal('aws:sqs'), body: z.string() })),
+});
+const failedRun = z.object({ requestPayload: z.unknown() });
+
+/**
+ * Reads what was sent to the function: nothing or a manual event, EventBridge's scheduled event, or the
+ * queued record of an asynchronous run that failed (whose `requestPayload` is read in turn).
+ * @throws EventError for all else, naming the field and what is known
+ */
+export function readEvent(event: unknown): Invocation {
+  if (scheduledEvent.safeParse(event).success) return { origin: 'scheduled', action: 'refresh' };
+  const queued = queuedEvent.safeParse(event);
+  if (queued.success) return readQueued(queued.data.Records);
+  const manual = manualEvent.safeParse(event ?? {});
+  if (!manual.success) throw new EventError(explain(manual.error));
+  return { origin: 'manual', ...manual.data };
+}
+
+function readQueued(records: { body: string }[]): Invocation {
+  const [record, ...others] = records;
+  if (!record || others.length > 0)
+    throw new EventError(`${records.length} queued records; one at a time is taken`);
+  let body: unknown;
+  try {
+    body = JSON.parse(record.body);
+  } catch {
+    throw new EventError('Records[0].body is not JSON');
+  }
+  const failed = failedRun.safeParse(body);
+  if (!failed.success || queuedEvent.safeParse(failed.data.requestPayload).success) {
+    throw new EventError('Records[0].body is not the record of a failed run (it has no requestPayload)');
+  }
+  return { ...readEvent(failed.data.requestPayload), origin: 'queued' };
+}
+
+/**
+ * The clusters of the settings that a run is about.
+ * @throws NotCoveredError when the event names a cluster or namespace that the settings do not cover
+ */
+export function chosenClusters(settings: Settings, { clusters, namespaces }: Invocation): ClusterSettings[] {
+  const ids = settings.clusters.map(clusterId);
+  for (const id of clusters ?? []) {
+    if (!ids.includes(id)) throw new NotCoveredError('cluster', id, `known are ${ids.join(', ')}`);
+  }
+  const chosen = settings.clusters.filter((cluster) => !clusters || clusters.includes(clusterId(cluster)));
+  const entries = chosen.flatMap((cluster) => entriesOf(settings, clusterId(cluster)));
+  for (const name of namespaces ?? []) {
+    if (!entries.some((entry) => coversNamespace(entry, name))) {
+      const globs = entries.map((entry) => entry.namespaces.include.join(', ')).join('; ');
+      throw new NotCoveredError('namespace', name, `covered are ${globs}, less what they exclude`);
+    }
+  }
+  return chosen;
+}

@@ -1,0 +1,74 @@
+import type { AwsAccess } from '../aws.ts';
+import type { Clock } from '../clock.ts';
+import type { EcrRegistry, RegistrySettings, SecretEntry } from '../settings.ts';
+import { type Auths, mergeAuths } from './docker-config.ts';
+import { type EcrToken, fetchEcrToken, hostOfAccount } from './ecr.ts';
+import { readKeys } from './keys.ts';
+import { readSecretValue, type SecretValue } from './secret-value.ts';
+import { readStoredConfig } from './stored.ts';
+
+/** What one entry's secret is to hold. */
+export interface PullCredentials {
+  readonly auths: Auths;
+  /** When the oldest of its tokens was fetched and when the first ends; absent without a token of ECR. */
+  readonly token?: { readonly fetchedAt: Date; readonly expiresAt: Date };
+}
+
+/** Reads the credentials of entries for one run: each token and secret value once, however many entries use it. */
+export class CredentialReader {
+  readonly #aws: AwsAccess;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #tokens = new Map<string, Promise<EcrToken>>();
+  readonly #values = new Map<string, Promise<SecretValue>>();
+
+  constructor(aws: AwsAccess, clock: Clock, signal: AbortSignal) {
+    this.#aws = aws;
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  /** @throws HelperError of the first registry that cannot be read; then nothing of the entry may be written */
+  async read(entry: Pick<SecretEntry, 'registries'>): Promise<PullCredentials> {
+    const parts = await Promise.all(entry.registries.map((registry) => this.#registry(registry)));
+    const auths = mergeAuths(parts.map((part) => part.auths));
+    const tokens = parts.flatMap((part) => part.token ?? []);
+    if (tokens.length === 0) return { auths };
+    const earliest = (dates: Date[]) => new Date(Math.min(...dates.map((date) => date.getTime())));
+    const fetchedAt = earliest(tokens.map((token) => token.fetchedAt));
+    return { auths, token: { fetchedAt, expiresAt: earliest(tokens.map((token) => token.expiresAt)) } };
+  }
+
+  async #registry(registry: RegistrySettings): Promise<PullCredentials> {
+    if (registry.type === 'ecr') return this.#ecr(registry);
+    return { auths: readStoredConfig(registry.secretId, await this.#secretValue(registry.secretId)) };
+  }
+
+  async #ecr({ roleArn, keysSecretId, hosts, ...registry }: EcrRegistry): Promise<PullCredentials> {
+    const secret = keysSecretId ? readKeys(keysSecretId, await this.#secretValue(keysSecretId)) : undefined;
+    const region = registry.region ?? secret?.region ?? this.#aws.region;
+    const identity = { roleArn, keys: secret?.keys };
+    const token = await once(this.#tokens, [region, roleArn, keysSecretId].join(' '), () =>
+      fetchEcrToken(this.#aws.ecr(region, identity), region, this.#clock, this.#signal),
+    );
+    const host = hostOfAccount(token.host, registry.accountId ?? secret?.accountId);
+    const auths: Auths = new Map([host, ...(hosts ?? [])].map((name) => [name, token.auth]));
+    return { auths, token };
+  }
+
+  #secretValue(secretId: string): Promise<SecretValue> {
+    return once(this.#values, secretId, () =>
+      readSecretValue(this.#aws.secretsManager(secretId), secretId, this.#signal),
+    );
+  }
+}
+
+function once<Value>(
+  known: Map<string, Promise<Value>>,
+  key: string,
+  read: () => Promise<Value>,
+): Promise<Value> {
+  const value = known.get(key) ?? read();
+  known.set(key, value);
+  return value;
+}

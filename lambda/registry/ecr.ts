@@ -1,0 +1,71 @@
+import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import type { Clock } from '../clock.ts';
+import {
+  codeOf,
+  EcrCallError,
+  EcrTokenMalformedError,
+  EcrTokenMissingError,
+  HelperError,
+} from '../errors.ts';
+import { Redacted } from '../redacted.ts';
+
+/** A token that pulls from every registry of a region that its principal may read. */
+export interface EcrToken {
+  /** `user:password` in base64, as a docker config holds it. */
+  readonly auth: Redacted;
+  /** The host of the principal's own registry. */
+  readonly host: string;
+  /** Counted from before the call. */
+  readonly fetchedAt: Date;
+  readonly expiresAt: Date;
+}
+
+const USER = 'AWS';
+const ENDPOINT = /^https:\/\/(\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+)$/;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * Fetches an ECR token with the client's region and identity.
+ * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
+ * @throws EcrCallError, EcrTokenMissingError, EcrTokenMalformedError, AssumeRoleError
+ */
+export async function fetchEcrToken(
+  client: ECRClient,
+  region: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<EcrToken> {
+  const fetchedAt = new Date(clock.now());
+  const [data] = await ask(client, region, signal);
+  if (!data?.authorizationToken) throw new EcrTokenMissingError(region, 'token');
+  if (!data.expiresAt || Number.isNaN(data.expiresAt.getTime()))
+    throw new EcrTokenMissingError(region, 'expiry');
+  const host = ENDPOINT.exec(data.proxyEndpoint ?? '')?.[1];
+  if (!host) throw new EcrTokenMissingError(region, 'registry endpoint');
+  if (data.expiresAt <= fetchedAt) throw new EcrTokenMalformedError(region, 'has expired already');
+  return { auth: checked(data.authorizationToken, region), host, fetchedAt, expiresAt: data.expiresAt };
+}
+
+async function ask(client: ECRClient, region: string, signal: AbortSignal) {
+  try {
+    const answer = await client.send(new GetAuthorizationTokenCommand({}), { abortSignal: signal });
+    return answer.authorizationData ?? [];
+  } catch (fault) {
+    if (fault instanceof HelperError) throw fault;
+    throw new EcrCallError(region, codeOf(fault));
+  }
+}
+
+function checked(token: string, region: string): Redacted {
+  const decoded = BASE64.test(token) ? Buffer.from(token, 'base64').toString('utf8') : '';
+  const colon = decoded.indexOf(':');
+  if (decoded.slice(0, colon) !== USER || colon === decoded.length - 1) {
+    throw new EcrTokenMalformedError(region, `is not "${USER}:password" in base64`);
+  }
+  return new Redacted(token);
+}
+
+/** The host of another account's registry beside a known one, which carries region and partition. */
+export function hostOfAccount(host: string, accountId: string | undefined): string {
+  return accountId ? host.replace(/^\d{12}/, accountId) : host;
+}

@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { SecretKeyError } from '../errors.ts';
+import { Redacted } from '../redacted.ts';
+import type { SecretValue } from './secret-value.ts';
+
+const REFUSED = ['credHelpers', 'credsStore', 'HttpHeaders'];
+const text = z.string().min(1);
+const entrySchema = z.union([
+  z.object({ auth: text }).transform(({ auth }) => auth),
+  z
+    .object({ username: text, password: text })
+    .transform(({ username, password }) => Buffer.from(`${username}:${password}`).toString('base64')),
+]);
+
+/**
+ * Takes the `auths` out of a docker config JSON, each as `user:password` in base64. Helpers and headers would
+ * not work in a pull secret and are refused by name.
+ * @throws SecretKeyError naming the key or the host
+ */
+export function readStoredConfig(secretId: string, config: SecretValue): Map<string, Redacted> {
+  const refused = REFUSED.find((key) => key in config);
+  if (refused) throw new SecretKeyError(secretId, refused, 'cannot be used in a pull secret');
+  const auths = z.record(z.string(), z.unknown()).safeParse(config.auths);
+  if (!auths.success || Object.keys(auths.data).length === 0) {
+    throw new SecretKeyError(secretId, 'auths', 'is not an object with a registry host for each key');
+  }
+  return new Map(
+    Object.entries(auths.data).map(([host, entry]) => {
+      const auth = entrySchema.safeParse(entry);
+      if (!auth.success || !Buffer.from(auth.data, 'base64').includes(':')) {
+        throw new SecretKeyError(
+          secretId,
+          `auths[${JSON.stringify(host)}]`,
+          'has no auth, nor username and password',
+        );
+      }
+      return [host, new Redacted(auth.data)];
+    }),
+  );
+}
