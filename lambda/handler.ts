@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda';
 import { AwsAccess } from './aws.ts';
 import { startDeadline, systemClock } from './clock.ts';
 import { openCluster } from './cluster/open.ts';
-import { HelperError, InternalError, RefreshFailedError } from './errors.ts';
+import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
 import { measure } from './measure.ts';
 import { refresh } from './refresh.ts';
@@ -13,6 +13,7 @@ import { readSettings, type Settings } from './settings.ts';
 
 /** Time before Lambda's own time-out that is kept for the report. */
 const MARGIN_MS = 5_000;
+const PRODUCT = 'ecr-registry-helper';
 
 /** What the handler needs of Lambda's context. */
 export type InvocationContext = Pick<
@@ -26,10 +27,10 @@ export type InvocationContext = Pick<
  * @throws SettingsError, EventError, NotCoveredError, RefreshFailedError
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Report> {
-  const logger = new Logger();
+  let logger = new Logger({ serviceName: PRODUCT });
   try {
     const settings = readSettings(process.env);
-    logger.appendKeys({ deployment: settings.name, requestId: context.awsRequestId });
+    logger = new Logger({ serviceName: settings.name, persistentKeys: { requestId: context.awsRequestId } });
     const invocation = originOf(readEvent(event), context);
     const report = await run(settings, invocation, context);
     const line = { origin: invocation.origin, report };
@@ -48,8 +49,10 @@ export async function handler(event: unknown, context: InvocationContext): Promi
 }
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Report> {
+  const { AWS_REGION } = process.env;
+  if (!AWS_REGION) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
-  const aws = new AwsAccess(process.env.AWS_REGION ?? '', settings.name);
+  const aws = new AwsAccess(AWS_REGION, settings.name);
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   const credentials = new CredentialReader(aws, clock, deadline.signal);
   try {
