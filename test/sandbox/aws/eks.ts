@@ -1,0 +1,75 @@
+import { type Service, ServiceError } from './service.ts';
+
+/** A cluster that DescribeCluster knows. One that is still `CREATING` has no endpoint and no CA yet. */
+export interface ClusterOptions {
+  name: string;
+  accountId: string;
+  region: string;
+  /** `https://HOST:PORT` of its API server. */
+  endpoint?: string;
+  /** The PEM of the CA that signed the API server's certificate. */
+  caPem?: string;
+  status?: 'CREATING' | 'ACTIVE' | 'DELETING' | 'FAILED' | 'UPDATING' | 'PENDING';
+  authenticationMode?: 'API' | 'API_AND_CONFIG_MAP' | 'CONFIG_MAP';
+  version?: string;
+}
+
+/** Amazon EKS's DescribeCluster. `clusters` is keyed by {@link clusterKey}. */
+export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Service {
+  return {
+    name: 'eks',
+    signingName: 'eks',
+    protocol: 'rest',
+    read(request) {
+      const path = /^\/eks\/clusters\/([^/]+)$/.exec(request.path);
+      if (path?.[1] === undefined || request.method !== 'GET') return undefined;
+      const name = decodeURIComponent(path[1]);
+      return { name: 'DescribeCluster', input: { name }, detail: name };
+    },
+    answer(operation, { principal, region }) {
+      const name = String(operation.input.name);
+      const cluster = clusters.get(clusterKey({ accountId: principal.accountId, region, name }));
+      if (cluster === undefined) {
+        const fields = { clusterName: name, nodegroupName: null, fargateProfileName: null, addonName: null };
+        throw new ServiceError(
+          'ResourceNotFoundException',
+          404,
+          `No cluster found for name: ${name}.`,
+          fields,
+        );
+      }
+      return JSON.stringify({ cluster: toDescription(cluster) });
+    },
+  };
+}
+
+/** A cluster's name is unique in its account and region. */
+export function clusterKey(cluster: Pick<ClusterOptions, 'accountId' | 'region' | 'name'>): string {
+  return `${cluster.accountId}/${cluster.region}/${cluster.name}`;
+}
+
+function toDescription(cluster: ClusterOptions) {
+  const { name, accountId, region, endpoint, caPem } = cluster;
+  const partition = region.startsWith('cn-') ? 'aws-cn' : 'aws';
+  return {
+    name,
+    arn: `arn:${partition}:eks:${region}:${accountId}:cluster/${name}`,
+    status: cluster.status ?? 'ACTIVE',
+    version: cluster.version ?? '1.36',
+    platformVersion: 'eks.1',
+    createdAt: Date.UTC(2026, 0, 1) / 1_000,
+    roleArn: `arn:${partition}:iam::${accountId}:role/cluster-${name}`,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(caPem !== undefined && { certificateAuthority: { data: Buffer.from(caPem).toString('base64') } }),
+    accessConfig: { authenticationMode: cluster.authenticationMode ?? 'API' },
+    resourcesVpcConfig: {
+      subnetIds: [],
+      securityGroupIds: [],
+      vpcId: 'vpc-0123456789abcdef0',
+      endpointPublicAccess: true,
+      endpointPrivateAccess: true,
+      publicAccessCidrs: ['0.0.0.0/0'],
+    },
+    tags: {},
+  };
+}

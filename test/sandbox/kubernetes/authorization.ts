@@ -1,0 +1,110 @@
+import { forbidden, StatusError } from './status.ts';
+
+/** Who the server takes a caller for. */
+export interface User {
+  username: string;
+  groups: string[];
+}
+
+/** What a request asks for, as Kubernetes' RequestInfo: a resource, or a path that is none. */
+export interface Attributes {
+  verb: string;
+  path: string;
+  apiGroup: string;
+  /** Empty for a path that is no resource. */
+  resource: string;
+  namespace: string;
+  name: string;
+}
+
+/** A rule of a ClusterRole. */
+interface Rule {
+  verbs: string[];
+  apiGroups?: string[];
+  resources?: string[];
+  resourceNames?: string[];
+  nonResourceURLs?: string[];
+}
+
+interface Role {
+  kind: string;
+  metadata: { name: string };
+  rules?: Rule[];
+  roleRef?: { kind: string; name: string };
+  subjects?: { kind: string; name: string }[];
+}
+
+const verbs: Record<string, string> = { POST: 'create', PUT: 'update', PATCH: 'patch' };
+
+/** What a request asks for. */
+export function attributesOf(method: string, path: string, query: URLSearchParams): Attributes {
+  const core = /^\/api\/v1\/(.+)$/.exec(path);
+  const group = /^\/apis\/([^/]+)\/[^/]+\/(.+)$/.exec(path);
+  const rest = core?.[1] ?? group?.[2];
+  const none = { path, apiGroup: '', resource: '', namespace: '', name: '', verb: method.toLowerCase() };
+  if (rest === undefined) return none;
+  const parts = rest.split('/').map(decodeURIComponent);
+  const isInNamespace = parts[0] === 'namespaces' && parts.length > 2;
+  const [resource = '', name = ''] = isInNamespace ? parts.slice(2) : parts;
+  // A list of one exact name asks for that name only, so a rule with resourceNames can allow it.
+  const selected = /^metadata\.name==?([^,]+)$/.exec(query.get('fieldSelector') ?? '')?.[1] ?? '';
+  return {
+    verb: verbOf(method, name, query),
+    path,
+    apiGroup: group?.[1] ?? '',
+    resource,
+    namespace: isInNamespace || (resource === 'namespaces' && name !== '') ? (parts[1] ?? '') : '',
+    name: name === '' && method === 'GET' ? selected : name,
+  };
+}
+
+function verbOf(method: string, name: string, query: URLSearchParams): string {
+  if (method === 'DELETE') return name === '' ? 'deletecollection' : 'delete';
+  if (method !== 'GET' && method !== 'HEAD') return verbs[method] ?? method.toLowerCase();
+  if (/^(1|true)$/.test(query.get('watch') ?? '')) return 'watch';
+  return name === '' ? 'list' : 'get';
+}
+
+/**
+ * RBAC: lets the request pass if a ClusterRole in the manifest that is bound to the user allows it.
+ * @throws StatusError 403 in the server's words.
+ */
+export function authorize(user: User, attributes: Attributes, manifest: readonly object[]): void {
+  if (user.groups.includes('system:masters') || isAllowed(user, attributes, manifest as Role[])) return;
+  const { verb, path, resource, apiGroup, namespace, name } = attributes;
+  const who = `User ${JSON.stringify(user.username)} cannot ${verb}`;
+  if (resource === '') {
+    const details = {};
+    throw new StatusError(403, 'Forbidden', `forbidden: ${who} path ${JSON.stringify(path)}`, { details });
+  }
+  const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
+  const what = `resource ${JSON.stringify(resource)} in API group ${JSON.stringify(apiGroup)}`;
+  throw forbidden({ resource, group: apiGroup, name }, `${who} ${what} ${where}`);
+}
+
+function isAllowed(user: User, attributes: Attributes, manifest: readonly Role[]): boolean {
+  return manifest.some((binding) => {
+    if (binding.kind !== 'ClusterRoleBinding' || !binding.subjects?.some((one) => isSubject(one, user))) {
+      return false;
+    }
+    const role = manifest.find(
+      ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === binding.roleRef?.name,
+    );
+    return role?.rules?.some((rule) => allows(rule, attributes)) ?? false;
+  });
+}
+
+function isSubject(subject: { kind: string; name: string }, user: User): boolean {
+  return subject.kind === 'Group' ? user.groups.includes(subject.name) : subject.name === user.username;
+}
+
+function allows(rule: Rule, { verb, path, apiGroup, resource, name }: Attributes): boolean {
+  if (!has(rule.verbs, verb)) return false;
+  if (resource === '') return has(rule.nonResourceURLs, path);
+  const isNamed = !rule.resourceNames?.length || rule.resourceNames.includes(name);
+  return has(rule.apiGroups, apiGroup) && has(rule.resources, resource) && isNamed;
+}
+
+function has(values: string[] | undefined, value: string): boolean {
+  return values?.some((one) => one === '*' || one === value) ?? false;
+}

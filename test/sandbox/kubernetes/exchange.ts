@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { type Fault, toAnswer } from './faults.ts';
+
+/** A finished answer. */
+export interface Answer {
+  code: number;
+  body: object;
+}
+
+/** One request and its answer, over HTTP/1.1 or HTTP/2. */
+export class Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Record<string, string>;
+  readonly httpVersion: string;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #isGone = false;
+
+  constructor(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    now: Date,
+  ) {
+    // Node's HTTP/2 compatibility API has all of HTTP/1.1's that is used here.
+    this.#request = request as IncomingMessage;
+    this.#response = response as ServerResponse;
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    this.method = request.method ?? '';
+    this.path = path;
+    this.query = new URLSearchParams(query);
+    this.httpVersion = request.httpVersion;
+    this.headers = Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
+    );
+    this.#response.setHeader('Date', now.toUTCString());
+    this.#response.on('close', () => {
+      this.#isGone = true;
+    });
+  }
+
+  /** Whether the caller has hung up, or has had the answer. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  async readBody(): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.#request) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
+  }
+
+  send(code: number, headers: Record<string, string>, body: string): void {
+    if (this.#isGone) return;
+    this.#response.writeHead(code, { ...headers, 'content-length': Buffer.byteLength(body) });
+    this.#response.end(body);
+  }
+
+  /** Answers, unless the fault says that the answer is lost or spoilt on its way. */
+  sendJson({ code, body }: Answer, fault?: Fault): void {
+    const text = JSON.stringify(body);
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+    const half = text.slice(0, Math.floor(text.length / 2));
+    if (fault?.kind === 'truncated') this.send(code, headers, half);
+    else if (fault?.kind === 'reset' && fault.when === 'after') this.cut();
+    else if (fault?.kind === 'reset' && fault.when === 'body') {
+      this.#response.writeHead(code, { ...headers, 'content-length': Buffer.byteLength(text) });
+      this.#response.write(half, () => this.cut());
+    } else this.send(code, headers, text);
+  }
+
+  /** Answers with what a fault says. */
+  sendFault(fault: Extract<Fault, { kind: 'status' | 'html' }>): void {
+    const { headers, body } = toAnswer(fault);
+    this.send(fault.status, headers, body);
+  }
+
+  /** Cuts the whole connection, with all that goes on over it. */
+  cut(): void {
+    const { stream } = this.#request as unknown as Partial<Http2ServerRequest>;
+    if (stream?.session) stream.session.destroy();
+    else this.#request.socket.destroy();
+  }
+}

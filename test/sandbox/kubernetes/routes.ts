@@ -1,0 +1,105 @@
+import type { Authenticate } from './authentication.ts';
+import { type Attributes, attributesOf, authorize, type User } from './authorization.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import type { Faults } from './faults.ts';
+import type { NamespaceLister } from './namespaces.ts';
+import { applySecret, deleteSecret, getSecret, type SecretRules } from './secrets.ts';
+import { notImplemented, StatusError, unauthorized } from './status.ts';
+
+/** One request as the emulator saw it; never its body or token. */
+export interface KubernetesRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  userAgent: string;
+  httpVersion: string;
+  /** Undefined when nobody was recognised. */
+  user: string | undefined;
+  /** The code of the answer; undefined when there was none (yet). */
+  status: number | undefined;
+}
+
+/** What the server knows and is made of. */
+export interface KubernetesState extends SecretRules {
+  authenticate: Authenticate;
+  faults: Faults;
+  namespaces: NamespaceLister;
+  requests: KubernetesRequest[];
+}
+
+const secretVerbs = { get: getSecret, patch: applySecret, delete: deleteSecret };
+
+/** Answers one request: who comes, what goes wrong with it, whether it may, then the doing. Never rejects. */
+export async function handle(exchange: Exchange, state: KubernetesState): Promise<void> {
+  const { method, path, query, headers, httpVersion } = exchange;
+  const userAgent = headers['user-agent'] ?? '';
+  const record: KubernetesRequest = {
+    method,
+    path,
+    query,
+    userAgent,
+    httpVersion,
+    user: undefined,
+    status: undefined,
+  };
+  state.requests.push(record);
+  try {
+    const body = await exchange.readBody();
+    const user = await state.authenticate(headers.authorization);
+    record.user = user?.username;
+    const fault = state.faults.of({ method, path, query });
+    if (fault?.kind === 'status' || fault?.kind === 'html') {
+      record.status = fault.status;
+      exchange.sendFault(fault);
+      return;
+    }
+    if (fault?.kind === 'reset' && fault.when === 'before') {
+      exchange.cut();
+      return;
+    }
+    if (fault?.kind === 'stall') {
+      await fault.until;
+      if (exchange.isGone) return;
+    }
+    const answer = answerOrRefuse(exchange, user, body, state);
+    record.status = answer.code;
+    exchange.sendJson(answer, fault);
+  } catch {
+    // The caller hung up, or a test's own rule threw: either way there is nobody to answer properly.
+    exchange.cut();
+  }
+}
+
+function answerOrRefuse(
+  exchange: Exchange,
+  user: User | undefined,
+  body: string,
+  state: KubernetesState,
+): Answer {
+  try {
+    if (user === undefined) throw unauthorized();
+    const attributes = attributesOf(exchange.method, exchange.path, exchange.query);
+    authorize(user, attributes, state.manifest);
+    return answer(exchange, user, attributes, body, state);
+  } catch (error) {
+    if (error instanceof StatusError) return { code: error.status.code, body: error.status };
+    throw error;
+  }
+}
+
+function answer(
+  { query, headers, method, path }: Exchange,
+  user: User,
+  attributes: Attributes,
+  body: string,
+  state: KubernetesState,
+): Answer {
+  const { apiGroup, resource, verb, namespace } = attributes;
+  if (apiGroup === '' && resource === 'namespaces' && verb === 'list') {
+    return { code: 200, body: state.namespaces.list(query, headers.accept) };
+  }
+  if (apiGroup === '' && resource === 'secrets' && namespace !== '' && verb in secretVerbs) {
+    return secretVerbs[verb as keyof typeof secretVerbs]({ user, attributes, query, headers, body }, state);
+  }
+  throw notImplemented(method, path);
+}

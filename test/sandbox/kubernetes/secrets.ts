@@ -1,0 +1,161 @@
+import { type AdmissionCheck, type AdmissionRequest, checkQuota, type Quota } from './admission.ts';
+import { apply } from './apply.ts';
+import { type Attributes, authorize } from './authorization.ts';
+import { fieldsOf, typeField } from './fields.ts';
+import { toPartial, viewFor } from './negotiation.ts';
+import type { Secret } from './objects.ts';
+import {
+  isDryRun,
+  readConfig,
+  readManager,
+  readPreconditions,
+  type SecretRequest,
+} from './secret-requests.ts';
+import { conflict, type FieldError, forbidden, invalid, notFound, type Status } from './status.ts';
+import { newSecret, type Store, type StoredSecret, toSecret } from './store.ts';
+import { validateSecret } from './validation.ts';
+
+/** What secrets are kept in and guarded by; lists are read anew at every request. */
+export interface SecretRules {
+  store: Store;
+  manifest: readonly object[];
+  admission: readonly AdmissionCheck[];
+  quotas: ReadonlyMap<string, Quota>;
+}
+
+interface Answer {
+  code: number;
+  body: object;
+}
+
+export function getSecret({ attributes, headers }: SecretRequest, { store }: SecretRules): Answer {
+  const stored = store.secret(attributes.namespace, attributes.name);
+  if (stored === undefined) throw notFound('secrets', attributes.name);
+  return { code: 200, body: show(stored, headers) };
+}
+
+/**
+ * Server-side apply of one secret. The order is the real server's: conflicts come before the namespace's state,
+ * validation before the right to create, and admission last.
+ */
+export function applySecret(request: SecretRequest, rules: SecretRules): Answer {
+  const { attributes, query, user, headers } = request;
+  const { store } = rules;
+  const { namespace, name } = attributes;
+  const manager = readManager(request);
+  const dryRun = isDryRun(query);
+  const config = readConfig(request);
+  const live = store.secret(namespace, name);
+  checkIdentity(config, live, name);
+
+  const force = query.get('force') === 'true';
+  const managed = apply(live, fieldsOf(config), { manager, force, time: store.timestamp() });
+  if (live === undefined) checkNamespace(store, namespace, name);
+  const after =
+    live === undefined ? created(rules, attributes, managed, dryRun) : updated(store, live, managed, dryRun);
+  const object = toSecret(after);
+  const oldObject = live && toSecret(live);
+  validateSecret(object, oldObject);
+  if (live === undefined) authorize(user, { ...attributes, verb: 'create' }, rules.manifest);
+  const operation = live === undefined ? 'CREATE' : 'UPDATE';
+  admit({ operation, user, namespace, name, object, ...(oldObject && { oldObject }), dryRun }, rules);
+  if (!dryRun && after !== live) store.writeSecret(after);
+  return { code: live === undefined ? 201 : 200, body: show(after, headers) };
+}
+
+/** Deletes one secret, if it is the one that the preconditions name. One with finalizers is only marked. */
+export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer {
+  const { attributes, query, user, headers } = request;
+  const { store } = rules;
+  const { namespace, name } = attributes;
+  const live = store.secret(namespace, name);
+  if (live === undefined) throw notFound('secrets', name);
+  const { uid, resourceVersion } = readPreconditions(request);
+  if (uid !== undefined && uid !== live.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${live.uid})`;
+    throw conflict('Secret', name, `${why}. The object might have been deleted and then recreated`);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== live.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.resourceVersion})`;
+    throw conflict('Secret', name, `${why}. The object might have been modified`);
+  }
+  const oldObject = toSecret(live);
+  const dryRun = isDryRun(query);
+  admit({ operation: 'DELETE', user, namespace, name, oldObject, dryRun }, rules);
+  if (oldObject.metadata.finalizers?.length) {
+    if (live.deletionTimestamp !== undefined) return { code: 200, body: show(live, headers) };
+    const marked = { ...live, resourceVersion: store.nextVersion(), deletionTimestamp: store.timestamp() };
+    if (!dryRun) store.writeSecret(marked);
+    return { code: 200, body: show(marked, headers) };
+  }
+  if (!dryRun) store.deleteSecret(namespace, name);
+  const details = { name, kind: 'secrets', uid: live.uid };
+  const body: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return { code: 200, body };
+}
+
+function show(stored: StoredSecret, headers: Record<string, string>): object {
+  const secret = toSecret(stored);
+  return viewFor(headers.accept, 'PartialObjectMetadata') === 'metadata' ? toPartial(secret) : secret;
+}
+
+function created(
+  { store }: SecretRules,
+  { namespace, name }: Attributes,
+  managed: ReturnType<typeof apply>,
+  dryRun: boolean,
+): StoredSecret {
+  // The server's default; nobody owns it.
+  const fields = managed.fields.has(typeField)
+    ? managed.fields
+    : new Map([...managed.fields, [typeField, 'Opaque'] as const]);
+  const secret = newSecret(store, namespace, name, { ...managed, fields });
+  return dryRun ? { ...secret, resourceVersion: '' } : secret;
+}
+
+function updated(store: Store, live: StoredSecret, managed: ReturnType<typeof apply>, dryRun: boolean) {
+  if (managed === live) return live;
+  const resourceVersion = dryRun ? live.resourceVersion : store.nextVersion();
+  return { ...live, fields: managed.fields, managers: managed.managers, resourceVersion };
+}
+
+/** A uid or resourceVersion in the config says which object it is for; a missing one has no version to differ from. */
+function checkIdentity({ metadata }: Secret, live: StoredSecret | undefined, name: string): void {
+  const { uid, resourceVersion } = metadata;
+  if (uid !== undefined && live === undefined) {
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict('secrets', name, why);
+  }
+  if (uid !== undefined && uid !== live?.uid) {
+    const detail = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
+    const error: FieldError = { reason: 'FieldValueInvalid', field: 'metadata.uid', detail };
+    throw invalid('Secret', name, [error, error]);
+  }
+  if (resourceVersion !== undefined && live && resourceVersion !== live.resourceVersion) {
+    const why = 'the object has been modified; please apply your changes to the latest version and try again';
+    throw conflict('secrets', name, why);
+  }
+}
+
+/** The NamespaceLifecycle admission plugin. */
+function checkNamespace(store: Store, namespace: string, name: string): void {
+  const found = store.namespace(namespace);
+  if (found === undefined) throw notFound('namespaces', namespace);
+  if (found.status.phase !== 'Terminating') return;
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+  const message = `namespace ${namespace} is being terminated`;
+  throw forbidden({ resource: 'secrets', name }, why, [
+    { reason: 'NamespaceTerminating', message, field: 'metadata.namespace' },
+  ]);
+}
+
+function admit(request: AdmissionRequest, { admission, quotas, store }: SecretRules): void {
+  for (const check of admission) {
+    const denial = check(request);
+    if (denial !== undefined) throw denial;
+  }
+  if (request.operation !== 'CREATE') return;
+  const { namespace, name } = request;
+  const denial = checkQuota(quotas.get(namespace), store.countSecrets(namespace), name);
+  if (denial !== undefined) throw denial;
+}

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { createSecureServer } from 'node:http2';
+import { createServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { createAuthority } from '../certificates.ts';
+import type { Principal } from '../signatures.ts';
+import type { AdmissionCheck, Quota } from './admission.ts';
+import { type AccessEntry, createAuthenticator } from './authentication.ts';
+import { Exchange } from './exchange.ts';
+import { type FaultRule, Faults } from './faults.ts';
+import { createNamespaceLister } from './namespaces.ts';
+import type { Secret } from './objects.ts';
+import { handle, type KubernetesRequest } from './routes.ts';
+import { putSecret, type SecretSeed } from './seeds.ts';
+import { Store, toSecret } from './store.ts';
+
+export interface KubernetesOptions {
+  /** The cluster's name in EKS. Default `prod`. */
+  clusterName?: string;
+  /** Default `eu-west-1`. */
+  region?: string;
+  /** Whom AWS knows: {@link AwsEmulator.principals}. Nobody can sign in without. */
+  principals?: Iterable<Principal>;
+  accessEntries?: AccessEntry[];
+  /** ClusterRoles and ClusterRoleBindings; objects of other kinds are looked over. */
+  manifest?: object[];
+  /** Namespaces to begin with. Default: the four of a new cluster. */
+  namespaces?: string[];
+  /** Offer HTTP/2 besides HTTP/1.1, as the real server does. Default true. */
+  http2?: boolean;
+  /** The clock. Default: this machine's. */
+  now?: () => Date;
+}
+
+/** A kube-apiserver on loopback, as far as the product calls one. */
+export interface KubernetesEmulator {
+  /** `https://127.0.0.1:PORT` */
+  readonly endpoint: string;
+  readonly caPem: string;
+  readonly clusterName: string;
+  /** Read at every request, as are the next two: push to them, or splice. */
+  readonly accessEntries: AccessEntry[];
+  readonly manifest: object[];
+  readonly admission: AdmissionCheck[];
+  /** The most secrets that a namespace may hold. */
+  readonly quotas: Map<string, Quota>;
+  /** Every request so far. */
+  readonly requests: KubernetesRequest[];
+  /** TLS handshakes so far. */
+  readonly tlsSessions: number;
+  /** TCP connections open now. */
+  readonly openSockets: number;
+  /** Adds a namespace, or changes one. */
+  addNamespace(name: string, options?: { labels?: Record<string, string>; terminating?: boolean }): void;
+  removeNamespace(name: string): void;
+  /** Makes or changes a secret as somebody else would; returns it as stored. */
+  putSecret(namespace: string, name: string, seed: SecretSeed): Secret;
+  removeSecret(namespace: string, name: string): void;
+  secret(namespace: string, name: string): Secret | undefined;
+  secrets(): Secret[];
+  /** Makes the continue tokens that are out too old: their pages answer 410. */
+  expireLists(): void;
+  /** Lets a rule spoil requests; the returned function takes it away. */
+  fault(rule: FaultRule): () => void;
+  /** Ends every connection, also stalled ones. */
+  close(): Promise<void>;
+}
+
+/** Starts the emulator on 127.0.0.1 and a free port, with a certificate authority of its own. */
+export async function startKubernetes(options: KubernetesOptions = {}): Promise<KubernetesEmulator> {
+  const { clusterName = 'prod', region = 'eu-west-1', principals = [], now = () => new Date() } = options;
+  const accessEntries = options.accessEntries ?? [];
+  const manifest = options.manifest ?? [];
+  const admission: AdmissionCheck[] = [];
+  const quotas = new Map<string, Quota>();
+  const requests: KubernetesRequest[] = [];
+  const faults = new Faults();
+  const store = new Store(now);
+  const namespaces = createNamespaceLister(store);
+  for (const name of options.namespaces ?? ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
+    store.putNamespace(name, {}, false);
+  }
+
+  const authority = await createAuthority(`kubernetes ${clusterName}`);
+  const names = { dnsNames: ['localhost', 'kubernetes'], ipAddresses: ['127.0.0.1'] };
+  const certificate = await authority.issue({ commonName: 'kube-apiserver', ...names, usage: 'server' });
+  const tls = { cert: certificate.certificatePem, key: certificate.keyPem };
+  const server =
+    options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
+  const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, now });
+  const state = { authenticate, faults, requests, namespaces, store, manifest, admission, quotas };
+  server.on('request', (request, response) => {
+    void handle(new Exchange(request, response, now()), state);
+  });
+
+  const sockets = new Set<Socket>();
+  let tlsSessions = 0;
+  server.on('secureConnection', () => {
+    tlsSessions += 1;
+  });
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    endpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    caPem: authority.certificatePem,
+    clusterName,
+    accessEntries,
+    manifest,
+    admission,
+    quotas,
+    requests,
+    get tlsSessions() {
+      return tlsSessions;
+    },
+    get openSockets() {
+      return sockets.size;
+    },
+    addNamespace: (name, { labels = {}, terminating = false } = {}) =>
+      store.putNamespace(name, labels, terminating),
+    removeNamespace: (name) => store.removeNamespace(name),
+    putSecret: (namespace, name, seed) => putSecret(store, namespace, name, seed),
+    removeSecret: (namespace, name) => store.deleteSecret(namespace, name),
+    secret: (namespace, name) => {
+      const stored = store.secret(namespace, name);
+      return stored && toSecret(stored);
+    },
+    secrets: () => [...store.secrets()].map(toSecret),
+    expireLists: () => namespaces.expire(),
+    fault: (rule) => faults.add(rule),
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

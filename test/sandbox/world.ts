@@ -1,0 +1,56 @@
+import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
+import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
+import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
+import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
+
+/** An emulated account with an emulated cluster for each one of the settings, deployed as CDK would. */
+export interface World {
+  readonly aws: AwsEmulator;
+  /** By cluster id. */
+  readonly clusters: ReadonlyMap<string, KubernetesEmulator>;
+  /** The environment of the function. */
+  readonly env: Record<string, string>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts AWS and the clusters of the settings on loopback, with the access entry, the rights and the
+ * admission policy of each.
+ */
+export async function startWorld(input: SettingsInput, options: AwsOptions = {}): Promise<World> {
+  const settings = checkSettings(input);
+  const aws = await startAws(options);
+  const clusters = new Map<string, KubernetesEmulator>();
+  for (const cluster of settings.clusters) {
+    const region = cluster.region ?? aws.region;
+    const accountId = cluster.roleArn?.split(':')[4] ?? aws.accountId;
+    const roleArn = cluster.roleArn ?? `arn:aws:iam::${aws.accountId}:role/ecr-registry-helper`;
+    const kubernetes = await startKubernetes({
+      clusterName: cluster.name,
+      region,
+      principals: aws.principals,
+      accessEntries: [{ principalArn: roleArn, username: 'ecr-registry-helper', groups: [settings.name] }],
+      manifest: clusterRights(settings, cluster),
+      ...(options.now && { now: options.now }),
+    });
+    const recreate = settings.secrets.some((entry) => entry.recreate);
+    kubernetes.admission.push(pullSecretPolicy({ name: settings.name, recreate }));
+    aws.addCluster({
+      name: cluster.name,
+      region,
+      accountId,
+      endpoint: kubernetes.endpoint,
+      caPem: kubernetes.caPem,
+    });
+    clusters.set(clusterId(cluster), kubernetes);
+  }
+  return {
+    aws,
+    clusters,
+    env: { ...aws.env, SETTINGS: JSON.stringify(input) },
+    close: async () => {
+      await Promise.all([aws.close(), ...[...clusters.values()].map((cluster) => cluster.close())]);
+    },
+  };
+}
