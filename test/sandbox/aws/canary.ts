@@ -11,15 +11,14 @@ export const secretKeyCanary = 'CanarySecretKey/';
 
 const canaries = [passwordCanary, sessionTokenCanary, secretKeyCanary];
 /** What a bearer token for EKS and a presigned URL look like: credentials too, though nobody gave them out. */
-const credentialMarks = ['k8s-aws-v1.', 'X-Amz-Signature=', Buffer.from('X-Amz-Signature=').toString('hex')];
+const credentialMarks = ['k8s-aws-v1.', 'X-Amz-Signature='];
 
 /**
- * The secrets of the emulated AWS that `text` shows, plainly, percent-encoded or inside base64 of any
- * alignment (a docker config's `auth`), and bearer tokens and presigned URLs. Empty when it shows none.
+ * The secrets of the emulated AWS that `text` shows: plainly, percent-encoded, inside base64 (a docker config's
+ * `auth`) or base64 of that (a Kubernetes secret's `data`), of any alignment. Empty when it shows none.
  */
 export function findSecrets(text: string): string[] {
-  const marks = [...canaries, ...canaries.map(encodeURIComponent), ...canaries.flatMap(insideBase64)];
-  return [...new Set([...marks, ...credentialMarks])].filter((mark) => text.includes(mark));
+  return allMarks.filter((mark) => text.includes(mark));
 }
 
 /** What base64 makes of `text` wherever it stands in the encoded bytes: the characters it fixes alone. */
@@ -30,6 +29,11 @@ function insideBase64(text: string): string[] {
     return encoded.slice(Math.ceil((shift * 8) / 6), end);
   });
 }
+
+const plain = [...canaries, ...credentialMarks];
+const once = plain.flatMap(insideBase64);
+const twice = once.flatMap(insideBase64);
+const allMarks = [...new Set([...plain, ...canaries.map(encodeURIComponent), ...once, ...twice])];
 
 /**
  * An ECR password of 2,072 characters, the same for the same region, principal and time of issue

@@ -16,9 +16,8 @@ export const emptyValue = Symbol('empty');
 
 const separator = '\0';
 export const typeField: FieldPath = 'f:type';
-export const immutableField: FieldPath = 'f:immutable';
 
-export function joinPath(...elements: string[]): FieldPath {
+function joinPath(...elements: string[]): FieldPath {
   return elements.join(separator);
 }
 
@@ -50,7 +49,7 @@ export function fieldsOf(secret: Secret): Map<FieldPath, FieldValue> {
   map(joinPath('f:metadata', 'f:annotations'), annotations);
   map('f:data', data);
   if (type !== undefined && type !== null) scalar(typeField, type, 'string');
-  if (immutable !== undefined && immutable !== null) scalar(immutableField, immutable, 'boolean');
+  if (immutable !== undefined && immutable !== null) scalar('f:immutable', immutable, 'boolean');
   for (const finalizer of finalizers ?? []) {
     fields.set(joinPath('f:metadata', 'f:finalizers', `v:${JSON.stringify(finalizer)}`), emptyValue);
   }

@@ -1,7 +1,8 @@
 import { type AdmissionCheck, type AdmissionRequest, checkQuota, type Quota } from './admission.ts';
-import { apply } from './apply.ts';
+import { apply, type Managed } from './apply.ts';
 import { type Attributes, authorize } from './authorization.ts';
-import { fieldsOf, typeField } from './fields.ts';
+import type { Answer } from './exchange.ts';
+import { type Fields, fieldsOf, typeField } from './fields.ts';
 import { toPartial, viewFor } from './negotiation.ts';
 import type { Secret } from './objects.ts';
 import {
@@ -23,15 +24,10 @@ export interface SecretRules {
   quotas: ReadonlyMap<string, Quota>;
 }
 
-interface Answer {
-  code: number;
-  body: object;
-}
-
 export function getSecret({ attributes, headers }: SecretRequest, { store }: SecretRules): Answer {
   const stored = store.secret(attributes.namespace, attributes.name);
   if (stored === undefined) throw notFound('secrets', attributes.name);
-  return { code: 200, body: show(stored, headers) };
+  return { code: 200, body: show(toSecret(stored), headers) };
 }
 
 /**
@@ -52,7 +48,7 @@ export function applySecret(request: SecretRequest, rules: SecretRules): Answer 
   const managed = apply(live, fieldsOf(config), { manager, force, time: store.timestamp() });
   if (live === undefined) checkNamespace(store, namespace, name);
   const after =
-    live === undefined ? created(rules, attributes, managed, dryRun) : updated(store, live, managed, dryRun);
+    live === undefined ? created(store, attributes, managed, dryRun) : updated(store, live, managed, dryRun);
   const object = toSecret(after);
   const oldObject = live && toSecret(live);
   validateSecret(object, oldObject);
@@ -60,7 +56,7 @@ export function applySecret(request: SecretRequest, rules: SecretRules): Answer 
   const operation = live === undefined ? 'CREATE' : 'UPDATE';
   admit({ operation, user, namespace, name, object, ...(oldObject && { oldObject }), dryRun }, rules);
   if (!dryRun && after !== live) store.writeSecret(after);
-  return { code: live === undefined ? 201 : 200, body: show(after, headers) };
+  return { code: live === undefined ? 201 : 200, body: show(object, headers) };
 }
 
 /** Deletes one secret, if it is the one that the preconditions name. One with finalizers is only marked. */
@@ -83,10 +79,10 @@ export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer
   const dryRun = isDryRun(query);
   admit({ operation: 'DELETE', user, namespace, name, oldObject, dryRun }, rules);
   if (oldObject.metadata.finalizers?.length) {
-    if (live.deletionTimestamp !== undefined) return { code: 200, body: show(live, headers) };
+    if (live.deletionTimestamp !== undefined) return { code: 200, body: show(oldObject, headers) };
     const marked = { ...live, resourceVersion: store.nextVersion(), deletionTimestamp: store.timestamp() };
     if (!dryRun) store.writeSecret(marked);
-    return { code: 200, body: show(marked, headers) };
+    return { code: 200, body: show(toSecret(marked), headers) };
   }
   if (!dryRun) store.deleteSecret(namespace, name);
   const details = { name, kind: 'secrets', uid: live.uid };
@@ -94,29 +90,29 @@ export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer
   return { code: 200, body };
 }
 
-function show(stored: StoredSecret, headers: Record<string, string>): object {
-  const secret = toSecret(stored);
+function show(secret: Secret, headers: Record<string, string>): object {
   return viewFor(headers.accept, 'PartialObjectMetadata') === 'metadata' ? toPartial(secret) : secret;
 }
 
 function created(
-  { store }: SecretRules,
+  store: Store,
   { namespace, name }: Attributes,
-  managed: ReturnType<typeof apply>,
+  managed: Managed,
   dryRun: boolean,
 ): StoredSecret {
-  // The server's default; nobody owns it.
-  const fields = managed.fields.has(typeField)
-    ? managed.fields
-    : new Map([...managed.fields, [typeField, 'Opaque'] as const]);
-  const secret = newSecret(store, namespace, name, { ...managed, fields });
+  const secret = newSecret(store, namespace, name, { ...managed, fields: withType(managed.fields) });
   return dryRun ? { ...secret, resourceVersion: '' } : secret;
 }
 
-function updated(store: Store, live: StoredSecret, managed: ReturnType<typeof apply>, dryRun: boolean) {
+function updated(store: Store, live: StoredSecret, managed: Managed, dryRun: boolean): StoredSecret {
   if (managed === live) return live;
   const resourceVersion = dryRun ? live.resourceVersion : store.nextVersion();
-  return { ...live, fields: managed.fields, managers: managed.managers, resourceVersion };
+  return { ...live, fields: withType(managed.fields), managers: managed.managers, resourceVersion };
+}
+
+/** The server's default; nobody owns it. */
+function withType(fields: Fields): Fields {
+  return fields.has(typeField) ? fields : new Map([...fields, [typeField, 'Opaque']]);
 }
 
 /** A uid or resourceVersion in the config says which object it is for; a missing one has no version to differ from. */
