@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Authority, createAuthority } from '../../sandbox/certificates.ts';
+import type { Principal } from '../../sandbox/signatures.ts';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { type Binaries, controlPlaneBinaries } from './build.ts';
+import {
+  apiServerCommand,
+  authenticatorCommand,
+  etcdCommand,
+  type RoleMapping,
+  type Site,
+} from './components.ts';
+import { type Daemon, type DaemonCommand, startDaemon } from './daemon.ts';
+import { freePorts, isListening } from './loopback.ts';
+import { startStsProxy } from './sts-proxy.ts';
+import { startWatchdog } from './watchdog.ts';
+
+export interface ControlPlaneOptions {
+  /** The name that tokens must be signed for. */
+  clusterName: string;
+  /** The region whose STS host tokens must be signed for. */
+  region: string;
+  mapRoles: readonly RoleMapping[];
+  /** Whose signatures STS accepts; read anew for every token, so that a test can add some. */
+  principals: Iterable<Principal>;
+}
+
+export interface ControlPlane {
+  /** `https://127.0.0.1:PORT` */
+  endpoint: string;
+  /** The authority that issued the API server's certificate. */
+  caPem: string;
+  /** The API as a member of `system:masters`. */
+  admin: ApiClient;
+  binaries: Binaries;
+  daemons: { etcd: Daemon; authenticator: Daemon; apiServer: Daemon };
+  /** Kills all and removes what was written. */
+  stop(): Promise<void>;
+}
+
+const startTimeoutMs = 60_000;
+const namespacesOfTheSystem = 4;
+
+/**
+ * Starts a real control plane on loopback (etcd, kube-apiserver and aws-iam-authenticator, each with a
+ * temporary directory for its state) and waits for `/readyz`. There is no controller manager: nothing makes
+ * default service accounts, and a namespace that is deleted stays `Terminating`.
+ * Note that aws-iam-authenticator also opens port 21363, on all interfaces, for its health check if that is free.
+ * @throws {Error} with the end of the log of the program that did not start; nothing is left running then.
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const binaries = await controlPlaneBinaries();
+  const directory = await mkdtemp(join(tmpdir(), 'control-plane-'));
+  const watchdog = startWatchdog(directory);
+  const ends: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    await Promise.all(ends.splice(0).map((end) => end()));
+    await rm(directory, { recursive: true, force: true });
+    watchdog.dismiss();
+  };
+  const start = async (command: DaemonCommand) => {
+    const daemon = await startDaemon(command);
+    watchdog.guard(daemon.pid);
+    ends.push(daemon.kill);
+    return daemon;
+  };
+
+  try {
+    const site = { directory, binaries, ports: await namePorts() };
+    const authority = await createAuthority('control-plane-test-ca');
+    const proxy = await startStsProxy({ ...options, authority });
+    ends.push(proxy.stop);
+    const etcd = await start(etcdCommand(site));
+    const authenticator = await start(
+      await authenticatorCommand(site, { ...options, authority, stsProxyUrl: proxy.url }),
+    );
+    await etcd.untilReady(() => isListening(site.ports.etcd), startTimeoutMs);
+    await authenticator.untilReady(() => isListening(site.ports.authenticator), startTimeoutMs);
+    const apiServer = await start(await apiServerCommand(site, authority));
+    const endpoint = `https://127.0.0.1:${site.ports.apiServer}`;
+    const admin = await createAdmin(endpoint, authority);
+    ends.push(admin.close);
+    await apiServer.untilReady(() => isReady(admin), startTimeoutMs);
+    const daemons = { etcd, authenticator, apiServer };
+    return { endpoint, caPem: authority.certificatePem, admin, binaries, daemons, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function namePorts(): Promise<Site['ports']> {
+  const [etcd, etcdPeer, authenticator, apiServer] = await freePorts(4);
+  if (!etcd || !etcdPeer || !authenticator || !apiServer) throw new Error('no four free ports on 127.0.0.1');
+  return { etcd, etcdPeer, authenticator, apiServer };
+}
+
+async function createAdmin(endpoint: string, authority: Authority): Promise<ApiClient> {
+  const certificate = await authority.issue({
+    commonName: 'e2e-admin',
+    organization: 'system:masters',
+    usage: 'client',
+  });
+  return createApiClient({ endpoint, caPem: authority.certificatePem, certificate });
+}
+
+/** Ready, and with the namespaces that the server makes for itself: tests count on them. */
+async function isReady(admin: ApiClient): Promise<boolean> {
+  try {
+    if ((await admin.request('GET', '/readyz')).status !== 200) return false;
+    const { body } = await admin.request<{ items: unknown[] }>('GET', '/api/v1/namespaces');
+    return body.items.length >= namespacesOfTheSystem;
+  } catch (error) {
+    if (isNotListeningYet(error)) return false;
+    throw error;
+  }
+}
+
+function isNotListeningYet(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
+}
