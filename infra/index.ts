@@ -1,0 +1,4 @@
+export { clusterRights, type Manifest } from '../lambda/cluster/rights.ts';
+export { SettingsError } from '../lambda/errors.ts';
+export type { ClusterSettings, Settings, SettingsInput } from '../lambda/settings.ts';
+export { EcrRegistryHelper, type EcrRegistryHelperProps } from './refresher.ts';

@@ -1,0 +1,169 @@
+import { Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
+import { acknowledgeWildcards } from './acknowledgements.ts';
+
+/** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
+const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
+
+/** One statement of the function's policy, and why it is there. */
+interface Right extends iam.PolicyStatementProps {
+  readonly sid: string;
+  readonly resources: string[];
+  readonly why: string;
+}
+
+/** Gives the function's role what the settings need, and forbids it every other use of ECR. */
+export function grantRights(role: iam.Role, stack: Stack, settings: Settings, inVpc: boolean): void {
+  const rights = rightsOf(stack, settings, inVpc).filter(({ resources }) => resources.length > 0);
+  for (const { why: _, ...statement } of rights) role.addToPolicy(new iam.PolicyStatement(statement));
+  acknowledgeWildcards(
+    role,
+    rights.filter(({ effect }) => effect !== iam.Effect.DENY),
+  );
+}
+
+function rightsOf(stack: Stack, { clusters, secrets }: Settings, inVpc: boolean): Right[] {
+  const registries = secrets.flatMap((entry) => entry.registries);
+  const own = registries.filter(
+    (registry): registry is EcrRegistry =>
+      registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId,
+  );
+  const assumed = [...clusters, ...registries.filter((registry) => !readsKeys(registry))].flatMap((one) =>
+    'roleArn' in one && one.roleArn ? [one.roleArn] : [],
+  );
+  return [
+    {
+      sid: 'FetchToken',
+      why: 'GetAuthorizationToken knows no resources',
+      actions: ['ecr:GetAuthorizationToken'],
+      resources: own.length > 0 ? ['*'] : [],
+    },
+    {
+      sid: 'PullWithToken',
+      why: 'whoever holds the token pulls with the rights of this role; the settings choose the repositories',
+      actions: PULL,
+      resources: unique(own.flatMap((registry) => repositoryArns(stack, registry))),
+    },
+    {
+      sid: 'NothingElseInRepositories',
+      why: "the token goes to every namespace, and a repository's policy could let this role push",
+      effect: iam.Effect.DENY,
+      notActions: ['ecr:GetAuthorizationToken', ...PULL],
+      resources: [stack.formatArn({ service: 'ecr', region: '*', account: '*', resource: '*' })],
+    },
+    {
+      sid: 'NothingElseInRegistries',
+      why: 'the actions of a whole registry have no resource, so the statement above does not reach them',
+      effect: iam.Effect.DENY,
+      actions: [
+        'ecr:*Registry*',
+        'ecr:*Replication*',
+        'ecr:*PullThroughCache*',
+        'ecr:*CreationTemplate*',
+        'ecr:*AccountSetting*',
+        'ecr:*SigningConfiguration*',
+        'ecr:*PullTimeUpdate*',
+      ],
+      resources: ['*'],
+    },
+    {
+      sid: 'FindClusters',
+      why: "the API server's address and certificate authority",
+      actions: ['eks:DescribeCluster'],
+      resources: clusters
+        .filter((cluster) => !cluster.roleArn)
+        .map(({ name, region, accountId }) =>
+          stack.formatArn({
+            service: 'eks',
+            resource: 'cluster',
+            resourceName: name,
+            ...place(stack, region, accountId),
+          }),
+        ),
+    },
+    {
+      sid: 'AssumeNamedRoles',
+      why: 'clusters and registries of other accounts',
+      actions: ['sts:AssumeRole'],
+      resources: unique(assumed),
+    },
+    {
+      sid: 'ReadNamedSecrets',
+      why: 'registry credentials and keys that the settings name',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: unique(registries.flatMap((registry) => secretArns(stack, registry))),
+    },
+    ...decryptions(stack, registries),
+    {
+      sid: 'AttachToVpc',
+      why: "Lambda makes the function's network interfaces with this role, before their ids are known",
+      actions: [
+        'ec2:CreateNetworkInterface',
+        'ec2:DeleteNetworkInterface',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeSubnets',
+        'ec2:AssignPrivateIpAddresses',
+        'ec2:UnassignPrivateIpAddresses',
+      ],
+      resources: inVpc ? ['*'] : [],
+    },
+  ];
+}
+
+function repositoryArns(stack: Stack, { region, accountId, repositories }: EcrRegistry): string[] {
+  return repositories.map((glob) =>
+    stack.formatArn({
+      service: 'ecr',
+      resource: 'repository',
+      resourceName: glob,
+      ...place(stack, region, accountId),
+    }),
+  );
+}
+
+function place(stack: Stack, region: string | undefined, account: string | undefined) {
+  return { region: region ?? stack.region, account: account ?? stack.account };
+}
+
+/** Whether a registry's token is fetched with keys of Secrets Manager: then a role is assumed with those. */
+function readsKeys(registry: RegistrySettings): boolean {
+  return registry.type === 'ecr' && registry.keysSecretId !== undefined;
+}
+
+/** A token (in somebody's app) is taken as an ARN; a name is completed by Secrets Manager with six characters. */
+function secretArns(stack: Stack, registry: RegistrySettings): string[] {
+  const id = registry.type === 'stored' ? registry.secretId : registry.keysSecretId;
+  if (id === undefined) return [];
+  if (Token.isUnresolved(id) || id.startsWith('arn:')) return [id];
+  return [
+    stack.formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: `${id}-??????`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    }),
+  ];
+}
+
+function decryptions(stack: Stack, registries: RegistrySettings[]): Right[] {
+  const keys = registries
+    .filter((registry) => secretArns(stack, registry).length > 0)
+    .flatMap(({ kmsKeyArn }) => kmsKeyArn ?? []);
+  return unique(keys).map((key, at) => {
+    const region = Arn.split(key, ArnFormat.SLASH_RESOURCE_NAME).region ?? stack.region;
+    return {
+      sid: `DecryptNamedSecrets${at || ''}`,
+      why: 'secrets under a key of your own, and only by way of Secrets Manager',
+      actions: ['kms:Decrypt'],
+      resources: [key],
+      conditions: {
+        StringEquals: { 'kms:ViaService': `secretsmanager.${region}.${stack.urlSuffix}` },
+      },
+    };
+  });
+}
+
+function unique(values: string[]): string[] {
+  return [...new Set(values)];
+}

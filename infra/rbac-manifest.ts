@@ -1,0 +1,67 @@
+import { stringify } from 'yaml';
+import { clusterRights, type Manifest } from '../lambda/cluster/rights.ts';
+import { SettingsError } from '../lambda/errors.ts';
+import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
+
+/**
+ * The rights of a deployment in its clusters as YAML for `kubectl apply -f -`; comments say how to let the
+ * function's role into each of them.
+ * @param only the id of one cluster; needed when their rights differ
+ * @param region of the stack, for the commands; without it they take the CLI's
+ * @throws SettingsError when the rights of several clusters differ, or `only` names none
+ */
+export function rbacManifest(
+  settings: Settings,
+  { only, region }: { only?: string | undefined; region?: string | undefined } = {},
+): string {
+  const clusters = settings.clusters.filter((cluster) => only === undefined || clusterId(cluster) === only);
+  const ids = settings.clusters.map(clusterId).join(', ');
+  const manifests = clusters.map((cluster) => documents(clusterRights(settings, cluster)));
+  const [manifest] = manifests;
+  if (manifest === undefined) throw new SettingsError(`there is no cluster ${only}; known are ${ids}`);
+  if (manifests.some((other) => other !== manifest)) {
+    throw new SettingsError(`the rights of ${ids} differ; take one at a time with --cluster ID`);
+  }
+  const comments = [
+    `What ${settings.name} may do in ${clusters.map(clusterId).join(', ')}; kubectl apply takes it from here.`,
+    ...(clusters.every(({ roleArn }) => roleArn) ? [] : ['', ...roleCommand(settings.name, region)]),
+    ...clusters.flatMap((cluster) => ['', ...entryCommands(settings, cluster, region)]),
+  ];
+  return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
+}
+
+function documents(objects: readonly Manifest[]): string {
+  return objects
+    .map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }))
+    .join('---\n');
+}
+
+function roleCommand(stack: string, region: string | undefined): string[] {
+  const query = `--query "Stacks[0].Outputs[?OutputKey=='FunctionRoleArn'].OutputValue" --output text`;
+  return [
+    "The function's role, for the commands below:",
+    `  ROLE_ARN=$(aws cloudformation describe-stacks --stack-name ${stack}${option('region', region)} ${query})`,
+  ];
+}
+
+/** The commands that let the role into a cluster, for either of its authentication modes. */
+function entryCommands(
+  { name }: Settings,
+  cluster: ClusterSettings,
+  stackRegion: string | undefined,
+): string[] {
+  const at = option('region', cluster.region ?? stackRegion);
+  const role = cluster.roleArn ?? '"$ROLE_ARN"';
+  // the role ARNs in aws-auth have no path
+  const pathless = role.replace(/:role\/.*\//, ':role/');
+  return [
+    `Let it into ${clusterId(cluster)}, if the authentication mode is API or API_AND_CONFIG_MAP:`,
+    `  aws eks create-access-entry --cluster-name ${cluster.name}${at} --principal-arn ${role} --kubernetes-groups ${name}`,
+    'or if it is CONFIG_MAP:',
+    `  eksctl create iamidentitymapping --cluster ${cluster.name}${at} --arn ${pathless} --group ${name} --username ${name} --no-duplicate-arns`,
+  ];
+}
+
+function option(name: string, value: string | undefined): string {
+  return value ? ` --${name} ${value}` : '';
+}

@@ -1,0 +1,157 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import * as triggers from 'aws-cdk-lib/triggers';
+import { Construct } from 'constructs';
+import { SettingsError } from '../lambda/errors.ts';
+import { checkSettings, type Settings, type SettingsInput } from '../lambda/settings.ts';
+import { Access } from './access.ts';
+import { acknowledgeQueueKey, acknowledgeVersion } from './acknowledgements.ts';
+import { type NetworkProps, networkOf } from './network.ts';
+import { grantRights } from './policy.ts';
+import { Retries } from './retries.ts';
+import { checkSize } from './settings.ts';
+
+export interface EcrRegistryHelperProps extends NetworkProps {
+  /**
+   * Clusters, secrets and schedule: the same document as the settings file. Texts may be tokens; the id of a
+   * Secrets Manager secret that is one must be its ARN.
+   */
+  readonly settings: SettingsInput;
+  /**
+   * A role of the same stack that Lambda may assume, since an access entry holds only as long as the very role
+   * that it was made for.
+   * @default - one of its own
+   */
+  readonly role?: iam.Role;
+  /** @default - none; boundaries of the whole stack are set by `iam.PermissionsBoundary.of(stack)` */
+  readonly permissionsBoundary?: iam.IManagedPolicy;
+  /** MiB. @default 512 */
+  readonly memorySize?: number;
+  /** At most 15 minutes. @default Duration.minutes(15) */
+  readonly timeout?: Duration;
+  /** @default RetentionDays.THREE_MONTHS */
+  readonly logRetention?: logs.RetentionDays;
+  /** Of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
+  readonly logKey?: kms.IKey;
+  /** Of the queues of failed runs. @default - the key of SQS */
+  readonly queueKey?: kms.IKey;
+  /** Of the function's environment. @default - the key of Lambda */
+  readonly environmentKey?: kms.IKey;
+}
+
+/**
+ * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters: its schedule, its rights in AWS
+ * and in the clusters, the first run after a deployment, and the retries of runs that failed.
+ * @throws SettingsError for settings that are wrong
+ */
+export class EcrRegistryHelper extends Construct {
+  /** As checked, with the defaults filled in; `clusterRights` takes them for clusters with `rbac: "manual"`. */
+  readonly settings: Settings;
+  readonly refresher: lambda.Function;
+  readonly role: iam.Role;
+  readonly rule: events.Rule;
+  readonly logGroup: logs.LogGroup;
+  readonly failedQueue: sqs.Queue;
+  readonly deadLetterQueue: sqs.Queue;
+
+  constructor(scope: Construct, id: string, props: EcrRegistryHelperProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    const settings = checkSettings(props.settings, Token.isUnresolved);
+    checkSize(props.settings);
+    this.settings = settings;
+    this.role = roleOf(this, props);
+    const network = networkOf(this, props, settings.vpc);
+    grantRights(this.role, stack, settings, network !== undefined);
+    this.logGroup = new logs.LogGroup(this, 'Log', {
+      retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
+      encryptionKey: props.logKey,
+    });
+    this.logGroup.grantWrite(this.role);
+    const retries = new Retries(this, 'Retries', { key: props.queueKey });
+    this.failedQueue = retries.failedQueue;
+    this.deadLetterQueue = retries.deadLetterQueue;
+
+    this.refresher = new lambda.Function(this, 'Refresher', {
+      description: 'Refreshes the ECR pull secrets of Kubernetes clusters',
+      code: lambda.Code.fromAsset(bundleFolder()),
+      handler: 'index.handler',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      timeout: props.timeout ?? Duration.minutes(15),
+      memorySize: props.memorySize ?? 512,
+      role: this.role,
+      logGroup: this.logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      environment: {
+        SETTINGS: stack.toJsonString(props.settings),
+        POWERTOOLS_SERVICE_NAME: settings.name,
+        // an endpoint of somebody's choosing would be sent tokens
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
+      },
+      environmentEncryption: props.environmentKey,
+      vpc: network?.vpc,
+      vpcSubnets: network && { subnets: network.subnets },
+      securityGroups: network?.securityGroups,
+      ...retries.asynchronous(),
+    });
+    retries.feed(this.refresher, settings.enabled);
+    if (props.queueKey) acknowledgeQueueKey(this.role);
+
+    const access = new Access(this, 'Access', { settings, role: this.role, network });
+    this.rule = new events.Rule(this, 'Schedule', {
+      description: 'Refreshes ECR pull secrets before their tokens end',
+      schedule: events.Schedule.expression(settings.schedule),
+      enabled: settings.enabled,
+      targets: [new targets.LambdaFunction(this.refresher)],
+    });
+    this.rule.node.addDependency(access);
+    if (settings.enabled) this.refreshOnDeploy(retries, access);
+  }
+
+  /** A rate rule may fire hours after the deployment. As an EVENT, a run that fails does not roll the stack back. */
+  private refreshOnDeploy(retries: Retries, access: Access): void {
+    // the trigger invokes the published version, and the settings of asynchronous runs are each qualifier's own
+    const version = this.refresher.currentVersion;
+    version.configureAsyncInvoke(retries.asynchronous());
+    acknowledgeVersion(this.refresher);
+    new triggers.Trigger(this, 'FirstRefresh', {
+      handler: this.refresher,
+      invocationType: triggers.InvocationType.EVENT,
+      executeAfter: [access, version, this.role],
+    });
+  }
+}
+
+function roleOf(scope: Construct, { role, permissionsBoundary }: EcrRegistryHelperProps): iam.Role {
+  if (!role) {
+    return new iam.Role(scope, 'Role', {
+      description: 'Fetches ECR tokens and writes pull secrets',
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      permissionsBoundary,
+    });
+  }
+  if (permissionsBoundary) throw new SettingsError('permissionsBoundary: set it on the role that you give');
+  if (!iam.Role.isRole(role) || Stack.of(role) !== Stack.of(scope)) {
+    throw new SettingsError(
+      `role: ${role.node.path} is not made in the stack ${Stack.of(scope).stackName}; access entries and rights would not hold for it`,
+    );
+  }
+  return role;
+}
+
+/** The folder of the function's bundle: `dist/lambda` of this package, from its sources as from its build. */
+function bundleFolder(): string {
+  const bundle = fileURLToPath(import.meta.resolve('ecr-registry-helper/lambda/index.mjs'));
+  if (!existsSync(bundle)) throw new SettingsError(`${bundle} is not there; run npm run build:lambda`);
+  return dirname(bundle);
+}

@@ -1,0 +1,54 @@
+import { Duration } from 'aws-cdk-lib';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
+import * as sources from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+
+const TRIES_BY_QUEUE = 12;
+
+/**
+ * What becomes of a run that failed: Lambda repeats it twice within minutes, then this queue gives it back to the
+ * function every half hour, for six hours in all; then it stays in the dead-letter queue.
+ */
+export class Retries extends Construct {
+  readonly failedQueue: sqs.Queue;
+  readonly deadLetterQueue: sqs.Queue;
+
+  constructor(scope: Construct, id: string, { key }: { key: kms.IKey | undefined }) {
+    super(scope, id);
+    const protection: sqs.QueueProps = {
+      ...(key
+        ? { encryption: sqs.QueueEncryption.KMS, encryptionMasterKey: key }
+        : { encryption: sqs.QueueEncryption.SQS_MANAGED }),
+      enforceSSL: true,
+    };
+    this.deadLetterQueue = new sqs.Queue(this, 'DeadLetterQueue', {
+      ...protection,
+      retentionPeriod: Duration.days(14),
+    });
+    this.failedQueue = new sqs.Queue(this, 'FailedQueue', {
+      ...protection,
+      // Lambda has tried just now; 15 minutes is the longest delay that SQS knows
+      deliveryDelay: Duration.minutes(15),
+      visibilityTimeout: Duration.minutes(30),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: TRIES_BY_QUEUE },
+    });
+  }
+
+  /** How an asynchronous run of the function or of a version of it is tried again. */
+  asynchronous(): lambda.EventInvokeConfigOptions {
+    return {
+      retryAttempts: 2,
+      // enough for three runs of 15 minutes and the pauses between them
+      maxEventAge: Duration.hours(1),
+      onFailure: new destinations.SqsDestination(this.failedQueue),
+    };
+  }
+
+  /** Gives failed runs back to the function, one at a time; while `enabled` is false they wait (four days). */
+  feed(handler: lambda.Function, enabled: boolean): void {
+    handler.addEventSource(new sources.SqsEventSource(this.failedQueue, { batchSize: 1, enabled }));
+  }
+}

@@ -1,0 +1,137 @@
+import { Stack } from 'aws-cdk-lib';
+import { Annotations, Match, type Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, it } from 'vitest';
+import { clusterRights, EcrRegistryHelper, type SettingsInput } from '../../infra/index.ts';
+import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
+
+type ClusterInput = SettingsInput['clusters'][number];
+
+const entries = (template: Template) =>
+  Object.values(template.findResources('AWS::EKS::AccessEntry')).map(({ Properties }) => Properties);
+
+describe('a cluster with rbac "apply"', () => {
+  const { template, helper, stack } = synth(() => ({ settings: DEMO }));
+
+  it("lets the function's role in as a member of the group of the deployment, and as nothing else", () => {
+    const role = resource(template, 'AWS::IAM::Role', 'HelperRole').id;
+    expect(resource(template, 'AWS::EKS::AccessEntry', 'HelperAccessClusterdemoEntry').properties).toEqual({
+      ClusterName: 'demo',
+      PrincipalArn: { 'Fn::GetAtt': [role, 'Arn'] },
+      KubernetesGroups: ['ecr-registry-helper'],
+    });
+  });
+
+  it('gets its RBAC and admission policy by kubectl, which can do so before and after it', () => {
+    const rights = resource(template, 'Custom::AWSCDK-EKS-KubernetesResource');
+    const cluster = helper.settings.clusters[0];
+    expect(JSON.parse(rights.properties.Manifest)).toEqual(
+      cluster && clusterRights(helper.settings, cluster),
+    );
+    expect(rights.properties).toMatchObject({ ClusterName: 'demo', Overwrite: true });
+    expect(rights.properties).not.toHaveProperty('PruneLabel');
+    const entry = resource(template, 'AWS::EKS::AccessEntry', 'HelperAccessClusterdemoKubectl');
+    expect(rights.dependsOn).toContain(entry.id);
+    expect(entry.properties.AccessPolicies).toEqual([
+      {
+        AccessScope: { Type: 'cluster' },
+        PolicyArn: 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy',
+      },
+    ]);
+  });
+
+  it('is told of the cluster-admin function that stays, and of the way without it', () => {
+    Annotations.fromStack(stack).hasInfo(
+      '/Test/Helper/Access/Kubectl',
+      Match.stringLikeRegexp('is admin of these clusters.*"rbac": "manual"'),
+    );
+    Annotations.fromStack(stack).hasNoWarning('*', Match.anyValue());
+  });
+});
+
+it('shares one kubectl among clusters, that still finds one which has left the settings', () => {
+  const { template } = synth(() => ({ settings: { clusters: [{ name: 'one' }, { name: 'two' }] } }));
+  template.resourceCountIs('Custom::AWSCDK-EKS-KubernetesResource', 2);
+  expect(entries(template)).toHaveLength(4);
+  const handler = resource(template, 'AWS::IAM::Policy', 'HelperAccessKubectlProviderHandler');
+  expect(JSON.stringify(handler.properties.PolicyDocument)).toContain(
+    'arn:aws:eks:eu-west-1:111122223333:cluster/*',
+  );
+});
+
+it('leaves nothing of kubectl in a stack of "manual" clusters', () => {
+  const { template, stack } = synth(() => ({ settings: { clusters: [{ name: 'demo', rbac: 'manual' }] } }));
+  expect(entries(template)).toEqual([]);
+  template.resourceCountIs('Custom::AWSCDK-EKS-KubernetesResource', 0);
+  template.resourceCountIs('AWS::Lambda::LayerVersion', 0);
+  // the function, and the one that triggers it
+  template.resourceCountIs('AWS::Lambda::Function', 2);
+  Annotations.fromStack(stack).hasNoInfo('*', Match.anyValue());
+});
+
+it('gives each cluster the rights of its own secrets', () => {
+  const { template } = synth(() => ({
+    settings: {
+      clusters: [{ name: 'one' }, { name: 'two' }],
+      secrets: [{ name: 'first', clusters: ['one'] }, { name: 'second' }],
+    },
+  }));
+  const named = (prefix: string) =>
+    JSON.parse(resource(template, 'Custom::AWSCDK-EKS-KubernetesResource', prefix).properties.Manifest)[0]
+      .rules[1].resourceNames;
+  expect(named('HelperAccessClusterone')).toEqual(['first', 'second']);
+  expect(named('HelperAccessClustertwo')).toEqual(['second']);
+});
+
+describe('elsewhere than the stack', () => {
+  const roleArn = 'arn:aws:iam::444455556666:role/far';
+  const table: [string, ClusterInput, typeof HOME, RegExp][] = [
+    [
+      'in another region',
+      { name: 'c', region: 'us-west-2' },
+      HOME,
+      /its region is us-west-2 and .* eu-west-1/,
+    ],
+    [
+      'in another account',
+      { name: 'c', accountId: '444455556666', roleArn },
+      HOME,
+      /its account is 444455556666/,
+    ],
+    ['behind a role', { name: 'c', roleArn }, HOME, /a role that this stack does not make/],
+    ['in a region, the stack in an unknown one', { name: 'c', region: 'eu-west-1' }, {}, /-c region=/],
+    [
+      'in an account, the stack in an unknown one',
+      { name: 'c', accountId: '111122223333' },
+      {},
+      /-c account=/,
+    ],
+  ];
+
+  it.each(table)('%s, a cluster is "manual" by default, which is said', (_, cluster, env, reason) => {
+    const { template, stack } = synth(() => ({ settings: { clusters: [cluster] } }), env);
+    expect(entries(template)).toEqual([]);
+    Annotations.fromStack(stack).hasInfo('/Test/Helper/Access', Match.stringLikeRegexp(reason.source));
+  });
+
+  it.each(table)('%s, "apply" is refused', (_, cluster, env, reason) => {
+    const stack = new Stack(newApp(), 'Test', { env });
+    const settings = { clusters: [{ ...cluster, rbac: 'apply' as const }] };
+    expect(() => new EcrRegistryHelper(stack, 'Helper', { settings })).toThrow(reason);
+  });
+
+  it('a cluster of another account without a role is refused, as the function could not get there', () => {
+    const stack = new Stack(newApp(), 'Test', { env: HOME });
+    const settings = { clusters: [{ name: 'c', accountId: '444455556666', rbac: 'manual' as const }] };
+    expect(() => new EcrRegistryHelper(stack, 'Helper', { settings })).toThrow(
+      /give it a roleArn of 444455556666/,
+    );
+  });
+});
+
+it.each([
+  [HOME, { region: 'eu-west-1', accountId: '111122223333' }],
+  [{}, {}],
+])('applies in the own region and account, said or not: %j', (env, place) => {
+  const { template } = synth(() => ({ settings: { clusters: [{ name: 'demo', ...place }] } }), env);
+  expect(entries(template)).toHaveLength(2);
+});

@@ -1,0 +1,77 @@
+import { type CfnResource, Validations } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { expect, it } from 'vitest';
+import type { EcrRegistryHelperProps } from '../../infra/index.ts';
+import { DEMO, HOME, synth } from './synth.ts';
+
+/** cdk-nag, that also tells each finding, acknowledged or not. */
+class Checks extends AwsSolutionsChecks {
+  readonly findings: { path: string; id: string }[] = [];
+}
+// TypeScript knows it as private
+(Checks.prototype as unknown as Record<string, unknown>).isAcknowledged = function (
+  this: Checks,
+  resource: CfnResource,
+  id: string,
+) {
+  this.findings.push({ path: resource.node.path, id });
+  return (
+    AwsSolutionsChecks.prototype as unknown as Record<string, (...args: unknown[]) => boolean>
+  ).isAcknowledged?.call(this, resource, id);
+};
+
+const key = 'arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012';
+const vpc = { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
+const everything: EcrRegistryHelperProps['settings'] = {
+  clusters: [{ name: 'one' }, { name: 'two' }, { name: 'west', region: 'us-west-2' }],
+  secrets: [
+    {
+      registries: [
+        { type: 'ecr', region: 'us-west-2', repositories: ['base/*', 'tool'] },
+        { type: 'ecr', accountId: '444455556666', roleArn: 'arn:aws:iam::444455556666:role/puller' },
+        { type: 'ecr', accountId: '555566667777', keysSecretId: 'aws-conf' },
+        { type: 'stored', secretId: 'hub', kmsKeyArn: key },
+      ],
+    },
+  ],
+};
+
+it.each([
+  ['with nothing but a cluster', HOME, () => ({ settings: DEMO })],
+  ['in an unknown account', { region: 'eu-west-1' }, () => ({ settings: DEMO })],
+  ['in an unknown account and region', {}, () => ({ settings: DEMO })],
+  ['with nothing of kubectl', HOME, () => ({ settings: { clusters: [{ name: 'demo', rbac: 'manual' }] } })],
+  ['with registries of every kind', HOME, () => ({ settings: everything })],
+  ['with registries of every kind, somewhere', {}, () => ({ settings: everything })],
+  ['in a VPC', HOME, () => ({ settings: { ...DEMO, vpc } })],
+  [
+    'under keys',
+    HOME,
+    (stack) => ({
+      settings: DEMO,
+      queueKey: kms.Key.fromKeyArn(stack, 'QueueKey', key),
+      environmentKey: kms.Key.fromKeyArn(stack, 'EnvironmentKey', key),
+    }),
+  ],
+] as [string, typeof HOME, Parameters<typeof synth>[0]][])(
+  '%s, cdk-nag finds nothing unexplained, and nothing is explained that it does not find',
+  (_, env, props) => {
+    const { stack } = synth(props, env);
+    const checks = new Checks(stack);
+    expect(checks.validateScope(stack).violations).toEqual([]);
+    const acknowledged = stack.node.findAll().flatMap(({ node }) =>
+      node.metadata
+        .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+        .flatMap(({ data }) => Object.keys(data))
+        .map((id) => ({ path: node.path, id: id.replace(/^annotation::/i, '') }))
+        .filter(({ id }) => id.startsWith('AwsSolutions-')),
+    );
+    expect(acknowledged.length).toBeGreaterThan(0);
+    const unused = acknowledged.filter(
+      ({ path, id }) =>
+        !checks.findings.some((finding) => finding.id === id && finding.path.startsWith(`${path}/`)),
+    );
+    expect(unused).toEqual([]);
+  },
+);

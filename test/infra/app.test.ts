@@ -1,0 +1,172 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildLambda } from '../../build.ts';
+import { readAppSettings } from '../../infra/settings.ts';
+import { run, runNode } from './process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'helper-app-'));
+beforeAll(buildLambda);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function fileOf(contents: unknown): string {
+  files += 1;
+  const file = join(folder, `${files}.json`);
+  writeFileSync(file, typeof contents === 'string' ? contents : JSON.stringify(contents));
+  return file;
+}
+
+const demo = { clusters: [{ name: 'demo' }] };
+const ecr = (fields: object) => ({ ...demo, secrets: [{ registries: [{ type: 'ecr', ...fields }] }] });
+const many = {
+  clusters: Array.from({ length: 120 }, (_, at) => ({ name: `a-cluster-of-a-long-name-${at}` })),
+};
+const file = (contents: unknown) => ({ settings: fileOf(contents) });
+
+/** What `-c` may give, what is said of it, and where it is found out: without CDK, or by the construct. */
+const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][] = [
+  ['nothing', {}, /-c cluster=NAME\) or .* \(-c settings=FILE\); neither was given/, 'settings'],
+  ['both', { cluster: 'demo', ...file(demo) }, /both were given/, 'settings'],
+  ['no value', { cluster: '' }, /-c cluster= needs a value/, 'settings'],
+  ['no name of a cluster', { cluster: 'a b' }, /clusters\[0\]\.name: "a b" is not/, 'settings'],
+  ['no region', { cluster: 'demo', region: 'europe' }, /-c region=europe is not an AWS region/, 'settings'],
+  ['no account', { cluster: 'demo', account: '12' }, /-c account=12 is not an AWS account id/, 'settings'],
+  ['no file', { settings: '/nowhere.json' }, /\/nowhere\.json cannot be read \(ENOENT\)/, 'settings'],
+  ['a file that is not JSON', file('{\n "clusters": [}'), /is not JSON/, 'settings'],
+  [
+    'an unknown field',
+    file({ ...demo, cluster: 'x' }),
+    /unknown field "cluster"; known are name, /,
+    'settings',
+  ],
+  [
+    'a wrong glob',
+    file({ ...demo, secrets: [{ namespaces: { include: ['Te?m'] } }] }),
+    /"Te\?m" is not/,
+    'settings',
+  ],
+  [
+    'a wrong ARN',
+    file(ecr({ roleArn: 'arn:aws:iam::1:role/x' })),
+    /roleArn: .* is not the ARN of a role/,
+    'settings',
+  ],
+  ['a gap over 10 hours', file({ ...demo, schedule: 'rate(11 hours)' }), /more than 10 hours/, 'settings'],
+  ['more than fits', file(many), /they take \d+ bytes, and 3500 fit/, 'construct'],
+  [
+    'rbac "apply" in another region',
+    { region: 'eu-west-1', ...file({ clusters: [{ name: 'demo', region: 'us-west-2', rbac: 'apply' }] }) },
+    /cannot have rbac "apply": its region is us-west-2 and that of the stack eu-west-1/,
+    'construct',
+  ],
+  [
+    'rbac "apply" in another account',
+    {
+      account: '111122223333',
+      ...file({
+        clusters: [
+          {
+            name: 'demo',
+            roleArn: 'arn:aws:iam::444455556666:role/x',
+            rbac: 'apply',
+            accountId: '444455556666',
+          },
+        ],
+      }),
+    },
+    /cannot have rbac "apply": its account is 444455556666/,
+    'construct',
+  ],
+];
+
+describe('the settings of the app', () => {
+  it.each(wrong.filter(([, , , where]) => where === 'settings'))('%s: refused', (_, context, message) => {
+    expect(() => readAppSettings((key) => context[key], {})).toThrow(message);
+  });
+
+  it('are one cluster by its name', () => {
+    const { input, settings } = readAppSettings((key) => ({ cluster: 'demo' })[key], {});
+    expect(input).toEqual(demo);
+    expect(settings.name).toBe('ecr-registry-helper');
+  });
+
+  it('go where the command line says, then where the CLI does', () => {
+    const cli = { CDK_DEFAULT_REGION: 'eu-west-1', CDK_DEFAULT_ACCOUNT: '111122223333' };
+    const env = (context: Record<string, string>) =>
+      readAppSettings((key) => ({ cluster: 'demo', ...context })[key], cli).env;
+    expect(env({})).toEqual({ region: 'eu-west-1', account: '111122223333' });
+    expect(env({ region: 'us-west-2' })).toEqual({ region: 'us-west-2', account: '111122223333' });
+  });
+
+  it('are refused without quoting a file that is not JSON', () => {
+    const context: Record<string, string> = file('{ "password": "hunter2');
+    expect(() => readAppSettings((key) => context[key], {})).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+});
+
+describe('the app', () => {
+  const app = (context: Record<string, string>) =>
+    runNode('infra/app.ts', [], {
+      CDK_CONTEXT_JSON: JSON.stringify(context),
+      CDK_OUTDIR: join(folder, 'out'),
+    });
+
+  it.each(wrong.filter(([name, , , where]) => where === 'construct' || name === 'nothing'))(
+    '%s: says so in one line and ends',
+    async (_, context, message) => {
+      const { code, stdout, stderr } = await app(context);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    },
+  );
+});
+
+describe.concurrent('npx cdk synth', () => {
+  const cdk = (out: string, ...args: string[]) =>
+    run('npx', ['cdk', 'synth', '--quiet', '--no-notices', '--output', join(folder, out), ...args], {
+      env: {
+        // nothing of the CLI's own cache, no account in reach, and no network
+        HOME: folder,
+        AWS_EC2_METADATA_DISABLED: 'true',
+        CDK_DISABLE_CLI_TELEMETRY: 'true',
+        PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+      },
+    });
+
+  it('needs no account and no more than a cluster, and warns of nothing', async () => {
+    const { code, stdout, stderr } = await cdk('good', '-c', 'cluster=demo');
+    expect({ code, said: `${stdout}${stderr}` }).toEqual({
+      code: 0,
+      said: expect.not.stringMatching(/warn|error/i),
+    });
+    const template = JSON.parse(readFileSync(join(folder, 'good/ecr-registry-helper.template.json'), 'utf8'));
+    expect(Object.keys(template.Outputs).sort()).toEqual([
+      'FailedQueueUrl',
+      'FunctionName',
+      'FunctionRoleArn',
+      'InvokeCommand',
+    ]);
+    expect(JSON.stringify(template.Outputs.InvokeCommand.Value)).toContain(
+      "--cli-binary-format raw-in-base64-out --cli-read-timeout 900 --payload '{}' /dev/stdout",
+    );
+  });
+
+  it.each([
+    ['without a cluster', [], /neither was given/],
+    [
+      'with a wrong glob',
+      ['-c', `settings=${fileOf({ ...demo, secrets: [{ clusters: ['dem?'] }] })}`],
+      /"dem\?" is not/,
+    ],
+  ] as [string, string[], RegExp][])('%s: says so, without a stack', async (name, args, message) => {
+    const { code, stderr } = await cdk(name, ...args);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});

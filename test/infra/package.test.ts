@@ -1,0 +1,101 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Ended, run } from './process.ts';
+
+const OWN = JSON.parse(readFileSync('package.json', 'utf8'));
+const folder = mkdtempSync(join(tmpdir(), 'helper-package-'));
+const installed = join(folder, 'node_modules/ecr-registry-helper');
+
+const APP = `
+import { App, Stack } from 'aws-cdk-lib';
+import { EcrRegistryHelper, type EcrRegistryHelperProps } from 'ecr-registry-helper';
+
+const props: EcrRegistryHelperProps = { settings: { clusters: [{ name: 'demo' }] } };
+const helper = new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', props);
+export const schedule: string = helper.settings.schedule;
+`;
+const WRONG = `
+import { EcrRegistryHelper } from 'ecr-registry-helper';
+export const wrong = (scope: never) => new EcrRegistryHelper(scope, 'Helper', { settings: { cluster: 'demo' } });
+`;
+
+/** Unpacks what npm would publish beside the packages that it says it needs, and no others. */
+beforeAll(async () => {
+  const packed = ok(await run('npm', ['pack', '--silent', '--pack-destination', folder]));
+  mkdirSync(installed, { recursive: true });
+  ok(await run('tar', ['-xzf', join(folder, packed.stdout.trim()), '-C', installed, '--strip-components=1']));
+  const needed = [...Object.keys(OWN.dependencies), ...Object.keys(OWN.peerDependencies)];
+  for (const name of [...needed, '@types/node']) {
+    const link = join(folder, 'node_modules', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(resolve('node_modules', name), link);
+  }
+  write('package.json', JSON.stringify({ name: 'theirs', type: 'module' }));
+  write('app.ts', APP);
+  write('wrong.ts', WRONG);
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('holds the construct and the bundle, and nothing else of dist', () => {
+  expect(readdirSync(installed).sort()).toEqual(expect.arrayContaining(['dist', 'package.json']));
+  expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['lambda', 'lib']);
+  expect(readdirSync(join(installed, 'dist/lambda'))).toEqual(['index.mjs']);
+});
+
+it.concurrent('is typed in a strict app, that refuses wrong settings', async () => {
+  const options = { module: 'nodenext', target: 'es2024', strict: true, types: ['node'], skipLibCheck: true };
+  write(
+    'tsconfig.json',
+    JSON.stringify({ compilerOptions: { ...options, noEmit: true }, files: ['app.ts', 'wrong.ts'] }),
+  );
+  const { stdout } = await run(process.execPath, [resolve('node_modules/typescript/bin/tsc')], {
+    cwd: folder,
+  });
+  expect(stdout.match(/^\S.*error.*$/gm)).toEqual([
+    expect.stringMatching(/^wrong\.ts.*'cluster' does not exist in type/),
+  ]);
+});
+
+it.concurrent.each([
+  [
+    'ESM',
+    'esm.mjs',
+    `import { App, Stack } from 'aws-cdk-lib'; import { EcrRegistryHelper } from 'ecr-registry-helper';`,
+  ],
+  [
+    'CommonJS',
+    'cjs.cjs',
+    `const { App, Stack } = require('aws-cdk-lib'); const { EcrRegistryHelper } = require('ecr-registry-helper');`,
+  ],
+])('synthesizes in an app of %s', async (_, file, imports) => {
+  write(
+    file,
+    `${imports}
+const app = new App({ outdir: ${JSON.stringify(join(folder, `${file}.out`))}, context: { 'aws:cdk:disable-asset-staging': true } });
+new EcrRegistryHelper(new Stack(app, 'Theirs'), 'Helper', { settings: { clusters: [{ name: 'demo' }] } });
+app.synth();`,
+  );
+  ok(await run(process.execPath, [file], { cwd: folder }));
+  const template = JSON.parse(readFileSync(join(folder, `${file}.out/Theirs.template.json`), 'utf8'));
+  const types = Object.values<{ Type: string }>(template.Resources).map(({ Type }) => Type);
+  expect(types).toContain('AWS::Events::Rule');
+});
+
+function write(name: string, text: string): void {
+  writeFileSync(join(folder, name), text);
+}
+
+function ok(ended: Ended): Ended {
+  expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 });
+  return ended;
+}

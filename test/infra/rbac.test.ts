@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { rbacManifest } from '../../infra/rbac-manifest.ts';
+import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
+import { runNode } from './process.ts';
+
+const manifest = (settings: SettingsInput, options?: Parameters<typeof rbacManifest>[1]) =>
+  rbacManifest(checkSettings(settings), options);
+const objects = (yaml: string) => parseAllDocuments(yaml).map((document) => document.toJS());
+const comments = (yaml: string) => yaml.split('\n').filter((line) => line.startsWith('#'));
+
+describe('the manifest', () => {
+  it('is the rights of the cluster, as YAML', () => {
+    const settings = checkSettings({ clusters: [{ name: 'demo' }] });
+    const [cluster] = settings.clusters;
+    expect(objects(rbacManifest(settings))).toEqual(cluster && clusterRights(settings, cluster));
+  });
+
+  it('holds the commands for both authentication modes as comments', () => {
+    const said = comments(manifest({ clusters: [{ name: 'demo' }] }, { region: 'eu-west-1' })).join('\n');
+    expect(said).toMatch(
+      /ROLE_ARN=\$\(aws cloudformation describe-stacks --stack-name ecr-registry-helper --region eu-west-1 .*FunctionRoleArn/,
+    );
+    expect(said).toContain(
+      'aws eks create-access-entry --cluster-name demo --region eu-west-1 --principal-arn "$ROLE_ARN" --kubernetes-groups ecr-registry-helper',
+    );
+    expect(said).toContain(
+      'eksctl create iamidentitymapping --cluster demo --region eu-west-1 --arn "$ROLE_ARN" --group ecr-registry-helper --username ecr-registry-helper',
+    );
+  });
+
+  it("names a cluster's own role, without its path where aws-auth wants none", () => {
+    const roleArn = 'arn:aws:iam::444455556666:role/team/far';
+    const said = comments(manifest({ clusters: [{ name: 'demo', region: 'us-west-2', roleArn }] })).join(
+      '\n',
+    );
+    expect(said).toContain(`--cluster-name demo --region us-west-2 --principal-arn ${roleArn} `);
+    expect(said).toContain('--arn arn:aws:iam::444455556666:role/far ');
+    expect(said).not.toContain('ROLE_ARN');
+  });
+
+  it('comes once for clusters of the same rights, with the commands of each', () => {
+    const yaml = manifest({ clusters: [{ name: 'one' }, { name: 'two' }] });
+    expect(objects(yaml)).toHaveLength(4);
+    expect(comments(yaml).join('\n')).toMatch(/--cluster-name one [\s\S]*--cluster-name two /);
+  });
+
+  it('asks which cluster, when their rights differ', () => {
+    const settings: SettingsInput = {
+      clusters: [{ name: 'one' }, { name: 'two' }],
+      secrets: [{ name: 'first', clusters: ['one'] }, { name: 'second' }],
+    };
+    expect(() => manifest(settings)).toThrow(/the rights of one, two differ; .* --cluster ID/);
+    expect(objects(manifest(settings, { only: 'two' }))[0].rules[1].resourceNames).toEqual(['second']);
+    expect(() => manifest(settings, { only: 'three' })).toThrow(/no cluster three; known are one, two/);
+  });
+});
+
+describe('npm run rbac', () => {
+  it('prints nothing but the manifest', async () => {
+    const { code, stdout, stderr } = await runNode('infra/rbac.ts', [
+      '-c',
+      'cluster=demo',
+      '-c',
+      'region=eu-west-1',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(manifest({ clusters: [{ name: 'demo' }] }, { region: 'eu-west-1' }));
+  });
+
+  it.each([
+    [[], /neither was given\nusage: npm run -s rbac -- -c cluster=NAME/],
+    [['--nope'], /Unknown option '--nope'\nusage: /],
+    [['-c', 'cluster'], /-c cluster is not KEY=VALUE\nusage: /],
+    [['-c', 'cluster=a b'], /^settings: clusters\[0\]\.name: "a b" is not the name of an EKS cluster\n$/],
+  ])('%j is answered by what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await runNode('infra/rbac.ts', args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+});
