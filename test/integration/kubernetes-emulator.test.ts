@@ -191,10 +191,10 @@ describe('authentication', () => {
     expect((await list(token)).code).toBe(401);
   });
 
-  it('takes a caller without a token for anonymous', async () => {
+  it('lets nobody in without a token, as EKS since 1.32', async () => {
     const answer = await request(`${kube.endpoint}/api/v1/namespaces`, { dispatcher: agent });
-    expect(answer.statusCode).toBe(403);
-    expect(await answer.body.text()).toContain(String.raw`User \"system:anonymous\" cannot list`);
+    expect(answer.statusCode).toBe(401);
+    expect(await answer.body.json()).toMatchObject({ reason: 'Unauthorized', message: 'Unauthorized' });
   });
 });
 
@@ -429,6 +429,15 @@ describe('deletion', () => {
     const { uid, resourceVersion } = kube.secret('default', secretName)?.metadata ?? {};
     expect(await remove({ uid, resourceVersion })).toMatchObject({ code: 200, body: { status: 'Success' } });
     expect((await remove()).code).toBe(404);
+  });
+
+  it('heeds a dry run in the body, and the query only when there is none', async () => {
+    await apply('default', pullSecret('1'));
+    await call('DELETE', pathOf('default'), { body: { dryRun: ['All'] } });
+    await call('DELETE', `${pathOf('default')}?dryRun=All`);
+    expect(kube.secret('default', secretName)).toBeDefined();
+    await call('DELETE', `${pathOf('default')}?dryRun=All`, { body: {} });
+    expect(kube.secret('default', secretName)).toBeUndefined();
   });
 
   it('waits for finalizers', async () => {

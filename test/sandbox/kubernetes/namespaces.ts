@@ -30,10 +30,12 @@ export function createNamespaceLister(store: Store): NamespaceLister {
   return {
     expire: () => snapshots.clear(),
     list(query, accept) {
-      const view = viewFor(accept, 'PartialObjectMetadataList');
+      const view = viewFor(accept, 'NamespaceList');
       const token = query.get('continue');
       const limit = Number(query.get('limit') ?? 0);
-      if (!Number.isInteger(limit)) throw badRequest('strconv.ParseInt: invalid syntax');
+      if (!Number.isInteger(limit)) {
+        throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(query.get('limit'))}: invalid syntax`);
+      }
       const { rv, offset } = token ? readToken(token) : { rv: store.resourceVersion, offset: 0 };
       const all = token ? snapshots.get(rv) : store.namespaces();
       if (all === undefined) {

@@ -3,15 +3,9 @@ import { apply, type Managed } from './apply.ts';
 import { type Attributes, authorize } from './authorization.ts';
 import type { Answer } from './exchange.ts';
 import { type Fields, fieldsOf, typeField } from './fields.ts';
-import { toPartial, viewFor } from './negotiation.ts';
+import { negotiate, toPartial, viewFor } from './negotiation.ts';
 import type { Secret } from './objects.ts';
-import {
-  isDryRun,
-  readConfig,
-  readManager,
-  readPreconditions,
-  type SecretRequest,
-} from './secret-requests.ts';
+import { readApplyOptions, readConfig, readDeleteOptions, type SecretRequest } from './secret-requests.ts';
 import { conflict, type FieldError, forbidden, invalid, notFound, type Status } from './status.ts';
 import { newSecret, type Store, type StoredSecret, toSecret } from './store.ts';
 import { validateSecret } from './validation.ts';
@@ -35,16 +29,15 @@ export function getSecret({ attributes, headers }: SecretRequest, { store }: Sec
  * validation before the right to create, and admission last.
  */
 export function applySecret(request: SecretRequest, rules: SecretRules): Answer {
-  const { attributes, query, user, headers } = request;
+  const { attributes, user, headers } = request;
   const { store } = rules;
   const { namespace, name } = attributes;
-  const manager = readManager(request);
-  const dryRun = isDryRun(query);
+  const { manager, force, dryRun } = readApplyOptions(request);
+  negotiate(headers.accept);
   const config = readConfig(request);
   const live = store.secret(namespace, name);
   checkIdentity(config, live, name);
 
-  const force = query.get('force') === 'true';
   const managed = apply(live, fieldsOf(config), { manager, force, time: store.timestamp() });
   if (live === undefined) checkNamespace(store, namespace, name);
   const after =
@@ -61,12 +54,13 @@ export function applySecret(request: SecretRequest, rules: SecretRules): Answer 
 
 /** Deletes one secret, if it is the one that the preconditions name. One with finalizers is only marked. */
 export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer {
-  const { attributes, query, user, headers } = request;
+  const { attributes, user, headers } = request;
   const { store } = rules;
   const { namespace, name } = attributes;
+  negotiate(headers.accept);
+  const { uid, resourceVersion, dryRun } = readDeleteOptions(request);
   const live = store.secret(namespace, name);
   if (live === undefined) throw notFound('secrets', name);
-  const { uid, resourceVersion } = readPreconditions(request);
   if (uid !== undefined && uid !== live.uid) {
     const why = `the UID in the precondition (${uid}) does not match the UID in record (${live.uid})`;
     throw conflict('Secret', name, `${why}. The object might have been deleted and then recreated`);
@@ -76,11 +70,11 @@ export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer
     throw conflict('Secret', name, `${why}. The object might have been modified`);
   }
   const oldObject = toSecret(live);
-  const dryRun = isDryRun(query);
   admit({ operation: 'DELETE', user, namespace, name, oldObject, dryRun }, rules);
   if (oldObject.metadata.finalizers?.length) {
     if (live.deletionTimestamp !== undefined) return { code: 200, body: show(oldObject, headers) };
-    const marked = { ...live, resourceVersion: store.nextVersion(), deletionTimestamp: store.timestamp() };
+    const resourceVersion = dryRun ? live.resourceVersion : store.nextVersion();
+    const marked = { ...live, resourceVersion, deletionTimestamp: store.timestamp() };
     if (!dryRun) store.writeSecret(marked);
     return { code: 200, body: show(toSecret(marked), headers) };
   }
@@ -91,7 +85,7 @@ export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer
 }
 
 function show(secret: Secret, headers: Record<string, string>): object {
-  return viewFor(headers.accept, 'PartialObjectMetadata') === 'metadata' ? toPartial(secret) : secret;
+  return viewFor(headers.accept, 'Secret') === 'metadata' ? toPartial(secret) : secret;
 }
 
 function created(

@@ -78,7 +78,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const store = new Store(now);
   const namespaces = createNamespaceLister(store);
   for (const name of options.namespaces ?? ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
-    store.putNamespace(name, {}, false);
+    store.putNamespace(name, {}, false, 'kube-apiserver');
   }
 
   const authority = await createAuthority(`kubernetes ${clusterName}`);
@@ -121,7 +121,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
       return sockets.size;
     },
     addNamespace: (name, { labels = {}, terminating = false } = {}) =>
-      store.putNamespace(name, labels, terminating),
+      store.putNamespace(name, labels, terminating, 'kubectl-create'),
     removeNamespace: (name) => store.removeNamespace(name),
     putSecret: (namespace, name, seed) => putSecret(store, namespace, name, seed),
     removeSecret: (namespace, name) => store.deleteSecret(namespace, name),

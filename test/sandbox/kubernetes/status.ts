@@ -98,11 +98,13 @@ export function invalid(kind: string, name: string, errors: FieldError[]): Statu
   });
 }
 
-/** What is wrong with the options in the query of an apply. */
-export function invalidPatchOptions(error: FieldError): StatusError {
-  const { reason, field, detail } = error;
-  return new StatusError(422, 'Invalid', `PatchOptions.meta.k8s.io "" is invalid: ${field}: ${detail}`, {
-    details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason, message: detail, field }] },
+export type OptionsKind = 'PatchOptions' | 'DeleteOptions';
+
+/** What is wrong with the options of a request. */
+export function invalidOptions(kind: OptionsKind, { reason, field, detail }: FieldError): StatusError {
+  const message = `${kind}.meta.k8s.io "" is invalid: ${field}: ${detail}`;
+  return new StatusError(422, 'Invalid', message, {
+    details: { group: 'meta.k8s.io', kind, causes: [{ reason, message: detail, field }] },
   });
 }
 

@@ -44,8 +44,8 @@ export class Store {
     );
   }
 
-  /** Adds a namespace, or changes the labels and phase of one that is there. */
-  putNamespace(name: string, labels: Record<string, string>, isTerminating: boolean): void {
+  /** Adds a namespace as that manager, or changes the labels and phase of one that is there. */
+  putNamespace(name: string, labels: Record<string, string>, isTerminating: boolean, manager: string): void {
     const before = this.#namespaces.get(name)?.metadata;
     const time = this.timestamp();
     const all = { 'kubernetes.io/metadata.name': name, ...labels };
@@ -62,7 +62,7 @@ export class Store {
         labels: all,
         managedFields: [
           {
-            manager: 'kubectl-create',
+            manager,
             operation: 'Update',
             apiVersion: 'v1',
             time,

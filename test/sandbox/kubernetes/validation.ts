@@ -84,11 +84,19 @@ function dataErrors({ type, data = {}, metadata }: Secret): FieldError[] {
 function dockerConfigErrors(value: string | undefined): FieldError[] {
   const field = 'data[.dockerconfigjson]';
   if (value === undefined) return [missing(field)];
+  const why = whyNoJsonMap(Buffer.from(value, 'base64').toString());
+  return why === undefined ? [] : [wrong(field, '<secret contents redacted>', why)];
+}
+
+/** What Go says of a text that it cannot read into a `map[string]interface{}`; for broken JSON, of one that ends too early. */
+function whyNoJsonMap(text: string): string | undefined {
   try {
-    JSON.parse(Buffer.from(value, 'base64').toString());
-    return [];
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && !Array.isArray(value)) return undefined;
+    const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
   } catch {
-    return [wrong(field, '<secret contents redacted>', 'unexpected end of JSON input')];
+    return 'unexpected end of JSON input';
   }
 }
 

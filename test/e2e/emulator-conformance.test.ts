@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Answer, Case } from './conformance/case.ts';
+import { accessCases } from './conformance/cases/access.ts';
+import { admissionCases } from './conformance/cases/admission.ts';
+import { applyCases } from './conformance/cases/apply.ts';
+import { conflictCases } from './conformance/cases/conflicts.ts';
+import { deletionCases } from './conformance/cases/deletion.ts';
+import { namespaceCases } from './conformance/cases/namespaces.ts';
+import { validationCases } from './conformance/cases/validation.ts';
+import { normalise } from './conformance/normalise.ts';
+import { type Servers, startServers } from './conformance/servers.ts';
+
+const groups: Readonly<Record<string, readonly Case[]>> = {
+  access: accessCases,
+  'an apply': applyCases,
+  'an apply over the secret of another': conflictCases,
+  'an apply that is not let in': admissionCases,
+  'an apply that is wrong': validationCases,
+  'a deletion': deletionCases,
+  'a list of namespaces': namespaceCases,
+};
+const namespaces = new Map(
+  Object.values(groups)
+    .flat()
+    .map((one, number) => [one, `case-${number}`]),
+);
+
+let servers: Servers;
+
+beforeAll(async () => {
+  servers = await startServers();
+  for (const [one, name] of namespaces) {
+    await servers.real.seeding.addNamespace(name, one.namespace);
+    await servers.emulated.seeding.addNamespace(name, one.namespace);
+  }
+});
+
+afterAll(() => servers?.stop());
+
+describe.for(Object.entries(groups))('%s', ([, group]) => {
+  test.for(group)('$title', async (one) => {
+    const namespace = namespaces.get(one) ?? '';
+    const real = await servers.real.play(one, namespace);
+    const emulated = await servers.emulated.play(one, namespace);
+    const last = real.at(-1);
+    expect(last?.code).toBe(one.code);
+    if (one.quirk) expect(last?.body).toMatchObject(one.quirk);
+    if (one.known?.isSteady) expect(normalise(emulated), one.known.reason).not.toEqual(normalise(real));
+    const { without = unchanged } = one.known ?? {};
+    expect(normalise(emulated.map(without))).toEqual(normalise(real.map(without)));
+  });
+});
+
+function unchanged(answer: Answer): Answer {
+  return answer;
+}
