@@ -2,7 +2,7 @@ import { ECRClient } from '@aws-sdk/client-ecr';
 import { EKSClient } from '@aws-sdk/client-eks';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
-import { AssumeRoleError, codeOf } from './errors.ts';
+import { AssumeRoleError, codeOf, DeadlineError, HelperError } from './errors.ts';
 
 /** Static keys that somebody who moves over from a CronJob still has. */
 export interface StaticKeys {
@@ -16,19 +16,28 @@ export interface Identity {
   readonly keys?: StaticKeys | undefined;
 }
 
-/** Makes SDK clients of a region and an identity. Without it a call could outlast the run. */
+/** Without it a call could outlast the run. */
 const requestHandler = { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
+/** For the STS client that the SDK makes and never closes. */
+const closingHandler = {
+  ...requestHandler,
+  httpAgent: { keepAlive: false },
+  httpsAgent: { keepAlive: false },
+};
 
 /** The function's way to AWS: one client for each service, region and identity of a run. */
 export class AwsAccess {
   /** The function's own region. */
   readonly region: string;
   readonly #sessionName: string;
+  readonly #signal: AbortSignal;
   readonly #clients: { destroy(): void }[] = [];
 
-  constructor(region: string, sessionName: string) {
+  /** @param signal aborts at the deadline; only calls that assume a role need it from here */
+  constructor(region: string, sessionName: string, signal: AbortSignal) {
     this.region = region;
     this.#sessionName = sessionName;
+    this.#signal = signal;
   }
 
   ecr(region: string, identity: Identity): ECRClient {
@@ -60,16 +69,30 @@ export class AwsAccess {
     if (!roleArn) return keys ? { ...shared, credentials: keys } : shared;
     const assume = fromTemporaryCredentials({
       params: { RoleArn: roleArn, RoleSessionName: this.#sessionName },
-      clientConfig: { region: this.region, requestHandler },
+      clientConfig: { region: this.region, requestHandler: closingHandler },
       ...(keys && { masterCredentials: keys }),
     });
     const credentials: typeof assume = async (properties) => {
       try {
-        return await assume(properties);
+        return await within(this.#signal, assume(properties));
       } catch (fault) {
+        if (fault instanceof HelperError) throw fault;
         throw new AssumeRoleError(roleArn, codeOf(fault));
       }
     };
     return { ...shared, credentials };
+  }
+}
+
+/** Stops waiting when `signal` aborts, for what cannot be aborted itself. */
+async function within<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
+  const over = Promise.withResolvers<never>();
+  const end = () => over.reject(new DeadlineError());
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([work, over.promise]);
+  } finally {
+    signal.removeEventListener('abort', end);
   }
 }

@@ -185,7 +185,7 @@ export class ForbiddenError extends HelperError {
   constructor(verb: string, object: string) {
     super(
       `no right to ${verb} ${object} (403)`,
-      'Apply the manifest that npm run -s rbac prints: npm run -s rbac | kubectl apply -f -',
+      'Apply the rights of these settings: npm run -s rbac -- -c settings=FILE | kubectl apply -f -',
     );
   }
 }
@@ -226,9 +226,9 @@ export class RefreshFailedError extends HelperError {
 /** What is thrown for a fault of our own, of which only name and place may be told. */
 export class InternalError extends HelperError {
   constructor(fault: unknown) {
-    const name = fault instanceof Error ? fault.name : typeof fault;
-    super(`unexpected ${name}`, 'Report it with the stack.');
-    const frames = fault instanceof Error ? (fault.stack?.match(/^ {4}at .*$/gm) ?? []) : [];
+    super(`unexpected ${fault instanceof Error ? codeOf(fault) : typeof fault}`, 'Report it with the stack.');
+    const stack = fault instanceof Error ? fault.stack?.replace(fault.message, '') : undefined;
+    const frames = stack?.match(/^ {4}at .*$/gm) ?? [];
     this.stack = [`${this.name}: ${this.message}`, ...frames].join('\n');
   }
 }
@@ -237,7 +237,7 @@ export class InternalError extends HelperError {
 export function codeOf(fault: unknown): string {
   const name = fault instanceof Error ? fault.name : '';
   const code = (fault as { code?: unknown } | undefined)?.code;
-  const known = [name === 'Error' || name === 'TypeError' ? undefined : name, code, name];
+  const known = [/^(Error|TypeError|AggregateError)$/.test(name) ? undefined : name, code, name];
   return (
     known.find((said): said is string => typeof said === 'string' && /^[\w.#:-]{1,64}$/.test(said)) ?? 'Error'
   );

@@ -52,8 +52,8 @@ async function run(settings: Settings, invocation: Invocation, context: Invocati
   const { AWS_REGION } = process.env;
   if (!AWS_REGION) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
-  const aws = new AwsAccess(AWS_REGION, settings.name);
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
+  const aws = new AwsAccess(AWS_REGION, settings.name, deadline.signal);
   const credentials = new CredentialReader(aws, clock, deadline.signal);
   try {
     return await refresh(

@@ -22,6 +22,7 @@ export function longestGapMinutes(expression: string): number | undefined {
   const minutes = values(minuteField, 59);
   const hours = values(hourField, 23);
   if (minutes === undefined || hours === undefined) return undefined;
+  if (month === '?' || year === '?') return undefined;
   if (![day, month, weekday, year].every((f) => f && EVERY_DAY.test(f))) return Number.POSITIVE_INFINITY;
   if ((day === '?') === (weekday === '?')) return undefined;
   const runs = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
@@ -36,7 +37,7 @@ function values(cronField: string, largest: number): number[] | undefined {
     if (match === undefined) return undefined;
     const first = star ? 0 : Number(from);
     const last = to !== undefined ? Number(to) : star || step ? largest : first;
-    if (first > last || last > largest || step === '0') return undefined;
+    if (first > last || last > largest || Number(step) === 0) return undefined;
     for (let value = first; value <= last; value += Number(step ?? 1)) found.add(value);
   }
   return [...found].sort((a, b) => a - b);

@@ -23,7 +23,13 @@ export function text(pattern: RegExp, what: string, exempt: (value: string) => b
 
 /** Says each issue of a failed check in one line: the field, what was found and what is allowed. */
 export function explain(error: z.ZodError): string {
-  return error.issues.map((issue) => `${field(issue.path)}: ${issue.message}`).join('; ');
+  return error.issues.map((issue) => `${field(issue.path)}: ${issue.message}${found(issue)}`).join('; ');
+}
+
+/** What was found, if the check was made with `reportInput` and its message does not say it. */
+function found({ code, input }: z.core.$ZodIssue): string {
+  const told = code === 'custom' || input === undefined || typeof input === 'object';
+  return told ? '' : ` (found ${JSON.stringify(input)})`;
 }
 
 function field(path: PropertyKey[]): string {

@@ -27,7 +27,10 @@ function fields(exempt: (value: string) => boolean) {
     /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[\w/+=.@-]{1,512}$/,
     'the name or the full ARN of a Secrets Manager secret',
   );
-  const kmsKeyArn = field(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/, 'the ARN of a KMS key');
+  const kmsKeyArn = field(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/(mrk-)?[0-9a-f-]{32,36}$/,
+    'the ARN of a KMS key',
+  );
 
   const cluster = strict({
     name: field(/^[0-9A-Za-z][\w-]{0,99}$/, 'the name of an EKS cluster'),
@@ -62,7 +65,14 @@ function fields(exempt: (value: string) => boolean) {
       'ecr-docker-creds',
     ),
     registries: z
-      .array(z.discriminatedUnion('type', [ecr, stored]))
+      .array(
+        z.discriminatedUnion('type', [ecr, stored], {
+          error: ({ code, input }) =>
+            code === 'invalid_union'
+              ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, stored`
+              : undefined,
+        }),
+      )
       .min(1)
       .prefault([{ type: 'ecr' }]),
     namespaces: strict({
@@ -87,9 +97,9 @@ function fields(exempt: (value: string) => boolean) {
       .default([]),
   });
   const vpc = strict({
-    vpcId: field(/^vpc-[0-9a-f]+$/, 'the id of a VPC'),
-    subnetIds: z.array(field(/^subnet-[0-9a-f]+$/, 'the id of a subnet')).min(1),
-    securityGroupIds: z.array(field(/^sg-[0-9a-f]+$/, 'the id of a security group')).min(1),
+    vpcId: field(/^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC'),
+    subnetIds: z.array(field(/^subnet-[0-9a-f]{8,17}$/, 'the id of a subnet')).min(1),
+    securityGroupIds: z.array(field(/^sg-[0-9a-f]{8,17}$/, 'the id of a security group')).min(1),
   });
 
   return strict({
@@ -108,6 +118,10 @@ function fields(exempt: (value: string) => boolean) {
           check.addIssue(
             `${JSON.stringify(value)} is no schedule such as rate(8 hours) or cron(0 0/8 * * ? *)`,
           );
+        } else if (gap === Number.POSITIVE_INFINITY) {
+          check.addIssue(
+            `${JSON.stringify(value)} may leave days out; give day, month, weekday and year as "*" or "?"`,
+          );
         } else if (gap > LONGEST_GAP_MINUTES) {
           check.addIssue(
             `${JSON.stringify(value)} leaves more than 10 hours between two runs, and a token lives 12`,
@@ -117,6 +131,7 @@ function fields(exempt: (value: string) => boolean) {
     enabled: z.boolean().default(true),
     concurrency: z.int().min(1).max(64).default(16),
     vpc: vpc.optional(),
+    $schema: z.string().optional(),
   });
 }
 
@@ -142,6 +157,7 @@ export function clusterId(cluster: Pick<ClusterSettings, 'id' | 'name'>): string
 }
 
 function checkClusters(settings: Settings, check: z.core.$RefinementCtx): void {
+  if (settings.clusters.length === 0) return;
   const ids = settings.clusters.map(clusterId);
   const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
   for (const [at, cluster] of settings.clusters.entries()) {
@@ -158,6 +174,19 @@ function checkClusters(settings: Settings, check: z.core.$RefinementCtx): void {
     }
   }
   for (const [at, entry] of settings.secrets.entries()) {
+    for (const [nth, registry] of entry.registries.entries()) {
+      if (registry.type === 'ecr' && registry.kmsKeyArn && !registry.keysSecretId) {
+        say(
+          ['secrets', at, 'registries', nth, 'kmsKeyArn'],
+          'is for the secret of keysSecretId, which is missing',
+        );
+      }
+    }
+    for (const [nth, name] of entry.namespaces.include.entries()) {
+      if (!name.includes('*') && matchesAny(entry.namespaces.exclude, name)) {
+        say(['secrets', at, 'namespaces', 'include', nth], `${JSON.stringify(name)} is excluded as well`);
+      }
+    }
     for (const [nth, glob] of entry.clusters.entries()) {
       if (!ids.some((id) => matchesAny([glob], id))) {
         say(['secrets', at, 'clusters', nth], `${JSON.stringify(glob)} matches none of ${ids.join(', ')}`);
@@ -171,7 +200,7 @@ function checkClusters(settings: Settings, check: z.core.$RefinementCtx): void {
  * @throws SettingsError naming each wrong field, what is allowed and what was found
  */
 export function checkSettings(input: unknown, exempt?: (value: string) => boolean): Settings {
-  const checked = settingsSchema(exempt).safeParse(input);
+  const checked = settingsSchema(exempt).safeParse(input, { reportInput: true });
   if (!checked.success) throw new SettingsError(explain(checked.error));
   return checked.data;
 }

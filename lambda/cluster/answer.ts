@@ -47,8 +47,8 @@ export class ApiAnswer extends Error {
     }));
     this.managers = causes
       .filter((cause) => cause.reason === 'FieldManagerConflict')
-      .map((cause) => CONFLICT.exec(String(cause.message))?.[1] ?? 'unknown');
-    const message = String(status.message ?? '');
+      .map((cause) => CONFLICT.exec(textOf(cause.message))?.[1] ?? 'unknown');
+    const message = textOf(status.message);
     this.deniedVerb = RBAC.exec(message)?.[1];
     this.deniedBy = denial(message);
     this.newerIsThere = this.deniedBy?.what === 'policy' && message.endsWith(`: ${NEWER_IS_THERE}`);
@@ -65,7 +65,7 @@ const REASON =
 const CAUSE = /^(FieldManagerConflict|NamespaceTerminating|FieldValue(Invalid|Forbidden|Required|TooLong))$/;
 const KIND = /^(secrets|namespaces)$/;
 const FIELD =
-  /^(type|data|immutable|metadata(\.(name|namespace|labels|annotations|finalizers|ownerReferences))?)$/;
+  /^(type|data(\[\.dockerconfigjson\])?|immutable|metadata(\.(name|namespace|labels|annotations|finalizers|ownerReferences))?)$/;
 // The forms of Kubernetes 1.30 to 1.36
 const NAME = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
 const CONFLICT =
@@ -88,6 +88,10 @@ function denial(message: string): Denial | undefined {
     if (name) return { what, name };
   }
   return undefined;
+}
+
+function textOf(said: unknown): string {
+  return typeof said === 'string' ? said : '';
 }
 
 function known(pattern: RegExp, said: unknown): string {

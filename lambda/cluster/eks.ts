@@ -7,6 +7,7 @@ import {
   ClusterNotFoundError,
   ClusterNotReadyError,
   codeOf,
+  DeadlineError,
   HelperError,
 } from '../errors.ts';
 
@@ -47,6 +48,7 @@ async function ask(client: EKSClient, name: string, region: string, signal: Abor
     return await client.send(new DescribeClusterCommand({ name }), { abortSignal: signal });
   } catch (fault) {
     if (fault instanceof HelperError) throw fault;
+    if (signal.aborted) throw new DeadlineError();
     const code = codeOf(fault);
     if (code === 'ResourceNotFoundException') throw new ClusterNotFoundError(name, region);
     throw new ClusterCallError(name, region, code);

@@ -46,19 +46,20 @@ async function* pages(
     ...(labelSelector && { labelSelector }),
     ...(fieldSelector && { fieldSelector }),
   };
-  let next: string | undefined;
+  let next: string | undefined = '';
   let restarts = 0;
-  do {
+  while (next !== undefined) {
     try {
       const page = await core.listNamespace({ ...query, ...(next && { _continue: next }) }, METADATA_ONLY);
-      next = page.metadata?._continue;
-      yield* page.items.map(toNamespace);
+      next = page.metadata?._continue || undefined;
+      // a metadata-only list with nothing in it has null here
+      yield* (page.items ?? []).map(toNamespace);
     } catch (fault) {
       if (!(fault instanceof ApiAnswer) || fault.code !== 410 || restarts === MOST_RESTARTS) throw fault;
       restarts += 1;
-      next = undefined;
+      next = '';
     }
-  } while (next);
+  }
 }
 
 function toNamespace({ metadata }: V1Namespace): Namespace {

@@ -76,15 +76,9 @@ export class PullSecret {
     if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
     const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
     const { dryRun } = this.#query;
-    await this.#core.deleteNamespacedSecret(
-      {
-        name: this.name,
-        namespace,
-        body: { preconditions: { uid: metadata?.uid ?? '' } },
-        ...(dryRun && { dryRun }),
-      },
-      ACCEPT,
-    );
+    // the server takes no option from the query of a delete that has a body: a dry run would delete
+    const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
+    await this.#core.deleteNamespacedSecret({ name: this.name, namespace, body }, ACCEPT);
     if (dryRun) return { outcome: 'refreshed' };
     await this.#apply(namespace, false);
     return { outcome: 'refreshed' };

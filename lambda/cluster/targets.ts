@@ -28,6 +28,8 @@ export async function* targets<Entry extends Coverage>(
   tell: (problem: Problem) => void,
 ): AsyncGenerator<Target<Entry>> {
   const claimed = new Set<string>();
+  const seen = new Set<string>();
+  const unseen: Problem[] = [];
   for (const entry of entries) {
     const { name: secret, namespaces } = entry.settings;
     const { include, selector } = namespaces;
@@ -37,6 +39,7 @@ export async function* targets<Entry extends Coverage>(
     for await (const namespace of list({ selector, names: wanted })) {
       if (!coversNamespace(entry.settings, namespace.name)) continue;
       found.add(namespace.name);
+      seen.add(namespace.name);
       const claim = `${secret}/${namespace.name}`;
       if (claimed.has(claim)) continue;
       claimed.add(claim);
@@ -47,12 +50,16 @@ export async function* targets<Entry extends Coverage>(
     );
     const which = selector ? ` with ${selector}` : '';
     for (const namespace of missing) {
-      tell(problem(namespace, secret, `there is no namespace ${namespace}${which}`));
+      const told = problem(namespace, secret, `there is no namespace ${namespace}${which}`);
+      if (wanted) unseen.push(told);
+      else tell(told);
     }
     if (found.size === 0 && missing.length === 0) {
       tell(problem('*', secret, `no namespace matches ${include.join(', ')}${which}`));
     }
   }
+  // a namespace that the run is narrowed to may be for the selector of one entry only
+  for (const told of unseen) if (!seen.has(told.namespace)) tell(told);
 }
 
 function problem(namespace: string, secret: string, reason: string): Problem {

@@ -55,8 +55,7 @@ export class BearerTokens {
       this.#signing = this.#sign(now);
     }
     try {
-      this.#signed = await this.#signing;
-      return this.#signed;
+      return await this.#signing;
     } catch (fault) {
       this.#signing = undefined;
       throw fault;
@@ -65,7 +64,9 @@ export class BearerTokens {
 
   /** Lets the next call sign anew after the server refused `token`; requests that shared it cause one signing. */
   forget(token: Redacted): void {
-    if (this.#signed === token) this.#signing = undefined;
+    if (this.#signed !== token) return;
+    this.#signed = undefined;
+    this.#signing = undefined;
   }
 
   async #sign(now: number): Promise<Redacted> {
@@ -90,6 +91,7 @@ export class BearerTokens {
     if (token.length > LONGEST_TOKEN) {
       throw new BearerTokenTooLongError(this.#cluster, token.length, LONGEST_TOKEN);
     }
-    return new Redacted(token);
+    this.#signed = new Redacted(token);
+    return this.#signed;
   }
 }

@@ -20,7 +20,10 @@ export function conflictVerdict(
 
 /** Whether only another object can take what was refused: its type is another, or its data is immutable. */
 export function mustBeRecreated(answer: ApiAnswer): boolean {
-  return answer.code === 422 && answer.causes.some(({ field }) => field === 'type' || field === 'data');
+  if (answer.code !== 422 || answer.deniedBy) return false;
+  return answer.causes.some(
+    ({ field, reason }) => field === 'type' || (field === 'data' && reason === 'FieldValueForbidden'),
+  );
 }
 
 /**
@@ -54,7 +57,8 @@ function answerVerdict(answer: ApiAnswer, object: string): Verdict {
       remedy: 'Delete it, or set recreate for this entry.',
     };
   }
-  if (code === 403 || (code === 422 && answer.causes.every(({ field }) => field === ''))) {
+  const bare = answer.causes.every(({ field, reason }) => field === '' && reason === '');
+  if ((code === 403 && answer.reason === 'Forbidden') || (code === 422 && bare)) {
     return {
       outcome: 'blocked',
       reason: `it was denied by the cluster's admission (${code} ${answer.reason})`,

@@ -14,16 +14,21 @@ const PLACEHOLDER = new Redacted(Buffer.from('AWS:placeholder').toString('base64
 export function mergeAuths(parts: readonly Auths[]): Auths {
   const merged = new Map<string, Redacted>();
   const taken = new Set<string>();
-  for (const [host, auth] of parts.flatMap((part) => [...part])) {
-    const bare = host
-      .replace(/^https?:\/\//, '')
-      .replace(/\/+$/, '')
-      .toLowerCase();
-    if (taken.has(bare)) throw new HostTakenError(bare);
-    taken.add(bare);
-    merged.set(host, auth);
+  for (const part of parts) {
+    for (const bare of new Set([...part.keys()].map(bareHost))) {
+      if (taken.has(bare)) throw new HostTakenError(bare);
+      taken.add(bare);
+    }
+    for (const [host, auth] of part) merged.set(host, auth);
   }
   return merged;
+}
+
+function bareHost(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '');
 }
 
 /** The same hosts with a placeholder for each password, for a run that only plans. */

@@ -2,6 +2,7 @@ import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ec
 import type { Clock } from '../clock.ts';
 import {
   codeOf,
+  DeadlineError,
   EcrCallError,
   EcrTokenMalformedError,
   EcrTokenMissingError,
@@ -52,14 +53,14 @@ async function ask(client: ECRClient, region: string, signal: AbortSignal) {
     return answer.authorizationData ?? [];
   } catch (fault) {
     if (fault instanceof HelperError) throw fault;
+    if (signal.aborted) throw new DeadlineError();
     throw new EcrCallError(region, codeOf(fault));
   }
 }
 
 function checked(token: string, region: string): Redacted {
   const decoded = BASE64.test(token) ? Buffer.from(token, 'base64').toString('utf8') : '';
-  const colon = decoded.indexOf(':');
-  if (decoded.slice(0, colon) !== USER || colon === decoded.length - 1) {
+  if (!decoded.startsWith(`${USER}:`) || decoded.length === USER.length + 1) {
     throw new EcrTokenMalformedError(region, `is not "${USER}:password" in base64`);
   }
   return new Redacted(token);

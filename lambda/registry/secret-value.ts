@@ -2,6 +2,7 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import * as z from 'zod';
 import {
   codeOf,
+  DeadlineError,
   SecretBinaryError,
   SecretCallError,
   SecretMissingError,
@@ -36,6 +37,7 @@ async function ask(client: SecretsManagerClient, secretId: string, signal: Abort
   try {
     return await client.send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal });
   } catch (fault) {
+    if (signal.aborted) throw new DeadlineError();
     const code = codeOf(fault);
     if (code === 'ResourceNotFoundException') throw new SecretMissingError(secretId);
     throw new SecretCallError(secretId, code);

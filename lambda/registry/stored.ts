@@ -5,8 +5,10 @@ import type { SecretValue } from './secret-value.ts';
 
 const REFUSED = ['credHelpers', 'credsStore', 'HttpHeaders'];
 const text = z.string().min(1);
+/** A reader in Go refuses the whole docker config for one character more. */
+const base64 = z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/);
 const entrySchema = z.union([
-  z.object({ auth: text }).transform(({ auth }) => auth),
+  z.object({ auth: base64 }).transform(({ auth }) => auth),
   z
     .object({ username: text, password: text })
     .transform(({ username, password }) => Buffer.from(`${username}:${password}`).toString('base64')),

@@ -1,0 +1,68 @@
+import { AwsAccess } from '../../lambda/aws.ts';
+import type { Clock, Deadline } from '../../lambda/clock.ts';
+import { openCluster } from '../../lambda/cluster/open.ts';
+import type { Invocation } from '../../lambda/event.ts';
+import { refresh } from '../../lambda/refresh.ts';
+import { CredentialReader } from '../../lambda/registry/credentials.ts';
+import type { Report } from '../../lambda/report.ts';
+import { readSettings } from '../../lambda/settings.ts';
+import type { World } from '../sandbox/world.ts';
+import { type Captured, captured } from './capture.ts';
+import { searched } from './searched.ts';
+
+/** A clock that a test moves, and that passes over every wait at once, keeping its length. */
+export class MovedClock implements Clock {
+  /** The waits so far, in milliseconds. */
+  readonly waits: number[] = [];
+  #now = Date.now();
+
+  now(): number {
+    return this.#now;
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+  }
+
+  async sleep(ms: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.waits.push(ms);
+    this.#now += ms;
+  }
+}
+
+export interface Timing {
+  readonly clock: MovedClock;
+  /** Default: an hour away, and never reached by itself. */
+  readonly deadline?: Deadline;
+}
+
+/**
+ * Wires a refresh as the handler does, but with a clock and a deadline of the test. A secret in what it shows
+ * fails the test.
+ */
+export async function refreshTimed(
+  world: Pick<World, 'env' | 'aws'>,
+  { clock, deadline = { at: clock.now() + 3_600_000, signal: new AbortController().signal } }: Timing,
+  invocation: Invocation = { origin: 'manual', action: 'refresh' },
+): Promise<Captured<Report>> {
+  const run = await captured(world.env, async () => {
+    const settings = readSettings(process.env);
+    const aws = new AwsAccess(world.aws.region, settings.name, deadline.signal);
+    const credentials = new CredentialReader(aws, clock, deadline.signal);
+    try {
+      return await refresh(
+        {
+          clock,
+          readCredentials: (entry) => credentials.read(entry),
+          openCluster: (cluster) => openCluster({ cluster, settings, aws, clock, deadline }),
+        },
+        settings,
+        invocation,
+      );
+    } finally {
+      aws.destroy();
+    }
+  });
+  return searched(run);
+}

@@ -1,0 +1,231 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ApiAnswer } from '../../../lambda/cluster/answer.ts';
+import { NEWER_IS_THERE } from '../../../lambda/cluster/rights.ts';
+import { conflictVerdict, failureVerdict } from '../../../lambda/cluster/verdict.ts';
+import * as statuses from './statuses.ts';
+
+const read = ({ code, body }: statuses.Answered) => new ApiAnswer(code, body);
+
+describe('what is read of an answer', () => {
+  test.for<[string, statuses.Answered, Partial<ApiAnswer>]>([
+    [
+      'the verb that RBAC denied',
+      statuses.rbac('patch'),
+      { deniedVerb: 'patch', deniedBy: undefined, reason: 'Forbidden', kind: 'secrets' },
+    ],
+    ['the verb of a list', statuses.rbacList, { deniedVerb: 'list', kind: 'namespaces' }],
+    ['a quota', statuses.quota, { deniedBy: { what: 'quota', name: 'few-secrets' }, deniedVerb: undefined }],
+    [
+      'a webhook with a text',
+      statuses.webhook(400, 'no'),
+      { code: 400, deniedBy: { what: 'webhook', name: 'validate.kyverno.svc-fail' } },
+    ],
+    [
+      'a webhook without a text',
+      statuses.webhook(403),
+      { deniedBy: { what: 'webhook', name: 'validate.kyverno.svc-fail' } },
+    ],
+    [
+      'a policy',
+      statuses.policy('no more secrets'),
+      {
+        deniedBy: { what: 'policy', name: 'no-new-secrets' },
+        newerIsThere: false,
+        causes: [{ reason: '', field: '' }],
+      },
+    ],
+    [
+      'our own policy keeping a later token',
+      statuses.policy(NEWER_IS_THERE, 'ecr-registry-helper'),
+      { newerIsThere: true },
+    ],
+    [
+      'a namespace that is not there',
+      statuses.noNamespace,
+      { code: 404, reason: 'NotFound', kind: 'namespaces' },
+    ],
+    [
+      'a namespace that is going away',
+      statuses.terminating,
+      { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] },
+    ],
+    [
+      'the managers of a conflict',
+      statuses.conflict('kubectl-create', 'Argo CD'),
+      { managers: ['kubectl-create', 'Argo CD'], reason: 'Conflict' },
+    ],
+    ['a manager that applied', statuses.conflictSaying('conflict with "flux"'), { managers: ['flux'] }],
+    [
+      'a manager of a subresource',
+      statuses.conflictSaying('conflict with "x" with subresource "status" using v1'),
+      { managers: ['x'] },
+    ],
+    [
+      'a manager with a name that is not safe',
+      statuses.conflictSaying(String.raw`conflict with "a\"b" using v1`),
+      { managers: ['unknown'] },
+    ],
+    [
+      'a conflict of another form',
+      statuses.conflictSaying('conflict with "a" and so on'),
+      { managers: ['unknown'] },
+    ],
+    ['a race is no conflict of managers', statuses.raced, { managers: [], causes: [] }],
+    ['another type', statuses.otherType, { causes: [{ reason: 'FieldValueInvalid', field: 'type' }] }],
+    ['immutable data', statuses.immutable, { causes: [{ reason: 'FieldValueForbidden', field: 'data' }] }],
+    [
+      'a docker config that the server does not take',
+      statuses.brokenDockerConfig,
+      { causes: [{ reason: 'FieldValueInvalid', field: 'data[.dockerconfigjson]' }] },
+    ],
+    ['an expired page', statuses.expiredPage, { code: 410, reason: 'Expired' }],
+    ['throttling', statuses.throttled, { code: 429, reason: 'TooManyRequests' }],
+    [
+      'the page of a proxy',
+      statuses.serverFailure(502),
+      { code: 502, reason: 'without a known reason', kind: '', causes: [], managers: [] },
+    ],
+  ])('%s', ([, answered, fields]) => {
+    expect(read(answered)).toMatchObject(fields);
+  });
+
+  test('the header that asks to wait', () => {
+    expect(new ApiAnswer(429, statuses.throttled.body, '7').retryAfter).toBe('7');
+    expect(read(statuses.throttled).retryAfter).toBeUndefined();
+  });
+
+  test('a text that only looks like a denial of RBAC is none', () => {
+    const echoed = statuses.webhook(
+      403,
+      'secrets "x" is forbidden: User "a" cannot patch resource "secrets"',
+    );
+    expect(read(echoed).deniedVerb).toBeUndefined();
+  });
+
+  test('words of our policy in another answer are no reason to keep still', () => {
+    expect(read(statuses.webhook(403, NEWER_IS_THERE)).newerIsThere).toBe(false);
+    expect(read(statuses.policy(`${NEWER_IS_THERE}, or so`)).newerIsThere).toBe(false);
+  });
+});
+
+test('any body is read without a fault', () => {
+  const key = fc.constantFrom(
+    'message',
+    'reason',
+    'details',
+    'causes',
+    'kind',
+    'field',
+    'toString',
+    'valueOf',
+  );
+  const { json } = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { depthSize: 'small' },
+      fc.jsonValue(),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.dictionary(key, tie('json'), { maxKeys: 4 }),
+    ),
+  }));
+  const bodies = fc.oneof(
+    json.map((value) => JSON.stringify(value)),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(bodies, (body) => {
+      const { code, message } = new ApiAnswer(500, body);
+      expect([code, message]).toEqual([500, 'the API server answered 500']);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe('no secret stays that an answer echoes', () => {
+  const base64 = (length: number) =>
+    fc
+      .array(fc.constantFrom(...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'), {
+        minLength: length,
+        maxLength: length,
+      })
+      .map((all) => all.join(''));
+  const password = base64(240);
+  const encode = (text: string) => Buffer.from(text).toString('base64');
+  /** As it is in a docker config, in a secret's data, in an Authorization header, and a short one of a stored registry. */
+  const secret = fc.oneof(
+    password,
+    password.map((word) => encode(`AWS:${word}`)),
+    password.map((word) => encode(JSON.stringify({ auths: { x: { auth: encode(`AWS:${word}`) } } }))),
+    password.map((word) => `k8s-aws-v1.${Buffer.from(word).toString('base64url')}`),
+    password.map((word) => `https://sts.eu-west-1.amazonaws.com/?X-Amz-Signature=${word}`),
+  );
+
+  /** Every answer of this file with the secret in one place of it. */
+  const echoes: ((secret: string) => string)[] = [
+    (word) => word,
+    (word) => `{"message":"${word}`,
+    (word) => JSON.stringify(word),
+    (word) => JSON.stringify([word, { message: word }]),
+    (word) => JSON.stringify({ [word]: word, details: { [word]: [word] } }),
+    (word) => JSON.stringify({ reason: word, message: { text: word }, details: word }),
+    (word) => JSON.stringify({ details: { kind: word, name: word, group: word, uid: word, causes: [word] } }),
+    (word) => JSON.stringify({ details: { causes: [{ reason: word, message: word, field: word }] } }),
+    (word) => JSON.stringify({ details: { causes: { reason: word } } }),
+    (word) => statuses.policy(`object is {"data":{".dockerconfigjson":"${word}"}}`).body,
+    (word) => statuses.policy(`${word}: ${NEWER_IS_THERE}`).body,
+    (word) => statuses.policy('no', word).body,
+    (word) => statuses.webhook(403, word).body,
+    (word) => statuses.webhook(403).body.replace('validate.kyverno.svc-fail', word),
+    (word) => statuses.quota.body.replace('few-secrets', word),
+    (word) => statuses.quota.body.replace('secrets=5', word),
+    (word) => statuses.rbac(word).body,
+    (word) => statuses.rbac('patch').body.replace('arn:aws', word),
+    (word) => statuses.rbac('patch').body.replace('ecr-docker-creds', word),
+    (word) => statuses.conflict(word, `${word}.`).body,
+    (word) => statuses.conflictSaying(`conflict with "a" using ${word}`).body,
+    (word) => statuses.conflictSaying(`conflict with "a" with subresource "${word}" using v1`).body,
+    (word) => statuses.conflictSaying(word).body,
+    (word) => statuses.invalid({ reason: 'FieldValueInvalid', message: word, field: word }).body,
+    (word) => statuses.invalid({ reason: word, message: word, field: `data[${word}]` }).body,
+    (word) => statuses.invalid({ reason: 'x', message: 'y', field: `metadata.annotations[${word}]` }).body,
+    (word) => statuses.otherType.body.replace('field is immutable', word),
+    (word) => statuses.noNamespace.body.replaceAll('team-a', word),
+    (word) => statuses.serverFailure(502).body.replace('502', word),
+  ];
+
+  const everything = (answer: ApiAnswer) => [
+    JSON.stringify(answer),
+    JSON.stringify(Object.fromEntries(Reflect.ownKeys(answer).map((key) => [key, Reflect.get(answer, key)]))),
+    inspect(answer, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
+    inspect(answer, { depth: Number.POSITIVE_INFINITY, customInspect: false, getters: true }),
+    `${answer}`,
+    answer.message,
+    answer.stack ?? '',
+    JSON.stringify(conflictVerdict(answer, [])) ?? '',
+    JSON.stringify(failureVerdict(answer, 'secret team-a/ecr-docker-creds')),
+  ];
+
+  test('in whatever place, of whatever code', () => {
+    const code = fc.constantFrom(400, 401, 403, 404, 409, 410, 422, 429, 500, 503);
+    fc.assert(
+      fc.property(secret, fc.constantFrom(...echoes), code, (word, echo, number) => {
+        const shown = everything(new ApiAnswer(number, echo(word))).join('\n');
+        const parts = [word.slice(0, 24), word.slice(100, 124), word.slice(-24)];
+        expect(parts.filter((part) => shown.includes(part))).toEqual([]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('also a short password, but where only the server writes names', () => {
+    const named = /(conflict with|quota:|webhook|Policy) \\?["']?hunter2/;
+    const places = echoes.filter((echo) => !named.test(echo('hunter2')));
+    expect(places.length).toBeGreaterThan(20);
+    for (const echo of places) {
+      for (const code of [403, 409, 422, 500]) {
+        expect(everything(new ApiAnswer(code, echo('hunter2'))).join('\n')).not.toContain('hunter2');
+      }
+    }
+  });
+});

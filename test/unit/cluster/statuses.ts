@@ -1,0 +1,171 @@
+/** An answer of a kube-apiserver, as those of Kubernetes 1.30 to 1.36 write it. */
+export interface Answered {
+  readonly code: number;
+  readonly body: string;
+}
+
+interface Cause {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly field?: string;
+}
+
+function status(code: number, reason: string, message: string, details?: object): Answered {
+  const body = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    details,
+    code,
+  };
+  return { code, body: JSON.stringify(body) };
+}
+
+const SECRET = { name: 'ecr-docker-creds', kind: 'secrets' };
+const user = 'arn:aws:sts::111122223333:assumed-role/ecr-registry-helper/session';
+
+/** RBAC denies `verb` on our secret. */
+export function rbac(verb: string): Answered {
+  const message = `secrets "ecr-docker-creds" is forbidden: User "${user}" cannot ${verb} resource "secrets" in API group "" in the namespace "team-a"`;
+  return status(403, 'Forbidden', message, SECRET);
+}
+
+export const rbacList = status(
+  403,
+  'Forbidden',
+  `namespaces is forbidden: User "${user}" cannot list resource "namespaces" in API group "" at the cluster scope`,
+  { kind: 'namespaces' },
+);
+
+export const noNamespace = status(404, 'NotFound', 'namespaces "team-a" not found', {
+  name: 'team-a',
+  kind: 'namespaces',
+});
+
+export const terminating = status(
+  403,
+  'Forbidden',
+  'secrets "ecr-docker-creds" is forbidden: unable to create new content in namespace team-a because it is being terminated',
+  {
+    ...SECRET,
+    causes: [
+      {
+        reason: 'NamespaceTerminating',
+        message: 'namespace team-a is being terminated',
+        field: 'metadata.namespace',
+      },
+    ],
+  },
+);
+
+export const quota = status(
+  403,
+  'Forbidden',
+  'secrets "ecr-docker-creds" is forbidden: exceeded quota: few-secrets, requested: count/secrets=1,secrets=1, used: count/secrets=5,secrets=5, limited: count/secrets=5,secrets=5',
+  SECRET,
+);
+
+/** A webhook denies, which may pick the code, and may add a text of its own. */
+export function webhook(code: number, text?: string): Answered {
+  const why = text === undefined ? ' without explanation' : `: ${text}`;
+  const message = `admission webhook "validate.kyverno.svc-fail" denied the request${why}`;
+  return status(code, code === 403 ? 'Forbidden' : '', message);
+}
+
+/** A ValidatingAdmissionPolicy denies with the text of its message. */
+export function policy(text: string, name = 'no-new-secrets'): Answered {
+  const message = `ValidatingAdmissionPolicy '${name}' with binding '${name}' denied request: ${text}`;
+  return status(422, 'Invalid', `secrets "ecr-docker-creds" is forbidden: ${message}`, {
+    ...SECRET,
+    causes: [{ message }],
+  });
+}
+
+/** An admission plugin without a form of its own denies. */
+export const otherAdmission = status(
+  403,
+  'Forbidden',
+  'secrets "ecr-docker-creds" is forbidden: status unknown for quota: few-secrets, resources: count/secrets',
+  SECRET,
+);
+
+export const unauthorized = status(401, 'Unauthorized', 'Unauthorized');
+
+/** Fields that these managers own: an update names its version and time, an apply only the manager. */
+export function conflict(...managers: string[]): Answered {
+  const causes = managers.map((manager) => ({
+    reason: 'FieldManagerConflict',
+    message: `conflict with "${manager}" using v1 at 2026-11-23T08:00:00Z`,
+    field: '.data..dockerconfigjson',
+  }));
+  const plural = causes.length > 1 ? 's' : '';
+  const message = `Apply failed with ${causes.length} conflict${plural}: ${causes[0]?.message}: .data..dockerconfigjson`;
+  return status(409, 'Conflict', message, { causes });
+}
+
+/** One conflict with the cause's message as given. */
+export function conflictSaying(message: string): Answered {
+  return status(409, 'Conflict', `Apply failed with 1 conflict: ${message}`, {
+    causes: [{ reason: 'FieldManagerConflict', message, field: '.type' }],
+  });
+}
+
+/** Another writer was faster. */
+export const raced = status(
+  409,
+  'Conflict',
+  'Operation cannot be fulfilled on secrets "ecr-docker-creds": the object has been modified; please apply your changes to the latest version and try again',
+  SECRET,
+);
+
+/** Validation refuses the object for one cause. */
+export function invalid(cause: Required<Cause>): Answered {
+  const message = `Secret "ecr-docker-creds" is invalid: ${cause.field}: ${cause.message}`;
+  return status(422, 'Invalid', message, { name: 'ecr-docker-creds', kind: 'Secret', causes: [cause] });
+}
+
+export const otherType = invalid({
+  reason: 'FieldValueInvalid',
+  message: 'Invalid value: "kubernetes.io/dockerconfigjson": field is immutable',
+  field: 'type',
+});
+
+export const immutable = invalid({
+  reason: 'FieldValueForbidden',
+  message: 'Forbidden: field is immutable when `immutable` is set',
+  field: 'data',
+});
+
+export const tooLong = invalid({
+  reason: 'FieldValueTooLong',
+  message: 'Too long: may not be more than 1048576 bytes',
+  field: 'data',
+});
+
+export const brokenDockerConfig = invalid({
+  reason: 'FieldValueInvalid',
+  message: 'Invalid value: "<secret contents redacted>": unexpected end of JSON input',
+  field: 'data[.dockerconfigjson]',
+});
+
+export const expiredPage = status(
+  410,
+  'Expired',
+  'The provided continue parameter is too old to display a consistent list result.',
+);
+
+export const throttled = status(
+  429,
+  'TooManyRequests',
+  'The apiserver is currently unable to handle the request',
+);
+
+/** A failure of the server itself. */
+export function serverFailure(code: 500 | 502 | 503 | 504): Answered {
+  if (code === 502) return { code, body: '<html><body>502 Bad Gateway</body></html>' };
+  const reason = { 500: 'InternalError', 503: 'ServiceUnavailable', 504: 'Timeout' }[code];
+  return status(code, reason, 'etcdserver: request timed out');
+}

@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Namespace, NamespaceQuery } from '../../../lambda/cluster/namespaces.ts';
+import { targets } from '../../../lambda/cluster/targets.ts';
+import { coversNamespace } from '../../../lambda/coverage.ts';
+import type { Problem } from '../../../lambda/report.ts';
+import type { SecretEntry } from '../../../lambda/settings.ts';
+
+type Entry = Pick<SecretEntry, 'name' | 'namespaces'>;
+
+/** A cluster of these namespaces and their `team` labels; selectors are of the form team=x. */
+function clusterOf(teams: Record<string, string>) {
+  return async function* (query: NamespaceQuery): AsyncGenerator<Namespace> {
+    const taken = Object.keys(teams).filter(
+      (name) => !query.selector || query.selector === `team=${teams[name]}`,
+    );
+    const names = query.names?.filter((name) => taken.includes(name)) ?? taken;
+    for (const name of names) yield { name, skip: undefined };
+  };
+}
+
+async function walk(
+  entries: Entry[],
+  list: (query: NamespaceQuery) => AsyncIterable<Namespace>,
+  names?: string[],
+) {
+  const problems: Problem[] = [];
+  const given: string[] = [];
+  const indexed = entries.map((settings, at) => ({ settings, at }));
+  for await (const { entry, namespace } of targets(indexed, list, names, (problem) =>
+    problems.push(problem),
+  )) {
+    given.push(
+      `${entry.at} ${entry.settings.name}/${namespace.name}${namespace.skip ? ` (${namespace.skip})` : ''}`,
+    );
+  }
+  return { given, problems, told: problems.map(({ secret, reason }) => `${secret}: ${reason}`) };
+}
+
+const entry = (name: string, namespaces: Partial<Entry['namespaces']> = {}): Entry => ({
+  name,
+  namespaces: { include: ['*'], exclude: [], ...namespaces },
+});
+
+describe('who writes which secret where', () => {
+  test('the first entry that matches decides, for each secret name', async () => {
+    const entries = [
+      entry('pull', { include: ['team-*'] }),
+      entry('pull', { exclude: ['kube-*'] }),
+      entry('other'),
+    ];
+    const { given, told } = await walk(entries, clusterOf({ 'team-a': '', lab: '', 'kube-system': '' }));
+    expect(given).toEqual([
+      '0 pull/team-a',
+      '1 pull/lab',
+      '2 other/team-a',
+      '2 other/lab',
+      '2 other/kube-system',
+    ]);
+    expect(told).toEqual([]);
+  });
+
+  test('a name that a list gives twice, as it began again, is taken once', async () => {
+    const twice = async function* (): AsyncGenerator<Namespace> {
+      for (const name of ['a', 'b', 'a', 'b', 'c']) yield { name, skip: undefined };
+    };
+    const { given } = await walk([entry('pull')], twice);
+    expect(given).toEqual(['0 pull/a', '0 pull/b', '0 pull/c']);
+  });
+
+  test('one that is to be left alone is given too, to be counted', async () => {
+    const list = async function* (): AsyncGenerator<Namespace> {
+      yield { name: 'old', skip: 'going away' };
+    };
+    const { given, told } = await walk([entry('pull', { include: ['old'] })], list);
+    expect(given).toEqual(['0 pull/old (going away)']);
+    expect(told).toEqual([]);
+  });
+
+  test('pages flow on as they come', async () => {
+    let pages = 0;
+    const endless = async function* (): AsyncGenerator<Namespace> {
+      for (;;) yield { name: `team-${++pages}`, skip: undefined };
+    };
+    for await (const _ of targets([{ settings: entry('pull') }], endless, undefined, () => undefined)) {
+      if (pages === 3) break;
+    }
+    expect(pages).toBe(3);
+  });
+
+  test('what the list throws comes through', async () => {
+    const broken = () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('list')) }),
+    });
+    await expect(walk([entry('pull')], broken)).rejects.toThrow('list');
+  });
+});
+
+describe('a typo does not look like success', () => {
+  test('an entry that matches nothing is told', async () => {
+    const { given, problems } = await walk(
+      [entry('pull', { include: ['taem-*'] })],
+      clusterOf({ 'team-a': '' }),
+    );
+    expect(given).toEqual([]);
+    expect(problems).toEqual([
+      {
+        namespace: '*',
+        secret: 'pull',
+        outcome: 'failed',
+        reason: 'no namespace matches taem-*',
+        remedy: expect.stringContaining('Correct namespaces'),
+      },
+    ]);
+  });
+
+  test('an exact name that does not exist is told, and the others are written', async () => {
+    const { given, told } = await walk(
+      [entry('pull', { include: ['team-*', 'lab', 'lba'] })],
+      clusterOf({ 'team-a': '', lab: '' }),
+    );
+    expect(given).toEqual(['0 pull/team-a', '0 pull/lab']);
+    expect(told).toEqual(['pull: there is no namespace lba']);
+  });
+
+  test('a selector that takes nothing is told with it', async () => {
+    const { told } = await walk([entry('pull', { selector: 'team=y' })], clusterOf({ a: 'x' }));
+    expect(told).toEqual(['pull: no namespace matches * with team=y']);
+  });
+
+  test('a cluster without a namespace is told once for each entry', async () => {
+    const { told } = await walk([entry('pull'), entry('pull', { include: ['a'] })], clusterOf({}));
+    expect(told).toEqual(['pull: no namespace matches *', 'pull: there is no namespace a']);
+  });
+
+  test('an entry whose namespaces an earlier one has all taken is no typo', async () => {
+    const { told } = await walk([entry('pull'), entry('pull', { include: ['a'] })], clusterOf({ a: '' }));
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a run that is narrowed', () => {
+  test('asks for its names only, and only the entries that cover them', async () => {
+    const queries: NamespaceQuery[] = [];
+    const list = clusterOf({ 'team-a': '', 'team-b': '', lab: '' });
+    const entries = [entry('pull', { include: ['team-*'] }), entry('lab', { include: ['lab'] })];
+    const { given, told } = await walk(
+      entries,
+      (query) => {
+        queries.push(query);
+        return list(query);
+      },
+      ['team-b'],
+    );
+    expect(given).toEqual(['0 pull/team-b']);
+    expect(queries).toEqual([{ selector: undefined, names: ['team-b'] }]);
+    expect(told).toEqual([]);
+  });
+
+  test('tells a name that does not exist', async () => {
+    const { told } = await walk([entry('pull')], clusterOf({ a: '' }), ['a', 'b']);
+    expect(told).toEqual(['pull: there is no namespace b']);
+  });
+
+  test('does not miss a namespace that is there, but for the selector of another entry', async () => {
+    const entries = [entry('pull', { selector: 'team=x' }), entry('pull', { selector: 'team=y' })];
+    const { given, told } = await walk(entries, clusterOf({ a: 'x', b: 'y' }), ['b']);
+    expect(given).toEqual(['1 pull/b']);
+    expect(told).toEqual([]);
+  });
+
+  test('tells a name that no selector takes', async () => {
+    const { given, told } = await walk([entry('pull', { selector: 'team=x' })], clusterOf({ b: 'y' }), ['b']);
+    expect(given).toEqual([]);
+    expect(told).toEqual(['pull: there is no namespace b with team=x']);
+  });
+
+  test('does not mind exact names of an entry that it is not about', async () => {
+    const { told } = await walk([entry('pull', { include: ['a', 'gone'] })], clusterOf({ a: '' }), ['a']);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('whatever entries, namespaces and narrowing', () => {
+  const name = fc.constantFrom<string[]>('a', 'b', 'ab', 'ba', 'c');
+  const glob = fc.constantFrom<string[]>('*', 'a', 'b', 'a*', '*b', 'c', 'x');
+  const anyEntry = fc
+    .record({
+      name: fc.constantFrom('one', 'two'),
+      include: fc.array(glob, { minLength: 1, maxLength: 3 }),
+      exclude: fc.array(glob, { maxLength: 1 }),
+      selector: fc.option(fc.constantFrom('team=x', 'team=y'), { nil: undefined }),
+    })
+    .map(({ name: secret, selector, ...globs }) =>
+      entry(secret, { ...globs, ...(selector && { selector }) }),
+    );
+  const anyCluster = fc.dictionary(name, fc.constantFrom('x', 'y'));
+  const anyNames = fc.option(fc.uniqueArray(name, { minLength: 1 }), { nil: undefined });
+
+  const takes = ({ namespaces }: Entry, teams: Record<string, string>, of: string) =>
+    coversNamespace({ namespaces }, of) &&
+    (!namespaces.selector || namespaces.selector === `team=${teams[of]}`);
+
+  test('each secret of each namespace goes to the first entry that takes it, once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyEntry, { maxLength: 4 }),
+        anyCluster,
+        anyNames,
+        async (entries, teams, names) => {
+          const { given } = await walk(entries, clusterOf(teams), names);
+          const expected = Object.keys(teams)
+            .filter((of) => names?.includes(of) ?? true)
+            .flatMap((of) =>
+              ['one', 'two'].flatMap((secret) => {
+                const first = entries.findIndex((each) => each.name === secret && takes(each, teams, of));
+                return first < 0 ? [] : `${first} ${secret}/${of}`;
+              }),
+            );
+          expect(given.toSorted()).toEqual(expected.toSorted());
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('what is told is not there, and silence means that something was found', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyEntry, { maxLength: 4 }),
+        anyCluster,
+        anyNames,
+        async (entries, teams, names) => {
+          const { problems } = await walk(entries, clusterOf(teams), names);
+          for (const { namespace } of problems.filter((problem) => problem.namespace !== '*')) {
+            expect(names === undefined || names.includes(namespace)).toBe(true);
+          }
+          if (problems.length > 0 || names) return;
+          for (const each of entries)
+            expect(Object.keys(teams).some((of) => takes(each, teams, of))).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

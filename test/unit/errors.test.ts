@@ -1,0 +1,112 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as errors from '../../lambda/errors.ts';
+
+type Constructor = new (...given: unknown[]) => errors.HelperError;
+
+const classes = Object.entries<unknown>(errors).filter(
+  (exported): exported is [string, Constructor] =>
+    typeof exported[1] === 'function' && exported[1].prototype instanceof errors.HelperError,
+);
+
+test('there are errors to look at', () => {
+  expect(classes.length).toBeGreaterThan(20);
+});
+
+describe.for(classes)('%s', ([name, Fault]) => {
+  const fault = new Fault('object', 'second', ['third'], 'fourth');
+
+  test('has its own name, as logs and alarms show it', () => {
+    expect(fault.name).toBe(name);
+    expect(fault).toBeInstanceOf(errors.HelperError);
+    expect(fault.stack?.startsWith(`${name}: ${fault.message}`)).toBe(true);
+  });
+
+  test('says what is wrong and what to do', () => {
+    expect(fault.message).toBe(`${fault.problem}. ${fault.remedy}`);
+    expect(fault.problem).not.toMatch(/undefined|\[object|\.$/);
+    expect(fault.remedy).toMatch(/^[A-Z].{15,}/);
+    expect(fault.remedy).not.toMatch(/undefined|\[object/);
+  });
+
+  test('carries no cause', () => {
+    expect('cause' in fault).toBe(false);
+  });
+});
+
+describe('a fault of our own', () => {
+  test('keeps its place and none of its text', () => {
+    const fault = new errors.InternalError(new TypeError('CanaryHunter2 is not a function'));
+    expect(fault.message).toBe('unexpected TypeError. Report it with the stack.');
+    expect(fault.stack).toContain('errors.test.ts');
+    expect(inspect(fault, { showHidden: true, depth: 9 })).not.toContain('Hunter2');
+  });
+
+  test('keeps none of any text, of whatever kind the fault is', () => {
+    const secret = 'CanaryHunter2';
+    const text = fc
+      .array(fc.constantFrom(secret, '\n', '    at ', 'x', ': ', 'Error', '\n    at '), { maxLength: 6 })
+      .map((all) => `${all.join('')}${secret}`);
+    const fault = fc.oneof(
+      text,
+      text.map((said) => new Error(said)),
+      text.map((said) => new SyntaxError(said, { cause: said })),
+      text.map((said) =>
+        Object.assign(new Error(said), { name: `refused ${secret}`, body: said, code: `${said} .` }),
+      ),
+      text.map((said) => new AggregateError([new Error(said)], said)),
+      text.map((said) => ({ message: said, stack: said })),
+    );
+    fc.assert(
+      fc.property(fault, (given) => {
+        const told = new errors.InternalError(given);
+        const shown = [
+          inspect(told, { showHidden: true, depth: 9 }),
+          told.message,
+          told.stack,
+          JSON.stringify(told),
+        ];
+        expect(shown.join('\n')).not.toContain(secret);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.for([
+    [undefined, 'undefined'],
+    [null, 'object'],
+    ['text', 'string'],
+    [4, 'number'],
+  ] as const)('may be no error at all: %s', ([given, kind]) => {
+    expect(new errors.InternalError(given).problem).toBe(`unexpected ${kind}`);
+  });
+});
+
+describe('the code of a failed call', () => {
+  const named = (name: string, more: object = {}) =>
+    Object.assign(new Error('CanaryHunter2'), { name, ...more });
+
+  test.for<[string, unknown, string]>([
+    ['the name that AWS gives', named('AccessDeniedException'), 'AccessDeniedException'],
+    ['the name before a code', named('TimeoutError', { code: 'ETIMEDOUT' }), 'TimeoutError'],
+    ['the code of an error of Node', named('Error', { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    ['the code of a fetch that failed', named('TypeError', { code: 'ERR_INVALID_URL' }), 'ERR_INVALID_URL'],
+    [
+      'the code of a connection that failed to all addresses',
+      Object.assign(new AggregateError([new Error('a')]), { code: 'ECONNREFUSED' }),
+      'ECONNREFUSED',
+    ],
+    ['a name of Node where there is no code', new TypeError('CanaryHunter2'), 'TypeError'],
+    ['no more than Error', new Error('CanaryHunter2'), 'Error'],
+    ['not a name that is a text', named('CanaryHunter2 was refused'), 'Error'],
+    ['not a code that is a text', named('Error', { code: 'CanaryHunter2 was refused' }), 'Error'],
+    ['not a name without end', named('A'.repeat(65)), 'Error'],
+    ['not a code that is a number', named('Error', { code: 403 }), 'Error'],
+    ['of what is no error', 'CanaryHunter2', 'Error'],
+    ['of nothing', undefined, 'Error'],
+    ['of null', null, 'Error'],
+  ])('is %s', ([, fault, code]) => {
+    expect(errors.codeOf(fault)).toBe(code);
+  });
+});

@@ -1,0 +1,237 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EventError, NotCoveredError } from '../../lambda/errors.ts';
+import { chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
+import { clusterId } from '../../lambda/settings.ts';
+import { settingsOf } from './factories.ts';
+
+const scheduled = {
+  version: '0',
+  id: '53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa',
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: '111122223333',
+  time: '2026-11-23T08:00:00Z',
+  region: 'eu-west-1',
+  resources: ['arn:aws:events:eu-west-1:111122223333:rule/ecr-registry-helper'],
+  detail: {},
+};
+
+/** The record of an asynchronous run that failed, as its destination queue gives it back. */
+function queued(requestPayload: unknown, ...more: unknown[]) {
+  const body = {
+    version: '1.0',
+    timestamp: '2026-11-23T08:00:00Z',
+    requestContext: { requestId: 'e4b46cbf', condition: 'RetriesExhausted', approximateInvokeCount: 3 },
+    requestPayload,
+    responsePayload: { errorType: 'RefreshFailedError' },
+  };
+  return { Records: [record(JSON.stringify(body)), ...more] };
+}
+
+function record(body: string) {
+  return { messageId: '059f36b4', eventSource: 'aws:sqs', awsRegion: 'eu-west-1', body };
+}
+
+const manual = { origin: 'manual', action: 'refresh' };
+
+describe('what is understood', () => {
+  test.for<[string, unknown, object]>([
+    ['an empty event refreshes all', {}, manual],
+    ['no event refreshes all', undefined, manual],
+    ['null refreshes all', null, manual],
+    ['the schedule refreshes all', scheduled, { origin: 'scheduled', action: 'refresh' }],
+    ['a refresh by hand', { action: 'refresh' }, manual],
+    ['a plan', { action: 'plan' }, { origin: 'manual', action: 'plan' }],
+    [
+      'a run that is narrowed',
+      { clusters: ['prod', 'eu.dev_1'], namespaces: ['team-a'] },
+      { ...manual, clusters: ['prod', 'eu.dev_1'], namespaces: ['team-a'] },
+    ],
+    ['a failed run of the schedule', queued(scheduled), { origin: 'queued', action: 'refresh' }],
+    ['a failed first run', queued({}), { origin: 'queued', action: 'refresh' }],
+    ['a failed run without payload', queued(null), { origin: 'queued', action: 'refresh' }],
+    [
+      'a failed run that was narrowed',
+      queued({ action: 'plan', namespaces: ['a'] }),
+      { origin: 'queued', action: 'plan', namespaces: ['a'] },
+    ],
+  ])('%s', ([, event, invocation]) => {
+    expect(readEvent(event)).toEqual(invocation);
+  });
+});
+
+describe('what is refused', () => {
+  test.for<[string, unknown, RegExp]>([
+    [
+      'an unknown action',
+      { action: 'restart' },
+      /^event: action: "restart" is no action; known are refresh, plan$/,
+    ],
+    ['an action that is no text', { action: 1 }, /^event: action: 1 is no action; known are refresh, plan$/],
+    [
+      'unknown fields',
+      { action: 'plan', dryRun: true, force: 1 },
+      /unknown field "dryRun", "force"; known are action, clusters, namespaces$/,
+    ],
+    [
+      'a schedule of another source',
+      { ...scheduled, source: 'aws.ec2' },
+      /unknown field .*"source".*; known are action/,
+    ],
+    [
+      'an instance that changed',
+      { ...scheduled, 'detail-type': 'EC2 Instance State-change Notification' },
+      /unknown field/,
+    ],
+    ['a cluster that is no list', { clusters: 'prod' }, /clusters: .*expected array/],
+    ['an empty list, which would be nothing', { clusters: [] }, /clusters: .*>=1 items/],
+    ['an empty list of namespaces', { namespaces: [] }, /namespaces: .*>=1 items/],
+    ['more names than a run takes', { namespaces: Array(101).fill('a') }, /namespaces: .*<=100 items/],
+    ['a glob: names only', { namespaces: ['team-*'] }, /namespaces\[0\]: "team-\*" is not a namespace name/],
+    [
+      'a selector in a name',
+      { namespaces: ['a,metadata.name!=b'] },
+      /namespaces\[0\]: .* is not a namespace name/,
+    ],
+    ['a cluster ARN', { clusters: ['arn:aws:eks:x'] }, /clusters\[0\]: "arn:aws:eks:x" is not a cluster id/],
+    ['a name that is no text', { clusters: [1] }, /clusters\[0\]: .*expected string/],
+    ['a list', [], /top level: .*expected object, received array/],
+    ['a text', 'refresh', /top level: .*expected object, received string/],
+    ['a number', 1, /top level: .*expected object, received number/],
+    ['no record', { Records: [] }, /0 queued records; one at a time is taken/],
+    ['two records', queued({}, record('{}')), /2 queued records; one at a time is taken/],
+    ['a broken body', { Records: [record('{"requestPayload')] }, /Records\[0\]\.body is not JSON$/],
+    [
+      'a body without a payload',
+      { Records: [record('{}')] },
+      /Records\[0\]\.body is not the record of a failed run/,
+    ],
+    [
+      'a body that is a text',
+      { Records: [record('"{}"')] },
+      /Records\[0\]\.body is not the record of a failed run/,
+    ],
+    ['a record in a record', queued(queued({})), /Records\[0\]\.body is not the record of a failed run/],
+    ['an unknown action in a record', queued({ action: 'restart' }), /"restart" is no action/],
+    [
+      'a record of another service',
+      { Records: [{ eventSource: 'aws:s3', body: '{}' }] },
+      /unknown field "Records"/,
+    ],
+  ])('%s', ([, event, problem]) => {
+    expect(() => readEvent(event)).toThrow(
+      expect.objectContaining({ name: 'EventError', problem: expect.stringMatching(problem) }),
+    );
+  });
+
+  test('a broken body is not repeated', () => {
+    expect(() => readEvent({ Records: [record('{"auth":"QVdTOnNlY3JldA==')] })).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('QVdT') }),
+    );
+  });
+});
+
+test('whatever the JSON, it is an invocation or an EventError', () => {
+  const json = fc.jsonValue();
+  const nearly = fc.record(
+    {
+      action: fc.oneof(fc.constantFrom('refresh', 'plan', 'status'), json),
+      clusters: fc.oneof(fc.array(fc.string()), json),
+      namespaces: fc.oneof(fc.array(fc.string()), json),
+      source: fc.oneof(fc.constant('aws.events'), json),
+      'detail-type': fc.oneof(fc.constant('Scheduled Event'), json),
+      Records: json,
+    },
+    { requiredKeys: [] },
+  );
+  const payload = fc.oneof(json, nearly);
+  const inQueue = fc.oneof(
+    payload.map((given) => queued(given)),
+    payload.map((given) => ({ Records: [record(JSON.stringify(given))] })),
+    fc.string().map((body) => ({ Records: [record(body)] })),
+  );
+  fc.assert(
+    fc.property(fc.oneof(payload, inQueue), (event) => {
+      let invocation: Invocation;
+      try {
+        invocation = readEvent(event);
+      } catch (error) {
+        expect(error).toBeInstanceOf(EventError);
+        return;
+      }
+      expect(['manual', 'scheduled', 'queued']).toContain(invocation.origin);
+      expect(['refresh', 'plan']).toContain(invocation.action);
+      for (const names of [invocation.clusters, invocation.namespaces]) {
+        expect(
+          names === undefined || (names.length > 0 && names.every((name) => /^[\w.-]+$/.test(name))),
+        ).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe('the clusters of a run', () => {
+  const settings = settingsOf({
+    clusters: [{ name: 'prod' }, { name: 'prod', id: 'us' }, { name: 'dev' }],
+    secrets: [
+      { name: 'a', clusters: ['prod', 'us'], namespaces: { include: ['team-*'], exclude: ['team-x'] } },
+      { name: 'b', clusters: ['dev'], namespaces: { include: ['lab'] } },
+    ],
+  });
+  const chosen = (narrowing: Pick<Invocation, 'clusters' | 'namespaces'>) =>
+    chosenClusters(settings, { origin: 'manual', action: 'refresh', ...narrowing }).map(clusterId);
+
+  test('are all where nothing narrows it', () => {
+    expect(chosen({})).toEqual(['prod', 'us', 'dev']);
+  });
+
+  test('are those of the ids, each once and in the order of the settings', () => {
+    expect(chosen({ clusters: ['us', 'prod', 'us'] })).toEqual(['prod', 'us']);
+  });
+
+  test('an id that is not in the settings is refused with those that are', () => {
+    expect(() => chosen({ clusters: ['prod', 'staging'] })).toThrow(NotCoveredError);
+    expect(() => chosen({ clusters: ['staging'] })).toThrow(/no cluster "staging"; known are prod, us, dev/);
+  });
+
+  test.for<[string, Pick<Invocation, 'clusters' | 'namespaces'>]>([
+    ['that no entry takes', { namespaces: ['kube-system'] }],
+    ['that is excluded', { namespaces: ['team-x'] }],
+    ['beside one that is covered', { namespaces: ['team-a', 'kube-system'] }],
+    ['that only an entry of another cluster takes', { clusters: ['prod'], namespaces: ['lab'] }],
+  ])('a namespace is refused %s', ([, narrowing]) => {
+    expect(() => chosen(narrowing)).toThrow(NotCoveredError);
+  });
+
+  test('a namespace that is refused is told with what is covered', () => {
+    expect(() => chosen({ clusters: ['dev'], namespaces: ['team-a'] })).toThrow(
+      /no namespace "team-a"; covered are lab, less what they exclude/,
+    );
+  });
+
+  test('a namespace is taken that an entry of one of the clusters covers', () => {
+    expect(chosen({ namespaces: ['team-a', 'lab'] })).toEqual(['prod', 'us', 'dev']);
+  });
+
+  test('never more than the settings allow', () => {
+    const names = fc.array(
+      fc.constantFrom<string[]>('prod', 'us', 'dev', 'team-a', 'team-x', 'lab', 'other'),
+      {
+        minLength: 1,
+      },
+    );
+    const narrowing = fc.record({ clusters: names, namespaces: names }, { requiredKeys: [] });
+    fc.assert(
+      fc.property(narrowing, (given) => {
+        try {
+          const ids = chosen(given);
+          expect(ids.filter((id) => given.clusters && !given.clusters.includes(id))).toEqual([]);
+        } catch (error) {
+          expect(error).toBeInstanceOf(NotCoveredError);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import { inspect } from 'node:util';
+import type { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { describe, expect, test } from 'vitest';
+import { readSecretValue } from '../../../lambda/registry/secret-value.ts';
+
+const read = (send: (command: GetSecretValueCommand) => Promise<unknown>) =>
+  readSecretValue({ send } as unknown as SecretsManagerClient, 'docker/hub', new AbortController().signal);
+const stored = (SecretString: string | undefined) => read(() => Promise.resolve({ SecretString }));
+
+test('the secret of the id is asked for, and its object given', async () => {
+  let asked: string | undefined;
+  const value = await read(({ input }) => {
+    asked = input.SecretId;
+    return Promise.resolve({ SecretString: '{"auths":{}}' });
+  });
+  expect([asked, value]).toEqual(['docker/hub', { auths: {} }]);
+});
+
+describe('what is no JSON object is refused and not shown', () => {
+  test.for([
+    'CanaryHunter2',
+    '{"auth":"CanaryHunter2',
+    '"CanaryHunter2"',
+    '["CanaryHunter2"]',
+    'null',
+    '1',
+    '',
+  ])('%s', async (text) => {
+    const fault = await stored(text).catch((error: unknown) => error);
+    expect(fault).toMatchObject({ name: 'SecretNotJsonError' });
+    expect(inspect(fault, { showHidden: true })).not.toContain('Hunter2');
+  });
+
+  test('nothing', async () => {
+    await expect(stored(undefined)).rejects.toMatchObject({ name: 'SecretNotJsonError' });
+  });
+
+  test('bytes', async () => {
+    const answer = { SecretBinary: Buffer.from('{}') };
+    await expect(read(() => Promise.resolve(answer))).rejects.toMatchObject({ name: 'SecretBinaryError' });
+  });
+});
+
+describe('a call that fails is told by its code', () => {
+  test.for([
+    ['ResourceNotFoundException', 'SecretMissingError', 'there is no Secrets Manager secret docker/hub'],
+    ['AccessDeniedException', 'SecretCallError', 'docker/hub could not be read (AccessDeniedException)'],
+    ['DecryptionFailure', 'SecretCallError', 'docker/hub could not be read (DecryptionFailure)'],
+  ] as const)('%s', async ([code, name, problem]) => {
+    const failed = Object.assign(new Error('CanaryHunter2'), { name: code });
+    const fault = await read(() => Promise.reject(failed)).catch((error: unknown) => error);
+    expect(fault).toMatchObject({ name, message: expect.stringContaining(problem) });
+    expect(inspect(fault, { showHidden: true })).not.toContain('Hunter2');
+  });
+});
