@@ -43,7 +43,9 @@ export class AssumeRoleError extends HelperError {
   constructor(roleArn: string, code: string) {
     super(
       `the role ${roleArn} could not be assumed (${code})`,
-      `Let the role's trust policy name the function's role, and the function's policy sts:AssumeRole on it.`,
+      code === 'AccessDenied'
+        ? "Let the role's trust policy name the function's role, and the function's policy sts:AssumeRole on it."
+        : 'Check that STS can be reached from here; passing faults mend themselves with the next run.',
     );
   }
 }
@@ -191,10 +193,29 @@ export class ForbiddenError extends HelperError {
 }
 
 export class UnreachableError extends HelperError {
+  /** The server's certificate is not of the cluster's authority: trying again changes nothing. */
+  readonly untrusted: boolean;
+
   constructor(code: string) {
+    const untrusted = /CERT|SIGNATURE|ISSUER/.test(code);
     super(
       `the API server could not be reached (${code})`,
-      'Check that the function may reach its endpoint: a private one needs the vpc setting.',
+      untrusted
+        ? 'Something else than the API server of this cluster answers at its endpoint: check DNS and proxies of the VPC.'
+        : 'Check that the function may reach its endpoint: a private one needs the vpc setting.',
+    );
+    this.untrusted = untrusted;
+  }
+}
+
+/** The API server still answered that it is busy or broken when there was no more time to ask again. */
+export class ServerBusyError extends HelperError {
+  constructor(code: number) {
+    super(
+      `the API server answered ${code} until there was no more time`,
+      code === 429
+        ? 'Lower concurrency, or give the function more seats in API priority and fairness.'
+        : 'Check the health of the control plane; passing faults mend themselves with the next run.',
     );
   }
 }

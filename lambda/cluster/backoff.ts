@@ -2,7 +2,12 @@ const FIRST_MS = 250;
 const LONGEST_MS = 10_000;
 /** How long one request is repeated when the server is away; when it only asks to wait, until the deadline. */
 const PATIENCE_MS = 120_000;
-const PASSING = new Set([500, 502, 503, 504]);
+const PASSING = new Set([429, 500, 502, 503, 504]);
+
+/** Whether a code says that the same request may be answered otherwise in a while. */
+export function isPassing(code: number): boolean {
+  return PASSING.has(code);
+}
 
 /** A try that failed: the server's answer, or none where the connection failed. */
 export interface FailedTry {
@@ -28,7 +33,7 @@ export interface FailedTry {
 export function retryDelay(failed: FailedTry, random: number): number | undefined {
   const { attempt, code, now } = failed;
   const throttled = code === 429;
-  const passing = code === undefined || throttled || PASSING.has(code) || failed.raced === true;
+  const passing = code === undefined || isPassing(code) || failed.raced === true;
   if (!passing || (!throttled && now - failed.firstAt >= PATIENCE_MS)) return undefined;
   const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 16));
   const asked = askedWait(failed.retryAfter, now);

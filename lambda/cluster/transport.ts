@@ -86,6 +86,7 @@ export class Transport {
         });
       }
       if (deadline.signal.aborted) throw new DeadlineError();
+      if (answer instanceof UnreachableError && answer.untrusted) throw answer;
       const said = answer instanceof ApiAnswer ? answer : undefined;
       if (said?.code === 401) {
         if (signedAnew) throw this.#options.unauthorized();

@@ -1,6 +1,13 @@
-import { ForbiddenError, HelperError, InternalError, UnexpectedAnswerError } from '../errors.ts';
+import {
+  ForbiddenError,
+  HelperError,
+  InternalError,
+  ServerBusyError,
+  UnexpectedAnswerError,
+} from '../errors.ts';
 import type { Verdict } from '../report.ts';
 import { ApiAnswer } from './answer.ts';
+import { isPassing } from './backoff.ts';
 
 /** What to do about a field-manager conflict: adopt, or the verdict; undefined when it is none. */
 export function conflictVerdict(
@@ -65,6 +72,7 @@ function answerVerdict(answer: ApiAnswer, object: string): Verdict {
       remedy: 'Ask the owner of the cluster which admission policy or webhook denies it.',
     };
   }
+  if (isPassing(code)) return failureVerdict(new ServerBusyError(code), object);
   const fields = answer.causes.map(({ field }) => field).filter((field) => field !== '');
   return failureVerdict(new UnexpectedAnswerError(code, answer.reason, fields), object);
 }

@@ -167,7 +167,6 @@ export const brokenClusters: readonly BrokenCluster[] = [
       (world) => ({ endpoint: clusterOf(world, NAME).endpoint, caPem: clusterOf(world, 'sound').caPem }),
       new UnreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
     ),
-    isAway: true,
   },
   {
     ...described(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UnexpectedAnswerError } from '../../lambda/errors.ts';
+import { ServerBusyError, UnexpectedAnswerError } from '../../lambda/errors.ts';
 import type { Fault } from '../sandbox/kubernetes/faults.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
 import { clusterOf, deploy, holders, requestsTo } from './run.ts';
@@ -66,7 +66,7 @@ describe('a list', () => {
 
   it('fails the cluster when the server stays away', async () => {
     const { value, clock } = await runList(spoilList({ kind: 'status', status: 503 }));
-    const { problem: reason, remedy } = new UnexpectedAnswerError(503, 'ServiceUnavailable', []);
+    const { problem: reason, remedy } = new ServerBusyError(503);
     expect(value).toMatchObject({
       ok: false,
       clusters: [{ ok: false, created: 0, error: { reason, remedy } }],

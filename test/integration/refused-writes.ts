@@ -1,6 +1,7 @@
 import {
   ForbiddenError,
   type HelperError,
+  ServerBusyError,
   UnauthorizedError,
   UnexpectedAnswerError,
   UnreachableError,
@@ -153,8 +154,8 @@ export const refusedWrites: readonly RefusedWrite[] = [
     new UnauthorizedError('demo', 'eu-west-1', 'FUNCTION_ROLE_ARN', 'ecr-registry-helper'),
     2,
   ),
-  always('the server is away', status(503), new UnexpectedAnswerError(503, 'ServiceUnavailable', []), 'many'),
-  always('the server fails', status(500), new UnexpectedAnswerError(500, 'InternalError', []), 'many'),
+  always('the server is away', status(503), new ServerBusyError(503), 'many'),
+  always('the server fails', status(500), new ServerBusyError(500), 'many'),
   always(
     'others write it all the time',
     status(409, failure(409, 'Conflict', { kind: 'secrets', name: SECRET })),

@@ -90,7 +90,7 @@ describe('what the API server says of a write', () => {
     [
       '429 until the end',
       statuses.throttled,
-      { outcome: 'failed', reason: 'the API server answered 429 TooManyRequests' },
+      { outcome: 'failed', reason: 'the API server answered 429 until there was no more time' },
     ],
     ['500 until the end', statuses.serverFailure(500), { outcome: 'failed' }],
     ['502 until the end', statuses.serverFailure(502), { outcome: 'failed' }],
