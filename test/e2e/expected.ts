@@ -1,0 +1,9 @@
+import type { Counts } from '../../lambda/report.ts';
+
+/** The counts of a cluster's report in which all that is not named is 0. */
+export function counts(some: Partial<Counts>): Counts {
+  return { created: 0, refreshed: 0, unchanged: 0, skipped: 0, blocked: 0, failed: 0, ...some };
+}
+
+/** The host of the registry whose token the emulated ECR gives to the function. */
+export const REGISTRY_HOST = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';

@@ -1,0 +1,25 @@
+import { type ChildResult, runChild } from './child.ts';
+import type { Done, Order } from './runtime.ts';
+
+/** What one invocation gave, and all that its process wrote. */
+export interface Invocation extends Done, Omit<ChildResult<Done>, 'done'> {}
+
+/** The bundle that is deployed. */
+export const BUNDLE = new URL('../../../dist/lambda/index.mjs', import.meta.url);
+
+const runtime = new URL('runtime.ts', import.meta.url);
+
+/**
+ * Invokes the bundle in a process of its own that has no environment but `env`.
+ * @throws {Error} with what the process wrote, if it ends without an answer or does not end after it
+ */
+export async function invoke(event: unknown, env: Record<string, string>): Promise<Invocation> {
+  const order: Order = {
+    bundle: BUNDLE.href,
+    event,
+    remainingMs: 120_000,
+    functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper',
+  };
+  const { done, ...written } = await runChild<Order, Done>(runtime, order, env);
+  return { ...done, ...written };
+}

@@ -1,0 +1,41 @@
+import type { InvocationContext } from '../../../lambda/handler.ts';
+import type { Report } from '../../../lambda/report.ts';
+import { cpuTimer, peakMemory, serveOrder } from './child.ts';
+
+/** One invocation of a bundle, given by its `file:` URL. */
+export interface Order {
+  readonly bundle: string;
+  readonly event: unknown;
+  readonly remainingMs: number;
+  readonly functionArn: string;
+}
+
+/** The report, or what the handler threw; and what it took. */
+export interface Done {
+  readonly report?: Report;
+  readonly error?: { readonly name: string; readonly message: string };
+  readonly importMs: number;
+  /** Of the handler alone. */
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  readonly peakBytes: number;
+}
+
+/** Does what Lambda's runtime does after a cold start. */
+serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<Done> => {
+  const beforeImport = performance.now();
+  const { handler }: typeof import('../../../lambda/handler.ts') = await import(bundle);
+  const began = performance.now();
+  const cpu = cpuTimer();
+  const context: InvocationContext = {
+    awsRequestId: '6f6b6a4e-5d3c-4b2a-9180-7f6e5d4c3b2a',
+    invokedFunctionArn: functionArn,
+    getRemainingTimeInMillis: () => remainingMs - (performance.now() - began),
+  };
+  const outcome = await handler(event, context).then(
+    (report) => ({ report }),
+    ({ name, message }: Error) => ({ error: { name, message } }),
+  );
+  const spent = { durationMs: performance.now() - began, cpuMs: cpu() };
+  return { ...outcome, importMs: began - beforeImport, ...spent, peakBytes: peakMemory() };
+});

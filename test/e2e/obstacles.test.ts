@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Problem, Report } from '../../lambda/report.ts';
+import { findSecrets } from '../sandbox/aws/canary.ts';
+import { counts, REGISTRY_HOST } from './expected.ts';
+import {
+  done,
+  EMPTY_CONFIG,
+  loginsOf,
+  makeNamespaces,
+  makeSecret,
+  PULL_SECRET,
+  PULL_SECRET_TYPE,
+  readSecret,
+  type Secret,
+} from './objects.ts';
+import { applyManifest, permit } from './rights.ts';
+import { until } from './until.ts';
+import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
+
+const RECREATOR = 'recreator';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld([DEPLOYMENT, RECREATOR]);
+  const clusters = [{ name: CLUSTER }];
+  await Promise.all([
+    permit(world.admin, { clusters }),
+    permit(world.admin, { clusters, name: RECREATOR, secrets: [{ recreate: true }] }),
+  ]);
+});
+
+afterAll(() => world?.stop());
+
+describe('a secret that cannot be changed into ours', () => {
+  const cases = [
+    ['opaque', { type: 'Opaque' }, 'a secret of another type has its name'],
+    ['immutable', { immutable: true }, 'it is marked immutable'],
+    ['both', { type: 'Opaque', immutable: true }, 'a secret of another type has its name'],
+  ] as const;
+  const before = new Map<string, Secret>();
+  let kept: Report | undefined;
+  let replaced: Report | undefined;
+
+  beforeAll(async () => {
+    for (const [kind, secret] of cases) {
+      for (const namespace of [`kept-${kind}`, `replaced-${kind}`]) {
+        await makeNamespaces(world.admin, [namespace]);
+        before.set(namespace, await makeSecret(world.admin, namespace, secret, 'kubectl-create'));
+      }
+    }
+    kept = (await world.invoke({ secrets: [entry('kept-*')] })).report;
+    const recreate = { name: RECREATOR, secrets: [{ ...entry('replaced-*'), recreate: true }] };
+    replaced = (await world.invoke(recreate)).report;
+  });
+
+  test.for(cases)('(%s) is blocked and left as it is', async ([kind, , reason]) => {
+    const namespace = `kept-${kind}`;
+    expect(kept).toMatchObject({ ok: true, clusters: [counts({ blocked: cases.length })] });
+    expect(problemOf(kept, namespace)).toEqual({
+      ...{ namespace, secret: PULL_SECRET, outcome: 'blocked', reason },
+      remedy: expect.stringContaining('recreate'),
+    });
+    expect(await readSecret(world.admin, namespace)).toEqual(before.get(namespace));
+  });
+
+  test.for(cases)('(%s) is replaced with recreate, and is another object then', async ([kind]) => {
+    const namespace = `replaced-${kind}`;
+    expect(replaced).toMatchObject({ ok: true, clusters: [counts({ refreshed: cases.length })] });
+    const after = await readSecret(world.admin, namespace);
+    expect(after?.metadata.uid).not.toBe(before.get(namespace)?.metadata.uid);
+    expect(after).toMatchObject({ type: PULL_SECRET_TYPE });
+    expect(after).not.toHaveProperty('immutable');
+    expect(loginsOf(after)).toHaveProperty([REGISTRY_HOST]);
+  });
+});
+
+describe('a pull secret that somebody else manages', () => {
+  const blocked = [
+    ['foreign-a', 'argocd-controller', []],
+    ['foreign-b', 'argocd-controller', ['kubectl-create', 'flux']],
+    ['foreign-c', 'kubectl-create', []],
+  ] as const;
+  const adopted = [
+    ['adopted-a', 'kubectl-create', undefined],
+    ['adopted-b', 'argocd-controller', ['argocd-controller']],
+    ['adopted-c', 'argocd-controller', ['*']],
+  ] as const;
+  const cases = [...blocked, ...adopted];
+  const before = new Map<string, Secret>();
+  let report: Report | undefined;
+
+  beforeAll(async () => {
+    for (const [namespace, manager] of cases) {
+      await makeNamespaces(world.admin, [namespace]);
+      before.set(namespace, await makeSecret(world.admin, namespace, {}, manager));
+    }
+    const secrets = cases.map(([namespace, , adoptFrom]) => ({
+      ...entry(namespace),
+      ...(adoptFrom && { adoptFrom: [...adoptFrom] }),
+    }));
+    report = (await world.invoke({ secrets })).report;
+  });
+
+  test('makes the run no failure', () => {
+    const { length } = adopted;
+    expect(report).toMatchObject({
+      ok: true,
+      clusters: [counts({ blocked: blocked.length, refreshed: length })],
+    });
+  });
+
+  test.for(blocked)('(%s: %s) is blocked with adoptFrom %j', async ([namespace, manager]) => {
+    expect(problemOf(report, namespace)).toMatchObject({
+      outcome: 'blocked',
+      reason: `it is managed by "${manager}"`,
+      remedy: expect.stringContaining(`add "${manager}" to adoptFrom`),
+    });
+    expect(await readSecret(world.admin, namespace)).toEqual(before.get(namespace));
+  });
+
+  test.for(adopted)('(%s: %s) is adopted with adoptFrom %j, and keeps its uid', async ([namespace]) => {
+    const after = await readSecret(world.admin, namespace);
+    expect(after?.metadata.uid).toBe(before.get(namespace)?.metadata.uid);
+    expect(loginsOf(after)).toHaveProperty([REGISTRY_HOST]);
+  });
+
+  test('is ours once it was adopted', async () => {
+    const secrets = [{ ...entry('adopted-*'), adoptFrom: [] }];
+    const again = (await world.invoke({ secrets })).report;
+    expect(again).toMatchObject({ ok: true, clusters: [counts({ refreshed: adopted.length })] });
+  });
+});
+
+test('a quota on secrets blocks, and is named', async () => {
+  const { admin } = world;
+  await makeNamespaces(admin, ['full']);
+  const path = '/api/v1/namespaces/full/resourcequotas';
+  const hard = { 'count/secrets': '0' };
+  const quota = { metadata: { name: 'no-secrets' }, spec: { hard } };
+  await done(admin, 'POST', path, quota);
+  // the part of the controller manager, which is not here
+  await done(admin, 'PUT', `${path}/no-secrets/status`, {
+    ...quota,
+    status: { hard, used: { 'count/secrets': '0' } },
+  });
+  const { report } = await world.invoke({ secrets: [entry('full')] });
+  expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
+  expect(problemOf(report, 'full')?.reason).toBe('it was denied by the quota no-secrets');
+  expect(await readSecret(admin, 'full')).toBeUndefined();
+});
+
+test('an admission policy that echoes the secret blocks, is named, and leaks nothing', async () => {
+  const { admin } = world;
+  const names = ['echoed', 'echoed-data'];
+  await makeNamespaces(admin, names, { echo: 'true' });
+  const metadata = { name: 'echo', labels: {} };
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] };
+  const config = "string(object.data['.dockerconfigjson'])";
+  await applyManifest(admin, {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      matchConstraints: {
+        resourceRules: [rule],
+        namespaceSelector: { matchLabels: { echo: 'true' } },
+      },
+      validations: [
+        { expression: "object.metadata.namespace != 'echoed'", messageExpression: `'quota: ' + ${config}` },
+        {
+          expression: "object.metadata.namespace != 'echoed-data'",
+          messageExpression: `${config}.substring(1)`,
+        },
+      ],
+    },
+  });
+  await applyManifest(admin, {
+    apiVersion,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: 'echo', validationActions: ['Deny'] },
+  });
+  await until('the policy is in force', async () => {
+    const secret = { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, metadata: { name: PULL_SECRET } };
+    const answer = await admin.request('POST', '/api/v1/namespaces/echoed/secrets', {
+      query: { dryRun: 'All' },
+      body: secret,
+    });
+    return answer.status === 422;
+  });
+
+  const { result, requests } = await world.record(() => world.invoke({ secrets: [entry('echoed*')] }));
+  const denials = requests.filter(({ method }) => method === 'PATCH');
+  expect(denials.map(({ status }) => status)).toEqual([422, 422]);
+  for (const { answer } of denials) expect(findSecrets(answer)).not.toEqual([]);
+
+  expect(result.report).toMatchObject({ ok: true, clusters: [counts({ blocked: 2 })] });
+  const reasons = result.report?.clusters[0]?.problems.map(({ reason }) => reason);
+  expect(reasons).toEqual(Array(2).fill('it was denied by the admission policy echo'));
+  expect(findSecrets(result.stdout + result.stderr + JSON.stringify(result.report))).toEqual([]);
+});
+
+function entry(include: string) {
+  return { namespaces: { include: [include] } };
+}
+
+function problemOf(report: Report | undefined, namespace: string): Problem | undefined {
+  return report?.clusters[0]?.problems.find((problem) => problem.namespace === namespace);
+}

@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import type { Manifest } from '../../lambda/cluster/rights.ts';
+import type { SettingsInput } from '../../lambda/settings.ts';
+import type { ApiClient } from './control-plane/api-client.ts';
+import { done, PULL_SECRET, secretPath } from './objects.ts';
+import { until } from './until.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const paths: Readonly<Record<string, string>> = {
+  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  ValidatingAdmissionPolicy: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
+  ValidatingAdmissionPolicyBinding: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
+};
+
+/** Gives a deployment its rights: what `npm run -s rbac` prints for its settings, applied as kubectl does. */
+export async function permit(admin: ApiClient, settings: SettingsInput): Promise<void> {
+  for (const manifest of await printedManifests(settings)) await applyManifest(admin, manifest);
+  const { name = 'ecr-registry-helper', secrets = [] } = settings;
+  const secret = secrets[0]?.name ?? PULL_SECRET;
+  // a secret that only the policy refuses
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret }, type: 'Opaque' };
+  await until(`the policy of ${name} is in force`, async () => {
+    const answer = await admin.request('PATCH', secretPath('default', secret), {
+      query: { fieldManager: name, dryRun: 'All' },
+      headers: { 'impersonate-user': name, 'impersonate-group': name },
+      contentType: 'application/apply-patch+yaml',
+      body,
+    });
+    return JSON.stringify(answer.body).includes(`ValidatingAdmissionPolicy '${name}'`);
+  });
+}
+
+/** Takes the binding of a deployment's admission policy away; it holds for a moment longer. */
+export async function unbindPolicy(admin: ApiClient, name: string): Promise<void> {
+  await done(admin, 'DELETE', `${paths.ValidatingAdmissionPolicyBinding}/${name}`);
+}
+
+/** Applies one object as kubectl does. */
+export async function applyManifest(admin: ApiClient, manifest: Manifest): Promise<void> {
+  const path = `${paths[manifest.kind]}/${manifest.metadata.name}?fieldManager=kubectl`;
+  await done(admin, 'PATCH', path, manifest, 'application/apply-patch+yaml');
+}
+
+async function printedManifests(settings: SettingsInput): Promise<Manifest[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'e2e-settings-'));
+  try {
+    const file = join(folder, 'settings.json');
+    await writeFile(file, JSON.stringify(settings));
+    const command = ['run', '-s', 'rbac', '--', '-c', `settings=${file}`];
+    const { stdout } = await promisify(execFile)('npm', command, { cwd: root });
+    return parseAllDocuments(stdout)
+      .map((document) => document.toJS() as Manifest | null)
+      .filter((manifest) => manifest !== null);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
