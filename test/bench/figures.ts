@@ -1,0 +1,109 @@
+/** What one run took; the CPU time is that of its own process. */
+export interface Run {
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  readonly peakBytes: number;
+}
+
+/** One run of each, one right after the other. */
+export interface Pair {
+  readonly raw: Run;
+  readonly handler: Run;
+}
+
+/** What the benchmark has measured. */
+export interface Figures {
+  readonly namespaces: number;
+  readonly concurrency: number;
+  readonly pairs: readonly Pair[];
+  /** Requests and sessions of one run of the handler. */
+  readonly patches: number;
+  readonly lists: number;
+  readonly tlsSessions: number;
+  readonly bundleBytes: number;
+  /** Of each run of the handler. */
+  readonly importMs: readonly number[];
+}
+
+/** A line of the result; `met` is undefined where there is no target. */
+export interface Line {
+  readonly what: string;
+  readonly measured: string;
+  readonly target: string;
+  readonly met: boolean | undefined;
+}
+
+const PAGE_SIZE = 500;
+const LEAST_RATIO = 0.8;
+const MOST_PEAK_BYTES = 220e6;
+const MOST_BUNDLE_BYTES = 2.5e6;
+
+/** Judges the figures by the targets of the product. */
+export function judge(figures: Figures): Line[] {
+  const { namespaces, concurrency, pairs, patches, lists, tlsSessions, bundleBytes, importMs } = figures;
+  const raws = pairs.map(({ raw }) => raw);
+  const handlers = pairs.map(({ handler }) => handler);
+  const rate = (runs: readonly Run[]) => {
+    const seconds = median(runs.map(({ durationMs }) => durationMs)) / 1_000;
+    return String(Math.round(namespaces / seconds));
+  };
+  const cpu = (runs: readonly Run[]) => milliseconds(runs.map(({ cpuMs }) => cpuMs));
+  const peak = (runs: readonly Run[]) => Math.max(...runs.map(({ peakBytes }) => peakBytes));
+  const ratios = pairs.map(({ raw, handler }) => raw.durationMs / handler.durationMs);
+  const ratio = median(ratios);
+  const pages = Math.ceil(namespaces / PAGE_SIZE);
+  return [
+    line('namespaces/s, raw loop', rate(raws)),
+    line('namespaces/s, handler', rate(handlers)),
+    line(`ratio, median of ${pairs.length} pairs`, fixed(ratio), 'at least 0.80', ratio >= LEAST_RATIO),
+    line('ratio, of each pair', ratios.map(fixed).join(' ')),
+    line('CPU time, raw loop', cpu(raws)),
+    line('CPU time, handler', cpu(handlers)),
+    line('PATCH requests', String(patches), `${namespaces}, 1 a namespace`, patches === namespaces),
+    line('list requests', String(lists), `${pages}, 1 for ${PAGE_SIZE}`, lists === pages),
+    line('TLS sessions', String(tlsSessions), `at most ${concurrency}`, tlsSessions <= concurrency),
+    line('peak memory, raw loop', megabytes(peak(raws))),
+    line('peak memory, handler', megabytes(peak(handlers)), 'under 220 MB', peak(handlers) < MOST_PEAK_BYTES),
+    line('bundle', megabytes(bundleBytes), 'under 2.5 MB', bundleBytes < MOST_BUNDLE_BYTES),
+    line(`import, median of ${importMs.length} processes`, milliseconds(importMs)),
+  ];
+}
+
+/** The lines as a table for a terminal. */
+export function table(lines: readonly Line[]): string {
+  const rows = [
+    ['', 'measured', 'target', ''],
+    ...lines.map(({ what, measured, target, met }) => [what, measured, target, said(met)]),
+  ];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const padded = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  return padded.map((row) => row.join('  ').trimEnd()).join('\n');
+}
+
+function said(met: boolean | undefined): string {
+  if (met === undefined) return '';
+  return met ? 'met' : 'MISSED';
+}
+
+function line(what: string, measured: string, target = '', met?: boolean): Line {
+  return { what, measured, target, met };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [low = 0, high = 0] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  return (low + high) / 2;
+}
+
+function fixed(ratio: number): string {
+  return ratio.toFixed(2);
+}
+
+function milliseconds(values: readonly number[]): string {
+  return `${Math.round(median(values))} ms`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
+}
