@@ -1,15 +1,12 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import { AwsAccess } from './aws.ts';
 import { startDeadline, systemClock } from './clock.ts';
-import { openCluster } from './cluster/open.ts';
 import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
 import { measure } from './measure.ts';
-import { refresh } from './refresh.ts';
-import { CredentialReader } from './registry/credentials.ts';
 import { type Report, summary } from './report.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { refreshWithAws } from './wiring.ts';
 
 /** Time before Lambda's own time-out that is kept for the report. */
 const MARGIN_MS = 5_000;
@@ -49,25 +46,14 @@ export async function handler(event: unknown, context: InvocationContext): Promi
 }
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Report> {
-  const { AWS_REGION } = process.env;
-  if (!AWS_REGION) throw new SettingsError('the environment variable AWS_REGION is missing');
+  const { AWS_REGION: region } = process.env;
+  if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
-  const aws = new AwsAccess(AWS_REGION, settings.name, deadline.signal);
-  const credentials = new CredentialReader(aws, clock, deadline.signal);
   try {
-    return await refresh(
-      {
-        clock,
-        readCredentials: (entry) => credentials.read(entry),
-        openCluster: (cluster) => openCluster({ cluster, settings, aws, clock, deadline }),
-      },
-      settings,
-      invocation,
-    );
+    return await refreshWithAws(settings, invocation, { region, clock, deadline });
   } finally {
     deadline.stop();
-    aws.destroy();
   }
 }
 

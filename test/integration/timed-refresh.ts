@@ -1,11 +1,8 @@
-import { AwsAccess } from '../../lambda/aws.ts';
 import type { Clock, Deadline } from '../../lambda/clock.ts';
-import { openCluster } from '../../lambda/cluster/open.ts';
 import type { Invocation } from '../../lambda/event.ts';
-import { refresh } from '../../lambda/refresh.ts';
-import { CredentialReader } from '../../lambda/registry/credentials.ts';
 import type { Report } from '../../lambda/report.ts';
 import { readSettings } from '../../lambda/settings.ts';
+import { refreshWithAws } from '../../lambda/wiring.ts';
 import type { World } from '../sandbox/world.ts';
 import { type Captured, captured } from './capture.ts';
 import { searched } from './searched.ts';
@@ -38,7 +35,7 @@ export interface Timing {
 }
 
 /**
- * Wires a refresh as the handler does, but with a clock and a deadline of the test. A secret in what it shows
+ * A refresh as the handler runs it, but with a clock and a deadline of the test. A secret in what it shows
  * fails the test.
  */
 export async function refreshTimed(
@@ -46,23 +43,8 @@ export async function refreshTimed(
   { clock, deadline = { at: clock.now() + 3_600_000, signal: new AbortController().signal } }: Timing,
   invocation: Invocation = { origin: 'manual', action: 'refresh' },
 ): Promise<Captured<Report>> {
-  const run = await captured(world.env, async () => {
-    const settings = readSettings(process.env);
-    const aws = new AwsAccess(world.aws.region, settings.name, deadline.signal);
-    const credentials = new CredentialReader(aws, clock, deadline.signal);
-    try {
-      return await refresh(
-        {
-          clock,
-          readCredentials: (entry) => credentials.read(entry),
-          openCluster: (cluster) => openCluster({ cluster, settings, aws, clock, deadline }),
-        },
-        settings,
-        invocation,
-      );
-    } finally {
-      aws.destroy();
-    }
-  });
+  const run = await captured(world.env, () =>
+    refreshWithAws(readSettings(process.env), invocation, { region: world.aws.region, clock, deadline }),
+  );
   return searched(run);
 }

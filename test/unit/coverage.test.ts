@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { coversNamespace, entriesOf, matchesAny } from '../../lambda/coverage.ts';
+import { coversNamespace, entriesOf } from '../../lambda/coverage.ts';
+import { matchesAny } from '../../lambda/glob.ts';
 import { entryOf, settingsOf } from './factories.ts';
 
 /** A glob by its definition: a star takes nothing, or one character and goes on. */

@@ -1,0 +1,43 @@
+import type * as z from 'zod';
+import { matchesAny } from './glob.ts';
+import { clusterId, type Settings } from './settings-fields.ts';
+
+/** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
+export function checkTogether(settings: Settings, check: z.core.$RefinementCtx): void {
+  if (settings.clusters.length === 0) return;
+  const ids = settings.clusters.map(clusterId);
+  const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
+  for (const [at, cluster] of settings.clusters.entries()) {
+    const id = ids[at] ?? '';
+    if (ids.indexOf(id) !== at) {
+      say(['clusters', at, 'id'], `${JSON.stringify(id)} is used twice; give each cluster an id of its own`);
+    }
+    const roleAccount = cluster.roleArn?.split(':')[4];
+    if (roleAccount && cluster.accountId && roleAccount !== cluster.accountId) {
+      say(['clusters', at, 'roleArn'], `is a role of ${roleAccount}, but accountId is ${cluster.accountId}`);
+    }
+    if (!settings.secrets.some((entry) => matchesAny(entry.clusters, id))) {
+      say(['clusters', at], `no entry of secrets covers the cluster ${JSON.stringify(id)}`);
+    }
+  }
+  for (const [at, entry] of settings.secrets.entries()) {
+    for (const [nth, registry] of entry.registries.entries()) {
+      if (registry.type === 'ecr' && registry.kmsKeyArn && !registry.keysSecretId) {
+        say(
+          ['secrets', at, 'registries', nth, 'kmsKeyArn'],
+          'is for the secret of keysSecretId, which is missing',
+        );
+      }
+    }
+    for (const [nth, name] of entry.namespaces.include.entries()) {
+      if (!name.includes('*') && matchesAny(entry.namespaces.exclude, name)) {
+        say(['secrets', at, 'namespaces', 'include', nth], `${JSON.stringify(name)} is excluded as well`);
+      }
+    }
+    for (const [nth, glob] of entry.clusters.entries()) {
+      if (!ids.some((id) => matchesAny([glob], id))) {
+        say(['secrets', at, 'clusters', nth], `${JSON.stringify(glob)} matches none of ${ids.join(', ')}`);
+      }
+    }
+  }
+}
