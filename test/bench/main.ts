@@ -14,7 +14,8 @@ const OF_THE_SYSTEM = 4;
 const rawLoop = new URL('raw-loop.ts', import.meta.url);
 
 const { namespaces, concurrency, pairs } = readOptions();
-const world = await startWorld();
+// nothing that one run has compiled is there for the next
+const world = await startWorld(undefined, {});
 try {
   await permit(world.admin, { clusters: [{ name: CLUSTER }] });
   const names = Array.from({ length: namespaces - OF_THE_SYSTEM }, (_, n) => `team-${n}`);
@@ -70,21 +71,21 @@ async function run(world: World): Promise<Invocation> {
 }
 
 function readOptions(): { namespaces: number; concurrency: number; pairs: number } {
-  const { values } = parseArgs({
-    options: {
-      namespaces: { type: 'string', default: '1000' },
-      concurrency: { type: 'string', default: '16' },
-      pairs: { type: 'string', default: '9' },
-    },
-  });
-  const numbers = Object.values(values).map(Number);
-  if (numbers.some((number) => !Number.isInteger(number) || number < 1) || Number(values.namespaces) < 10) {
-    console.error(USAGE);
-    process.exit(2);
+  const number = (fallback: string) => ({ type: 'string', default: fallback }) as const;
+  try {
+    const { values } = parseArgs({
+      options: { namespaces: number('1000'), concurrency: number('16'), pairs: number('9') },
+    });
+    const read = {
+      namespaces: Number(values.namespaces),
+      concurrency: Number(values.concurrency),
+      pairs: Number(values.pairs),
+    };
+    const isCount = (value: number) => Number.isInteger(value) && value > 0;
+    if (Object.values(read).every(isCount) && read.namespaces > OF_THE_SYSTEM) return read;
+  } catch (error) {
+    if (!(error instanceof TypeError && 'code' in error)) throw error;
   }
-  return {
-    namespaces: Number(values.namespaces),
-    concurrency: Number(values.concurrency),
-    pairs: Number(values.pairs),
-  };
+  console.error(USAGE);
+  return process.exit(2);
 }

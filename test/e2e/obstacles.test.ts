@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Problem, Report } from '../../lambda/report.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
+import { echoSecrets } from './echoing-policy.ts';
 import { counts, REGISTRY_HOST } from './expected.ts';
 import {
   done,
-  EMPTY_CONFIG,
   loginsOf,
   makeNamespaces,
   makeSecret,
@@ -13,8 +13,7 @@ import {
   readSecret,
   type Secret,
 } from './objects.ts';
-import { applyManifest, permit } from './rights.ts';
-import { until } from './until.ts';
+import { permit } from './rights.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 const RECREATOR = 'recreator';
@@ -152,45 +151,9 @@ test('a quota on secrets blocks, and is named', async () => {
 
 test('an admission policy that echoes the secret blocks, is named, and leaks nothing', async () => {
   const { admin } = world;
-  const names = ['echoed', 'echoed-data'];
-  await makeNamespaces(admin, names, { echo: 'true' });
-  const metadata = { name: 'echo', labels: {} };
-  const apiVersion = 'admissionregistration.k8s.io/v1';
-  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] };
-  const config = "string(object.data['.dockerconfigjson'])";
-  await applyManifest(admin, {
-    apiVersion,
-    kind: 'ValidatingAdmissionPolicy',
-    metadata,
-    spec: {
-      matchConstraints: {
-        resourceRules: [rule],
-        namespaceSelector: { matchLabels: { echo: 'true' } },
-      },
-      validations: [
-        { expression: "object.metadata.namespace != 'echoed'", messageExpression: `'quota: ' + ${config}` },
-        {
-          expression: "object.metadata.namespace != 'echoed-data'",
-          messageExpression: `${config}.substring(1)`,
-        },
-      ],
-    },
-  });
-  await applyManifest(admin, {
-    apiVersion,
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata,
-    spec: { policyName: 'echo', validationActions: ['Deny'] },
-  });
-  await until('the policy is in force', async () => {
-    const secret = { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, metadata: { name: PULL_SECRET } };
-    const answer = await admin.request('POST', '/api/v1/namespaces/echoed/secrets', {
-      query: { dryRun: 'All' },
-      body: secret,
-    });
-    return answer.status === 422;
-  });
-
+  const names = ['echoed-a', 'echoed-b'] as const;
+  await makeNamespaces(admin, names);
+  await echoSecrets(admin, names);
   const { result, requests } = await world.record(() => world.invoke({ secrets: [entry('echoed*')] }));
   const denials = requests.filter(({ method }) => method === 'PATCH');
   expect(denials.map(({ status }) => status)).toEqual([422, 422]);

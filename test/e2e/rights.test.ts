@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiClient, ApiRequest } from './control-plane/api-client.ts';
-import {
-  done,
-  EMPTY_CONFIG,
-  makeNamespaces,
-  makeSecret,
-  PULL_SECRET,
-  PULL_SECRET_TYPE,
-  type Secret,
-  secretPath,
-} from './objects.ts';
+import { accountToken, apply, expiring, MERGE, merge, named, owner, pullSecret } from './drafts.ts';
+import { done, EMPTY_CONFIG, makeNamespaces, makeSecret, type Secret, secretPath } from './objects.ts';
 import { permit, unbindPolicy } from './rights.ts';
 import { until } from './until.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
@@ -18,7 +10,6 @@ import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 const RECREATOR = 'recreator';
 /** Loses its admission policy. */
 const UNGUARDED = 'unguarded';
-const EXPIRES_AT = 'ecr-registry-helper/expires-at';
 
 let world: World;
 let role: ApiClient;
@@ -36,8 +27,8 @@ beforeAll(async () => {
   await makeNamespaces(admin, ['bare', 'ours', 'foreign', 'attacked']);
   role = await world.actAs(DEPLOYMENT);
   recreator = await world.actAs(RECREATOR);
-  const mine = pullSecret({ metadata: { annotations: { [EXPIRES_AT]: '2030-06-01T00:00:00Z' } } });
-  expect((await role.request('PATCH', secretPath('ours'), apply(mine))).status).toBe(201);
+  const mine = apply(expiring('2030-06-01T00:00:00Z'));
+  expect((await role.request('PATCH', secretPath('ours'), mine)).status).toBe(201);
   await makeSecret(admin, 'foreign', { type: 'Opaque', data: { password: 'Zm9yZWlnbg==' } });
   await done(admin, 'POST', '/api/v1/namespaces/foreign/secrets', { metadata: { name: 'other' } });
 });
@@ -207,48 +198,6 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 interface Status {
   readonly message: string;
-}
-
-interface Draft {
-  readonly type?: string;
-  readonly data?: Record<string, string>;
-  readonly metadata?: object;
-}
-
-const MERGE = 'application/merge-patch+json';
-
-function pullSecret(draft: Draft = {}, name: string = PULL_SECRET): Draft {
-  const { metadata, ...rest } = draft;
-  return { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, ...rest, metadata: { name, ...metadata } };
-}
-
-function expiring(at: string): Draft {
-  return pullSecret({ metadata: { annotations: { [EXPIRES_AT]: at } } });
-}
-
-function accountToken(): Draft {
-  const annotations = { 'kubernetes.io/service-account.name': 'admin' };
-  return pullSecret({ type: 'kubernetes.io/service-account-token', data: {}, metadata: { annotations } });
-}
-
-function owner(): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: '0b7b1d1c-2f7e-4c55-8a43-0e6d4c9f1a11' };
-}
-
-function named(draft: Draft): object {
-  return { apiVersion: 'v1', kind: 'Secret', ...draft };
-}
-
-function apply(draft: Draft): ApiRequest {
-  return {
-    body: named({ metadata: { name: PULL_SECRET }, ...draft }),
-    contentType: 'application/apply-patch+yaml',
-    query: { fieldManager: DEPLOYMENT },
-  };
-}
-
-function merge(body: object): ApiRequest {
-  return { body, contentType: MERGE };
 }
 
 /** Authorization and admission judge a dry run too, and it leaves nothing to the next case. */
