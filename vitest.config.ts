@@ -13,7 +13,8 @@ export default defineConfig({
           globalSetup: ['test/e2e/control-plane/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // each file has a control plane of its own
+          maxWorkers: 2,
         },
       },
     ],

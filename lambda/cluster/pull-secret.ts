@@ -12,6 +12,13 @@ import { conflictVerdict, failureVerdict, mustBeRecreated } from './verdict.ts';
 const ACCEPT = setHeaderOptions('Accept', 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
 const APPLY = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply, ACCEPT);
 
+/** Our policy compares what stands in the annotation, whoever wrote it. */
+const FOREIGN_EXPIRY: Verdict = {
+  outcome: 'blocked',
+  reason: `somebody else set a later ${EXPIRES_AT} on it`,
+  remedy: 'Let its owner delete the secret, or that annotation.',
+};
+
 type Entry = Pick<SecretEntry, 'name' | 'adoptFrom' | 'recreate'>;
 
 /** Writes one entry's secret into namespaces of one cluster. */
@@ -67,6 +74,7 @@ export class PullSecret {
       return await this.#apply(namespace, true);
     } catch (fault) {
       if (!(fault instanceof ApiAnswer)) throw fault;
+      if (fault.newerIsThere) return FOREIGN_EXPIRY;
       return await this.#recreate(namespace, fault);
     }
   }

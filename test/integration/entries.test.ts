@@ -185,6 +185,22 @@ describe('a secret that is there already', () => {
     },
   );
 
+  it('of a manager to adopt from, who wrote a later expiry on it, is blocked and not taken for fresh', async () => {
+    const world = await deploy();
+    const cluster = clusterOf(world);
+    const annotations = { 'ecr-registry-helper/expires-at': '2099-01-01T00:00:00Z' };
+    cluster.putSecret('default', SECRET, {
+      type,
+      stringData: config,
+      annotations,
+      manager: 'kubectl-create',
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({
+      ...{ created: 3, unchanged: 0, blocked: 1 },
+      problems: [{ reason: 'somebody else set a later ecr-registry-helper/expires-at on it' }],
+    });
+  });
+
   const opaque = { stringData: { some: 'thing' }, reason: 'a secret of another type has its name' };
   const immutable = { type, stringData: config, immutable: true, reason: 'it is marked immutable' };
 
