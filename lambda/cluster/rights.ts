@@ -30,13 +30,17 @@ export function clusterRights(
   cluster: ClusterSettings,
 ): Manifest[] {
   const entries = entriesOf(settings, clusterId(cluster));
-  const resourceNames = [...new Set(entries.map((entry) => entry.name))].sort();
-  const recreate = entries.some((entry) => entry.recreate);
+  const recreated = entries.filter((entry) => entry.recreate);
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
   const rbac = 'rbac.authorization.k8s.io';
   const admission = 'admissionregistration.k8s.io/v1';
   // create takes resourceNames here because a server-side apply names the object in its path
-  const verbs = recreate ? ['create', 'delete', 'get', 'patch'] : ['create', 'patch'];
+  const secrets = (named: typeof entries, verbs: string[]) => ({
+    apiGroups: [''],
+    resources: ['secrets'],
+    resourceNames: [...new Set(named.map((entry) => entry.name))].sort(),
+    verbs,
+  });
   return [
     {
       apiVersion: `${rbac}/v1`,
@@ -44,7 +48,8 @@ export function clusterRights(
       metadata,
       rules: [
         { apiGroups: [''], resources: ['namespaces'], verbs: ['list'] },
-        { apiGroups: [''], resources: ['secrets'], resourceNames, verbs },
+        secrets(entries, ['create', 'patch']),
+        ...(recreated.length > 0 ? [secrets(recreated, ['delete', 'get'])] : []),
       ],
     },
     {
@@ -71,7 +76,7 @@ export function clusterRights(
           ],
         },
         matchConditions: [{ name: 'ours', expression: `'${settings.name}' in request.userInfo.groups` }],
-        validations: validations(settings.name, recreate),
+        validations: validations(settings.name, recreated.length > 0),
       },
     },
     {

@@ -67,10 +67,15 @@ describe('the role', () => {
     expect(rightsOf(secrets, 'dev').rules[1]?.resourceNames).toEqual(['b']);
   });
 
-  test('may get and delete only where an entry of this cluster recreates', () => {
+  test('may get and delete only the names that an entry of this cluster recreates', () => {
     const secrets = [{ name: 'a', clusters: ['prod'], recreate: true }, { name: 'b' }];
-    expect(rightsOf(secrets, 'prod').rules[1]?.verbs).toEqual(['create', 'delete', 'get', 'patch']);
-    expect(rightsOf(secrets, 'dev').rules[1]?.verbs).toEqual(['create', 'patch']);
+    expect(rightsOf(secrets, 'prod').rules.slice(1)).toMatchObject([
+      { resourceNames: ['a', 'b'], verbs: ['create', 'patch'] },
+      { resourceNames: ['a'], verbs: ['delete', 'get'] },
+    ]);
+    expect(rightsOf(secrets, 'dev').rules.slice(1)).toMatchObject([
+      { resourceNames: ['b'], verbs: ['create', 'patch'] },
+    ]);
   });
 
   test('never lists, watches or updates secrets, and never any of them', () => {
