@@ -66,13 +66,3 @@ export function acknowledgeKnownVpc(vpc: Construct): void {
     reason: 'a function is attached to subnets and leaves their routes alone',
   });
 }
-
-/** What CDK grants to whoever sends to an encrypted queue. */
-export function acknowledgeQueueKey(role: iam.Role): void {
-  for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
-    Validations.of(role).acknowledge({
-      id: `AwsSolutions-IAM5[Action::${action}]`,
-      reason: 'sending to the queue of failed runs, with its key and no other',
-    });
-  }
-}

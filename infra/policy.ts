@@ -6,6 +6,16 @@ import { acknowledgeWildcards } from './acknowledgements.ts';
 /** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
 const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
 
+/** What Lambda does to attach a function: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */
+const ATTACH = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
 /** One statement of the function's policy, and why it is there. */
 interface Right extends iam.PolicyStatementProps {
   readonly sid: string;
@@ -98,15 +108,25 @@ function rightsOf(stack: Stack, { clusters, secrets }: Settings, inVpc: boolean)
     {
       sid: 'AttachToVpc',
       why: "Lambda makes the function's network interfaces with this role, before their ids are known",
-      actions: [
-        'ec2:CreateNetworkInterface',
-        'ec2:DeleteNetworkInterface',
-        'ec2:DescribeNetworkInterfaces',
-        'ec2:DescribeSubnets',
-        'ec2:AssignPrivateIpAddresses',
-        'ec2:UnassignPrivateIpAddresses',
-      ],
+      actions: ATTACH,
       resources: inVpc ? ['*'] : [],
+    },
+    {
+      sid: 'NoVpcByCode',
+      why: 'that is for Lambda to do; what runs in a function carries this key',
+      effect: iam.Effect.DENY,
+      actions: ATTACH,
+      resources: inVpc ? ['*'] : [],
+      conditions: {
+        ArnLike: {
+          'lambda:SourceFunctionArn': stack.formatArn({
+            service: 'lambda',
+            resource: 'function',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
     },
   ];
 }

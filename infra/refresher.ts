@@ -14,7 +14,7 @@ import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { checkSettings, type Settings, type SettingsInput } from '../lambda/settings.ts';
 import { Access } from './access.ts';
-import { acknowledgeQueueKey, acknowledgeVersion } from './acknowledgements.ts';
+import { acknowledgeVersion } from './acknowledgements.ts';
 import { type NetworkProps, networkOf } from './network.ts';
 import { grantRights } from './policy.ts';
 import { Retries } from './retries.ts';
@@ -77,7 +77,7 @@ export class EcrRegistryHelper extends Construct {
       encryptionKey: props.logKey,
     });
     this.logGroup.grantWrite(this.role);
-    const retries = new Retries(this, 'Retries', { key: props.queueKey });
+    const retries = new Retries(this, 'Retries', { key: props.queueKey, role: this.role });
     this.failedQueue = retries.failedQueue;
     this.deadLetterQueue = retries.deadLetterQueue;
 
@@ -105,7 +105,6 @@ export class EcrRegistryHelper extends Construct {
       ...retries.asynchronous(),
     });
     retries.feed(this.refresher, settings.enabled);
-    if (props.queueKey) acknowledgeQueueKey(this.role);
 
     const access = new Access(this, 'Access', { settings, role: this.role, network });
     this.rule = new events.Rule(this, 'Schedule', {

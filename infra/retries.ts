@@ -1,8 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
-import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
-import * as sources from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 
@@ -16,7 +15,8 @@ export class Retries extends Construct {
   readonly failedQueue: sqs.Queue;
   readonly deadLetterQueue: sqs.Queue;
 
-  constructor(scope: Construct, id: string, { key }: { key: kms.IKey | undefined }) {
+  /** @param props `role` is the function's, as which Lambda speaks to the queue */
+  constructor(scope: Construct, id: string, { key, role }: { key: kms.IKey | undefined; role: iam.Role }) {
     super(scope, id);
     const protection: sqs.QueueProps = {
       ...(key
@@ -35,6 +35,15 @@ export class Retries extends Construct {
       visibilityTimeout: Duration.minutes(30),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: TRIES_BY_QUEUE },
     });
+    // what Lambda asks for of a destination and of a source; the grants of CDK's own classes give more
+    this.failedQueue.grant(
+      role,
+      'sqs:SendMessage',
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+    );
+    key?.grant(role, 'kms:GenerateDataKey', 'kms:Decrypt');
   }
 
   /** How an asynchronous run of the function or of a version of it is tried again. */
@@ -43,12 +52,16 @@ export class Retries extends Construct {
       retryAttempts: 2,
       // enough for three runs of 15 minutes and the pauses between them
       maxEventAge: Duration.hours(1),
-      onFailure: new destinations.SqsDestination(this.failedQueue),
+      onFailure: { bind: () => ({ destination: this.failedQueue.queueArn }) },
     };
   }
 
   /** Gives failed runs back to the function, one at a time; while `enabled` is false they wait (four days). */
   feed(handler: lambda.Function, enabled: boolean): void {
-    handler.addEventSource(new sources.SqsEventSource(this.failedQueue, { batchSize: 1, enabled }));
+    handler.addEventSourceMapping('Failed', {
+      eventSourceArn: this.failedQueue.queueArn,
+      batchSize: 1,
+      enabled,
+    });
   }
 }

@@ -1,47 +1,111 @@
+import { runSimulation, runUnsafeSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
 import type { Template } from 'aws-cdk-lib/assertions';
-import { resource } from './synth.ts';
+import { HOME, resource } from './synth.ts';
 
-interface Statement {
+export interface Statement {
   readonly Sid?: string;
   readonly Effect: 'Allow' | 'Deny';
+  readonly Principal?: unknown;
   readonly Action?: string | string[];
   readonly NotAction?: string | string[];
-  readonly Resource: unknown;
+  readonly Resource?: string | string[];
   readonly Condition?: unknown;
 }
 
+/** A call as IAM sees it. What has no resource has the resource `*`. */
+export interface Call {
+  readonly action: string;
+  readonly resource: string;
+  /** Condition keys of the request. */
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+/** `denied` is an explicit Deny, which no other policy can lift. */
 export type Verdict = 'allowed' | 'denied' | 'not allowed';
 
-/** The statements of the policy of the function's role. */
-export function statements(template: Template): Statement[] {
-  return resource(template, 'AWS::IAM::Policy', 'HelperRole').properties.PolicyDocument.Statement;
+/** The function's role in the account of {@link HOME}. */
+export const ROLE = `arn:aws:iam::${HOME.account}:role/ecr-registry-helper`;
+
+const VERDICTS = { Allowed: 'allowed', ExplicitlyDenied: 'denied', ImplicitlyDenied: 'not allowed' } as const;
+
+/** The statements of the policy of the function's role, as they are once CloudFormation has deployed them. */
+export function statements(template: Template, region = HOME.region ?? ''): Statement[] {
+  const policy = resource(template, 'AWS::IAM::Policy', 'HelperRole').properties.PolicyDocument;
+  return deployed(template, region)(policy.Statement) as Statement[];
 }
+
+/** A resource's policy that leaves it to the function's account who of it may do what. */
+export const DELEGATED: Statement[] = [
+  { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${HOME.account}:root` }, Action: '*', Resource: '*' },
+];
 
 /**
- * What IAM says to a call by identity policy alone: `denied` is an explicit Deny, which no other policy can
- * lift. A call whose action knows no resource has the resource `*`. Conditions are not looked at.
+ * What IAM says to a call of the function's role, by its own policy and that of the resource.
+ * @throws {Error} for an action that AWS does not know, or a resource that is none of the action's
  */
-export function verdict(policy: Statement[], action: string, arn: string): Verdict {
-  const hits = policy.filter((statement) => {
-    const named = list(statement.Action ?? statement.NotAction).some((glob) =>
-      like(glob, action.toLowerCase()),
-    );
-    return (
-      named === (statement.Action !== undefined) && list(statement.Resource).some((glob) => like(glob, arn))
-    );
-  });
-  if (hits.some(({ Effect }) => Effect === 'Deny')) return 'denied';
-  return hits.length > 0 ? 'allowed' : 'not allowed';
+export async function verdict(policy: Statement[], call: Call, ofResource = DELEGATED): Promise<Verdict> {
+  const answer = await runSimulation(simulationOf(policy, call, ofResource), {});
+  if (answer.resultType === 'error') {
+    throw new Error(`${call.action} on ${call.resource}: ${JSON.stringify(answer.errors)}`);
+  }
+  return VERDICTS[answer.overallResult];
 }
 
-function list(value: unknown): string[] {
-  return [value].flat().map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+/** The same by the role's own policy alone, for actions and condition keys that the simulator does not know. */
+export function verdictOnUnknown(policy: Statement[], call: Call): Verdict {
+  const { resourcePolicy: _, ...simulation } = simulationOf(policy, call, DELEGATED);
+  return VERDICTS[runUnsafeSimulation(simulation, {})];
 }
 
-function like(glob: string, text: string): boolean {
-  const pattern = glob
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${pattern}$`, 'i').test(text);
+/** One element of a policy, which may be a list, as a list. */
+export function list(value: string | string[] | undefined): string[] {
+  return [value ?? []].flat();
+}
+
+function simulationOf(
+  policy: Statement[],
+  { action, resource, context = {} }: Call,
+  ofResource: Statement[],
+) {
+  const Version = '2012-10-17';
+  const simulation: Simulation = {
+    request: {
+      principal: ROLE,
+      action,
+      resource: { resource, accountId: resource.split(':')[4] || (HOME.account ?? '') },
+      contextVariables: { ...context },
+    },
+    identityPolicies: [{ name: 'role', policy: { Version, Statement: policy } }],
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+    resourcePolicy: { Version, Statement: ofResource },
+  };
+  return simulation;
+}
+
+/** Resolves what the function's policy refers to: pseudo parameters, its own log group and queue. */
+function deployed(template: Template, region: string): (value: unknown) => unknown {
+  const [partition, suffix] = region.startsWith('cn-')
+    ? ['aws-cn', 'amazonaws.com.cn']
+    : ['aws', 'amazonaws.com'];
+  const pseudo: Record<string, string> = { 'AWS::Partition': partition, 'AWS::URLSuffix': suffix };
+  const arns: Record<string, (id: string) => string> = {
+    'AWS::Logs::LogGroup': (id) => `arn:${partition}:logs:${region}:${HOME.account}:log-group:${id}:*`,
+    'AWS::SQS::Queue': (id) => `arn:${partition}:sqs:${region}:${HOME.account}:${id}`,
+    'AWS::KMS::Key': (id) => `arn:${partition}:kms:${region}:${HOME.account}:key/${id}`,
+  };
+  const resources = template.toJSON().Resources as Record<string, { Type: string }>;
+  const resolved = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(resolved);
+    if (typeof value !== 'object' || value === null) return value;
+    const { Ref: ref, 'Fn::Join': join, 'Fn::GetAtt': attribute } = value as Record<string, unknown>;
+    if (Array.isArray(join))
+      return (join[1] as unknown[]).map((part) => resolved(part)).join(String(join[0]));
+    const [id, name] = Array.isArray(attribute) ? (attribute as string[]) : [String(ref)];
+    const found = name === 'Arn' ? arns[resources[id ?? '']?.Type ?? '']?.(id ?? '') : pseudo[id ?? ''];
+    if (found !== undefined) return found;
+    if (ref !== undefined || attribute !== undefined) throw new Error(`unknown: ${JSON.stringify(value)}`);
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, resolved(part)]));
+  };
+  return resolved;
 }

@@ -46,9 +46,9 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('holds the construct and the bundle, and nothing else of dist', () => {
+it('holds the construct, the bundle and its bill of materials, and nothing else of dist', () => {
   expect(readdirSync(installed).sort()).toEqual(expect.arrayContaining(['dist', 'package.json']));
-  expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['lambda', 'lib']);
+  expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['lambda', 'lib', 'sbom.cdx.json']);
   expect(readdirSync(join(installed, 'dist/lambda'))).toEqual(['index.mjs']);
 });
 

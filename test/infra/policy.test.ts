@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
-import { statements, type Verdict, verdict } from './iam.ts';
+import { list, statements, type Verdict, verdict, verdictOnUnknown } from './iam.ts';
 import { DEMO, synth } from './synth.ts';
 
 const policyOf = (settings: SettingsInput) => statements(synth(() => ({ settings })).template);
 const repository = (name: string, region = 'eu-west-1', account = '111122223333') =>
   `arn:aws:ecr:${region}:${account}:repository/${name}`;
 const cluster = (name: string, region = 'eu-west-1') => `arn:aws:eks:${region}:111122223333:cluster/${name}`;
+const via = (service: string) => ({ 'kms:ViaService': `${service}.amazonaws.com` });
 const secret = (name: string) => `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${name}`;
 
 describe('by default the role', () => {
@@ -24,7 +25,6 @@ describe('by default the role', () => {
     ['ecr:BatchDeleteImage', repository('app'), 'denied'],
     ['ecr:BatchImportUpstreamImage', repository('app'), 'denied'],
     ['ecr:CreateRepository', repository('app'), 'denied'],
-    ['ecr:SomethingNew', repository('app'), 'denied'],
     ['ecr:PutRegistryPolicy', '*', 'denied'],
     ['ecr:PutReplicationConfiguration', '*', 'denied'],
     ['ecr:CreatePullThroughCacheRule', '*', 'denied'],
@@ -35,21 +35,23 @@ describe('by default the role', () => {
     ['secretsmanager:GetSecretValue', secret('any-AbCdEf'), 'not allowed'],
     ['sts:AssumeRole', 'arn:aws:iam::111122223333:role/any', 'not allowed'],
     ['kms:Decrypt', 'arn:aws:kms:eu-west-1:111122223333:key/any', 'not allowed'],
-    ['ec2:CreateNetworkInterface', '*', 'not allowed'],
-    ['logs:CreateLogGroup', '*', 'not allowed'],
+    ['logs:CreateLogGroup', 'arn:aws:logs:eu-west-1:111122223333:log-group:any', 'not allowed'],
   ];
 
-  it.each(table)('%s on %s: %s', (action, arn, expected) => {
-    expect(verdict(policy, action, arn)).toBe(expected);
+  it.each(table)('%s on %s: %s', async (action, arn, expected) => {
+    expect(await verdict(policy, { action, resource: arn })).toBe(expected);
+  });
+
+  it('is denied what ECR may come to offer', () => {
+    const call = { action: 'ecr:SomethingNew', resource: repository('app') };
+    expect(verdictOnUnknown(policy, call)).toBe('denied');
   });
 
   it('names its own log group and queue and no other', () => {
     for (const service of ['logs:', 'sqs:']) {
-      const owned = policy.filter(({ Action }) =>
-        [Action].flat().some((action) => action?.startsWith(service)),
-      );
+      const owned = policy.filter(({ Action }) => list(Action).some((action) => action.startsWith(service)));
       expect(owned).toHaveLength(1);
-      expect(owned[0]?.Resource).toMatchObject({ 'Fn::GetAtt': [expect.stringMatching(/^Helper/), 'Arn'] });
+      expect(owned[0]?.Resource).toMatch(/:111122223333:(log-group:)?Helper\w+(:\*)?$/);
     }
   });
 });
@@ -96,44 +98,50 @@ describe('with registries and clusters elsewhere the role', () => {
     ['secretsmanager:GetSecretValue', secret('aws-conf-AbCdEf'), 'allowed'],
     ['secretsmanager:GetSecretValue', secret('aws-conf-other-AbCdEf'), 'not allowed'],
     ['secretsmanager:GetSecretValue', secret('hub-AbCdEf').replace('eu-west-1', 'us-west-2'), 'allowed'],
-    ['kms:Decrypt', key, 'allowed'],
   ];
 
-  it.each(table)('%s on %s: %s', (action, arn, expected) => {
-    expect(verdict(policy, action, arn)).toBe(expected);
+  it.each(table)('%s on %s: %s', async (action, arn, expected) => {
+    expect(await verdict(policy, { action, resource: arn })).toBe(expected);
   });
 
-  it('decrypts only by way of Secrets Manager in the region of the key', () => {
-    const decryption = policy.find(({ Action }) => Action === 'kms:Decrypt');
-    expect(decryption?.Condition).toEqual({
-      StringEquals: {
-        'kms:ViaService': { 'Fn::Join': ['', ['secretsmanager.us-west-2.', { Ref: 'AWS::URLSuffix' }]] },
-      },
-    });
+  it.each<[string, Record<string, string>, Verdict]>([
+    ['by way of Secrets Manager there', via('secretsmanager.us-west-2'), 'allowed'],
+    ['by way of that of another region', via('secretsmanager.eu-west-1'), 'not allowed'],
+    ['by way of another service', via('s3.us-west-2'), 'not allowed'],
+    ['by itself', {}, 'not allowed'],
+  ])('decrypts with the key of a secret %s: %s', async (_, context, expected) => {
+    expect(await verdict(policy, { action: 'kms:Decrypt', resource: key, context })).toBe(expected);
   });
 });
 
-it('fetches no token of its own when every registry has another identity', () => {
+it('fetches no token of its own when every registry has another identity', async () => {
   const policy = policyOf({
     ...DEMO,
     secrets: [{ registries: [{ type: 'ecr', keysSecretId: 'aws-conf' }] }],
   });
-  expect(verdict(policy, 'ecr:GetAuthorizationToken', '*')).toBe('not allowed');
-  expect(verdict(policy, 'ecr:PutImage', repository('app'))).toBe('denied');
+  expect(await verdict(policy, { action: 'ecr:GetAuthorizationToken', resource: '*' })).toBe('not allowed');
+  expect(await verdict(policy, { action: 'ecr:PutImage', resource: repository('app') })).toBe('denied');
 });
 
-it('makes network interfaces only in a VPC', () => {
+it('leaves network interfaces to Lambda, and only in a VPC', async () => {
   const vpc = { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
-  expect(verdict(policyOf({ ...DEMO, vpc }), 'ec2:CreateNetworkInterface', '*')).toBe('allowed');
+  const call = { action: 'ec2:DescribeSubnets', resource: '*' };
+  expect(await verdict(policyOf({ ...DEMO, vpc }), call)).toBe('allowed');
+  expect(await verdict(policyOf(DEMO), call)).toBe('not allowed');
+  // the simulator does not know the key that Lambda adds to what a function calls
+  const context = { 'lambda:SourceFunctionArn': 'arn:aws:lambda:eu-west-1:111122223333:function:any' };
+  expect(verdictOnUnknown(policyOf({ ...DEMO, vpc }), { ...call, context })).toBe('denied');
 });
 
-it('works in the partition of the stack', () => {
+it('works in the partition of the stack', async () => {
   const { template } = synth(() => ({ settings: DEMO }), { account: '111122223333', region: 'cn-north-1' });
-  const policy = statements(template);
-  expect(verdict(policy, 'ecr:PutImage', 'arn:aws-cn:ecr:cn-north-1:111122223333:repository/app')).toBe(
-    'denied',
-  );
-  expect(verdict(policy, 'eks:DescribeCluster', 'arn:aws-cn:eks:cn-north-1:111122223333:cluster/demo')).toBe(
+  const policy = statements(template, 'cn-north-1');
+  const [app, demo] = [
+    'ecr:cn-north-1:111122223333:repository/app',
+    'eks:cn-north-1:111122223333:cluster/demo',
+  ];
+  expect(await verdict(policy, { action: 'ecr:PutImage', resource: `arn:aws-cn:${app}` })).toBe('denied');
+  expect(await verdict(policy, { action: 'eks:DescribeCluster', resource: `arn:aws-cn:${demo}` })).toBe(
     'allowed',
   );
 });

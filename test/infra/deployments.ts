@@ -1,0 +1,61 @@
+import type { SettingsInput } from '../../infra/index.ts';
+import type { Account } from './recorded-calls.ts';
+
+export const KEY = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+export const FAR_KEY = KEY.replace('eu-west-1', 'us-west-2');
+
+export const role = (name: string, account = '444455556666') => `arn:aws:iam::${account}:role/${name}`;
+export const secret = (name: string, region = 'eu-west-1', account = '111122223333') =>
+  `arn:aws:secretsmanager:${region}:${account}:secret:${name}`;
+export const repository = (name: string, region = 'eu-west-1', account = '111122223333') =>
+  `arn:aws:ecr:${region}:${account}:repository/${name}`;
+export const cluster = (name: string, region = 'eu-west-1', account = '111122223333') =>
+  `arn:aws:eks:${region}:${account}:cluster/${name}`;
+
+/** Settings with all at once: the own ECR in two regions, keys, roles, stored secrets, clusters near and far. */
+export const EVERYTHING: SettingsInput = {
+  clusters: [
+    { name: 'demo' },
+    { name: 'west', region: 'us-west-2' },
+    { name: 'far', accountId: '444455556666', roleArn: role('cluster') },
+  ],
+  secrets: [
+    {
+      registries: [
+        { type: 'ecr' },
+        { type: 'ecr', region: 'us-west-2', repositories: ['base/*', 'tool'] },
+        { type: 'ecr', accountId: '444455556666', roleArn: role('puller') },
+        {
+          type: 'ecr',
+          accountId: '222233334444',
+          keysSecretId: 'name',
+          kmsKeyArn: KEY,
+          roleArn: role('with-keys'),
+        },
+        // the last six characters are what the emulator gives to this name
+        { type: 'stored', secretId: secret('far-hub-c7bb54', 'us-west-2'), kmsKeyArn: FAR_KEY },
+      ],
+    },
+    { name: 'hub-only', registries: [{ type: 'stored', secretId: 'hub' }] },
+  ],
+};
+
+const keys = {
+  accessKeyId: 'AKIACANARYUSER000001',
+  secretAccessKey: 'CanarySecretKey/0123456789abcdefghijklmn',
+};
+const stored = (host: string) => ({ auths: { [host]: { auth: 'YTpi' } } });
+
+/** What {@link EVERYTHING} needs to be there. */
+export const ACCOUNT: Account = {
+  roles: [role('cluster'), role('puller'), role('with-keys')],
+  user: { arn: 'arn:aws:iam::222233334444:user/ci', ...keys },
+  secrets: {
+    name: {
+      value: { aws_access_key_id: keys.accessKeyId, aws_secret_access_key: keys.secretAccessKey },
+      kmsKeyArn: KEY,
+    },
+    'far-hub': { value: stored('quay.io'), region: 'us-west-2', kmsKeyArn: FAR_KEY },
+    hub: { value: stored('ghcr.io') },
+  },
+};

@@ -1,0 +1,117 @@
+import * as kms from 'aws-cdk-lib/aws-kms';
+import { describe, expect, it } from 'vitest';
+import type { SettingsInput } from '../../infra/index.ts';
+import { ACCOUNT, EVERYTHING, repository } from './deployments.ts';
+import { type Call, list, type Statement, statements, verdict } from './iam.ts';
+import { type Account, recordedCalls } from './recorded-calls.ts';
+import { DEMO, HOME, synth } from './synth.ts';
+import { unusedRights } from './unused-rights.ts';
+
+const VPC = { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
+
+const resourceOf = (policy: Statement[], action: string) =>
+  String(policy.find(({ Action }) => list(Action).includes(action))?.Resource);
+
+/** What Lambda does as the function: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html */
+function byLambda(policy: Statement[]): Call[] {
+  const queue = resourceOf(policy, 'sqs:SendMessage');
+  const stream = resourceOf(policy, 'logs:PutLogEvents').replace(/\*$/, 'log-stream:any');
+  return [
+    ...['CreateLogStream', 'PutLogEvents'].map((name) => ({ action: `logs:${name}`, resource: stream })),
+    // the queue as the destination of failed runs: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    { action: 'sqs:SendMessage', resource: queue },
+    // and as a source of events: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    ...['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'].map((name) => ({
+      action: `sqs:${name}`,
+      resource: queue,
+    })),
+  ];
+}
+
+/** With a key of one's own: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html */
+function byEncryptedQueue(policy: Statement[]): Call[] {
+  const resource = resourceOf(policy, 'kms:GenerateDataKey');
+  const context = { 'kms:ViaService': `sqs.${HOME.region}.amazonaws.com` };
+  return ['GenerateDataKey', 'Decrypt'].map((name) => ({ action: `kms:${name}`, resource, context }));
+}
+
+/** Lambda's network interfaces: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */
+const BY_VPC: Call[] = [
+  'CreateNetworkInterface',
+  'DeleteNetworkInterface',
+  'AssignPrivateIpAddresses',
+  'UnassignPrivateIpAddresses',
+].map((name) => ({
+  action: `ec2:${name}`,
+  resource: `arn:aws:ec2:${HOME.region}:${HOME.account}:network-interface/eni-0a1b2c3d`,
+}));
+const LOOKED_UP_BY_VPC = ['DescribeNetworkInterfaces', 'DescribeSubnets'].map((name) => ({
+  action: `ec2:${name}`,
+  resource: '*',
+}));
+
+/** A pull by whoever holds the token that the function has fetched, as it has the rights of the function's role. */
+function byTokenHolders(...repositories: string[]): Call[] {
+  const actions = ['BatchGetImage', 'GetDownloadUrlForLayer', 'BatchCheckLayerAvailability'];
+  return repositories.flatMap((resource) => actions.map((name) => ({ action: `ecr:${name}`, resource })));
+}
+
+describe.each<[string, SettingsInput, Account, string[]]>([
+  ['with nothing but a cluster, as in the sandbox', DEMO, {}, [repository('team/app')]],
+  [
+    'with registries and clusters of every kind',
+    EVERYTHING,
+    ACCOUNT,
+    [repository('team/app'), repository('base/os', 'us-west-2'), repository('tool', 'us-west-2')],
+  ],
+])('%s the role', async (_, settings, account, repositories) => {
+  const policy = statements(synth(() => ({ settings })).template);
+  const needed = [
+    ...(await recordedCalls(settings, account)),
+    ...byLambda(policy),
+    ...byTokenHolders(...repositories),
+  ];
+
+  it.each(needed)('may call $action on $resource', async (call) => {
+    expect(await verdict(policy, call)).toBe('allowed');
+  });
+
+  it('holds no right that nobody needs', async () => {
+    expect(await unusedRights(policy, needed)).toEqual([]);
+  });
+
+  it('would be caught with one', async () => {
+    const more: Statement[] = [
+      { Sid: 'Other', Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: 'arn:aws:eks:*:*:cluster/x' },
+      { Sid: 'More', Effect: 'Allow', Action: 'eks:ListClusters', Resource: '*' },
+    ];
+    expect(await unusedRights([...policy, ...more], needed)).toEqual([
+      'Other: eks:DescribeCluster on arn:aws:eks:*:*:cluster/x',
+      'More: eks:ListClusters on *',
+    ]);
+  });
+});
+
+describe('in a VPC and with a key for its queues the role', async () => {
+  const { template } = synth((stack) => ({
+    settings: { ...DEMO, vpc: VPC },
+    queueKey: new kms.Key(stack, 'QueueKey'),
+  }));
+  const policy = statements(template);
+  const needed = [
+    ...(await recordedCalls(DEMO)),
+    ...byLambda(policy),
+    ...byEncryptedQueue(policy),
+    ...BY_VPC,
+    ...LOOKED_UP_BY_VPC,
+    ...byTokenHolders(repository('team/app')),
+  ];
+
+  it.each(needed)('may call $action on $resource', async (call) => {
+    expect(await verdict(policy, call)).toBe('allowed');
+  });
+
+  it('holds no right that nobody needs', async () => {
+    expect(await unusedRights(policy, needed)).toEqual([]);
+  });
+});
