@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { dirname, join, relative } from 'node:path';
+import { build, type Metafile, type Plugin } from 'esbuild';
+import { billOfMaterials } from './sbom.ts';
 
 const ROOT = import.meta.dirname;
 const BUNDLE = join(ROOT, 'dist/lambda/index.mjs');
 const METAFILE = join(ROOT, '.cache/lambda-metafile.json');
+const SBOM = join(ROOT, 'dist/sbom.cdx.json');
 
 /** Of the Kubernetes client only its API classes are used, but its package does not say that the rest may be left out. */
 const withoutKubeConfig: Plugin = {
@@ -24,13 +26,16 @@ const withoutKubeConfig: Plugin = {
   },
 };
 
-/**
- * Bundles the function to `dist/lambda/index.mjs`, alone in its folder as that is the asset, and says in
- * `.cache/lambda-metafile.json` what it is made of. The same sources give the same bytes.
- */
-export async function buildLambda(): Promise<void> {
+export interface Bundle {
+  readonly contents: Uint8Array;
+  /** What it is made of; paths are relative to the root of the project. */
+  readonly metafile: Metafile;
+}
+
+/** Bundles the function of the project in `root`. The same sources give the same bytes, wherever they lie. */
+export async function bundleLambda(root: string = ROOT): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
-    absWorkingDir: ROOT,
+    absWorkingDir: root,
     entryPoints: ['lambda/handler.ts'],
     outfile: 'dist/lambda/index.mjs',
     bundle: true,
@@ -50,9 +55,26 @@ export async function buildLambda(): Promise<void> {
     write: false,
     logLevel: 'warning',
   });
+  const [file] = outputFiles;
+  if (!file) throw new Error('esbuild made no bundle');
+  return { contents: file.contents, metafile };
+}
+
+/**
+ * Writes the function's bundle to `dist/lambda/index.mjs`, alone in its folder as that is the asset, and what it
+ * is made of to `.cache/lambda-metafile.json`.
+ */
+export async function buildLambda(): Promise<Bundle> {
+  const bundle = await bundleLambda();
   mkdirSync(dirname(METAFILE), { recursive: true });
-  writeFileSync(METAFILE, JSON.stringify(metafile));
-  for (const { contents } of outputFiles) replace(BUNDLE, contents);
+  writeFileSync(METAFILE, JSON.stringify(bundle.metafile));
+  replace(BUNDLE, bundle.contents);
+  return bundle;
+}
+
+/** Writes the bundle's bill of materials to `dist/sbom.cdx.json`. */
+function writeSbom({ contents, metafile }: Bundle): void {
+  replace(SBOM, Buffer.from(billOfMaterials(ROOT, metafile, contents)));
 }
 
 /** Compiles the construct and what it imports to JavaScript and declarations in `dist/lib`. */
@@ -81,10 +103,14 @@ function replace(file: string, contents: Uint8Array): void {
 
 if (import.meta.main) {
   const target = process.argv[2];
-  if (target !== 'lambda' && target !== 'lib' && target !== 'all') {
-    console.error('usage: node build.ts lambda | lib | all');
+  if (target !== 'lambda' && target !== 'lib' && target !== 'sbom' && target !== 'all') {
+    console.error('usage: node build.ts lambda | lib | sbom | all');
     process.exit(2);
   }
-  if (target !== 'lib') await buildLambda();
-  if (target !== 'lambda') buildLib();
+  if (target !== 'lib') {
+    const bundle = await buildLambda();
+    if (target !== 'lambda') writeSbom(bundle);
+  }
+  if (target === 'lib' || target === 'all') buildLib();
+  if (target === 'sbom') console.log(relative(process.cwd(), SBOM));
 }
