@@ -1,16 +1,18 @@
-import { type CoreV1Api, PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
+import { type CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Clock } from '../clock.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import { dockerConfigData, withPlaceholders } from '../registry/docker-config.ts';
 import type { Verdict } from '../report.ts';
 import type { SecretEntry } from '../settings.ts';
 import { ApiAnswer } from './answer.ts';
+import type { KubernetesClient } from './client.ts';
 import { EXPIRES_AT, FETCHED_AT, labelsOf, SECRET_TYPE } from './rights.ts';
 import { conflictVerdict, failureVerdict, mustBeRecreated } from './verdict.ts';
 
 /** Metadata alone comes back: nothing here reads a secret's data. */
-const ACCEPT = setHeaderOptions('Accept', 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
-const APPLY = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply, ACCEPT);
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const ACCEPT = setHeaderOptions('Accept', METADATA_ONLY);
+const APPLY = { accept: METADATA_ONLY, 'content-type': PatchStrategy.ServerSideApply };
 
 /** Our policy compares what stands in the annotation, whoever wrote it. */
 const FOREIGN_EXPIRY: Verdict = {
@@ -19,19 +21,29 @@ const FOREIGN_EXPIRY: Verdict = {
   remedy: 'Let its owner delete the secret, or that annotation.',
 };
 
+/** What is read of an answer to an apply. */
+interface Applied {
+  readonly metadata?: {
+    readonly managedFields?: readonly { manager?: string; operation?: string; time?: string }[];
+  };
+}
+
 type Entry = Pick<SecretEntry, 'name' | 'adoptFrom' | 'recreate'>;
 
 /** Writes one entry's secret into namespaces of one cluster. */
 export class PullSecret {
   readonly name: string;
   readonly #core: CoreV1Api;
+  readonly #send: KubernetesClient['send'];
   readonly #entry: Entry;
-  readonly #body: object;
+  /** The same bytes for every namespace. */
+  readonly #body: Buffer;
+  readonly #path: string;
   readonly #query: { readonly fieldManager: string; readonly dryRun?: 'All' };
   readonly #clock: Clock;
 
   constructor(options: {
-    core: CoreV1Api;
+    client: Pick<KubernetesClient, 'core' | 'send'>;
     /** The name of this deployment, which is its field manager. */
     deployment: string;
     entry: Entry;
@@ -41,11 +53,14 @@ export class PullSecret {
     clock: Clock;
   }) {
     this.name = options.entry.name;
-    this.#core = options.core;
+    this.#core = options.client.core;
+    this.#send = options.client.send;
     this.#entry = options.entry;
     this.#clock = options.clock;
     this.#query = { fieldManager: options.deployment, ...(options.plan && { dryRun: 'All' }) };
-    this.#body = secretBody(options.deployment, options.entry.name, options.credentials, options.plan);
+    this.#path = `secrets/${this.name}?${new URLSearchParams(this.#query)}`;
+    const body = secretBody(options.deployment, this.name, options.credentials, options.plan);
+    this.#body = Buffer.from(JSON.stringify(body));
   }
 
   /** Writes it into a namespace by one server-side apply, so that it is never absent and keeps its uid. Does not throw. */
@@ -94,27 +109,28 @@ export class PullSecret {
 
   async #apply(namespace: string, force: boolean): Promise<Verdict> {
     const startedAt = this.#clock.now();
-    const answer = await this.#core.patchNamespacedSecretWithHttpInfo(
-      { name: this.name, namespace, body: this.#body, force, ...this.#query },
-      APPLY,
-    );
-    if (answer.httpStatusCode === 201) return { outcome: 'created' };
+    const { code, date, json } = await this.#send({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/${this.#path}&force=${force}`,
+      headers: APPLY,
+      body: this.#body,
+    });
+    if (code === 201) return { outcome: 'created' };
     const took = this.#clock.now() - startedAt;
-    return { outcome: this.#wasWritten(answer.data, answer.headers.date, took) ? 'refreshed' : 'unchanged' };
+    return { outcome: this.#wasWritten(json as Applied, date, took) ? 'refreshed' : 'unchanged' };
   }
 
   /**
    * Whether an apply changed the object. The server moves the time of our managed fields only then; it is
    * compared by the server's own clock, both in whole seconds.
    */
-  #wasWritten({ metadata }: V1Secret, date: string | undefined, tookMs: number): boolean {
+  #wasWritten({ metadata }: Applied, date: string | undefined, tookMs: number): boolean {
     const { fieldManager } = this.#query;
     const ours = metadata?.managedFields?.find(
       ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
     );
-    const written = new Date(ours?.time ?? Number.NaN).getTime();
-    const answered = Date.parse(date ?? '');
-    return !(written < Math.floor((answered - tookMs) / 1_000) * 1_000);
+    const written = Date.parse(ours?.time ?? '');
+    return !(written < Math.floor((Date.parse(date ?? '') - tookMs) / 1_000) * 1_000);
   }
 }
 

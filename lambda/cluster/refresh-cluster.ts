@@ -64,19 +64,19 @@ export async function refreshCluster(run: ClusterRun): Promise<ClusterReport> {
 }
 
 /** Returns what ended the list early, once all writes that were under way have ended too. */
-async function writeAll(run: ClusterRun, { core }: OpenCluster, tally: Tally): Promise<unknown> {
+async function writeAll(run: ClusterRun, client: OpenCluster, tally: Tally): Promise<unknown> {
   const { clock, deployment, plan } = run;
   const entries = run.entries.map(({ settings, credentials }): Writable => {
     if (credentials instanceof HelperError) return { settings, secret: undefined };
     return {
       settings,
-      secret: new PullSecret({ core, deployment, entry: settings, credentials, plan, clock }),
+      secret: new PullSecret({ client, deployment, entry: settings, credentials, plan, clock }),
     };
   });
   let fault: unknown;
   const flow = async function* () {
     try {
-      const list = (query: NamespaceQuery) => listNamespaces(core, query);
+      const list = (query: NamespaceQuery) => listNamespaces(client.core, query);
       yield* targets(entries, list, run.namespaces, (problem) => tally.miss(problem));
     } catch (caught) {
       fault = caught;

@@ -43,7 +43,10 @@ export async function* targets<Entry extends Coverage>(
       const claim = `${secret}/${namespace.name}`;
       if (claimed.has(claim)) continue;
       claimed.add(claim);
-      yield { entry, namespace };
+      yield {
+        entry: entries.find((other) => other === entry || wouldTake(other, entry, namespace)) ?? entry,
+        namespace,
+      };
     }
     const missing = (wanted ?? include.filter((glob) => !glob.includes('*'))).filter(
       (name) => !found.has(name),
@@ -60,6 +63,11 @@ export async function* targets<Entry extends Coverage>(
   }
   // a namespace that the run is narrowed to may be for the selector of one entry only
   for (const told of unseen) if (!seen.has(told.namespace)) tell(told);
+}
+
+/** Whether another entry takes a namespace whoever asks; it was not there yet when that entry's list was made. */
+function wouldTake({ settings }: Coverage, { settings: { name } }: Coverage, namespace: Namespace): boolean {
+  return settings.name === name && !settings.namespaces.selector && coversNamespace(settings, namespace.name);
 }
 
 function problem(namespace: string, secret: string, reason: string): Problem {

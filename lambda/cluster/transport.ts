@@ -1,9 +1,3 @@
-import {
-  type HttpLibrary,
-  type RequestContext,
-  ResponseContext,
-  wrapHttpLibrary,
-} from '@kubernetes/client-node';
 import { Agent, errors } from 'undici';
 import type { Clock, Deadline } from '../clock.ts';
 import { codeOf, DeadlineError, UnreachableError } from '../errors.ts';
@@ -11,6 +5,7 @@ import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
 import { retryDelay } from './backoff.ts';
 import type { ClusterEndpoint } from './eks.ts';
+import { exchange } from './exchange.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -33,20 +28,26 @@ export interface TransportOptions {
   readonly unauthorized: () => Error;
 }
 
-interface Answer {
-  readonly code: number;
-  readonly headers: Record<string, string>;
-  readonly body: string;
+/** A request to the API server; the transport adds who asks. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'PATCH' | 'DELETE';
+  /** With its query, as `/api/v1/namespaces?limit=500`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
 }
 
-/**
- * Carries the requests of the Kubernetes client over connections that they share; the client's own library
- * makes a TLS session for each request and follows redirects. It signs, retries what passes, and turns all but
- * a success into an error: ApiAnswer, UnreachableError, DeadlineError, BearerTokenTooLongError, AssumeRoleError.
- */
+/** A success of the API server, whose text was whole. */
+export interface ApiSuccess {
+  readonly code: number;
+  /** When it answered, by its own clock: an HTTP date. */
+  readonly date: string | undefined;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** Carries requests to the API server of one cluster over connections that they share, without redirects or a proxy. */
 export class Transport {
-  /** To be given to `createConfiguration`. */
-  readonly library: HttpLibrary;
   readonly #options: TransportOptions;
   readonly #agent: Agent;
 
@@ -61,7 +62,6 @@ export class Transport {
       bodyTimeout: ANSWER_TIMEOUT_MS,
       connect: { ca: options.endpoint.caPem, rejectUnauthorized: true, timeout: CONNECT_TIMEOUT_MS },
     });
-    this.library = wrapHttpLibrary({ send: (request) => this.#send(request) });
     options.deadline.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
 
@@ -70,7 +70,11 @@ export class Transport {
     await this.#agent.destroy();
   }
 
-  async #send(request: RequestContext): Promise<ResponseContext> {
+  /**
+   * Signs a request, sends it, and again where what kept it may pass.
+   * @throws ApiAnswer, UnreachableError, DeadlineError, BearerTokenTooLongError, AssumeRoleError, and `unauthorized`
+   */
+  async send(request: ApiRequest): Promise<ApiSuccess> {
     const { clock, deadline, tokens } = this.#options;
     const firstAt = clock.now();
     let signedAnew = false;
@@ -78,13 +82,7 @@ export class Transport {
       if (deadline.signal.aborted) throw new DeadlineError();
       const token = await tokens.current();
       const answer = await this.#try(request, token);
-      if (!(answer instanceof Error)) {
-        return new ResponseContext(answer.code, answer.headers, {
-          text: () => Promise.resolve(answer.body),
-          binary: () => Promise.resolve(Buffer.from(answer.body)),
-          stream: () => null,
-        });
-      }
+      if (!(answer instanceof Error)) return answer;
       if (deadline.signal.aborted) throw new DeadlineError();
       if (answer instanceof UnreachableError && answer.untrusted) throw answer;
       const said = answer instanceof ApiAnswer ? answer : undefined;
@@ -102,10 +100,7 @@ export class Transport {
           deadline: deadline.at,
           code: said?.code,
           retryAfter: said?.retryAfter,
-          raced:
-            said?.code === 409 &&
-            !said.hasCause('FieldManagerConflict') &&
-            request.getHttpMethod() === 'PATCH',
+          raced: said?.code === 409 && !said.hasCause('FieldManagerConflict') && request.method === 'PATCH',
         },
         Math.random(),
       );
@@ -124,28 +119,20 @@ export class Transport {
   }
 
   /** One request; an answer that is cut off or not JSON counts as none. */
-  async #try(request: RequestContext, token: Redacted): Promise<Answer | ApiAnswer | UnreachableError> {
+  async #try(request: ApiRequest, token: Redacted): Promise<ApiSuccess | ApiAnswer | UnreachableError> {
     const { endpoint, userAgent } = this.#options;
-    const body = request.getBody();
     try {
-      const answer = await this.#agent.request({
+      const { code, headers, text } = await exchange(this.#agent, {
+        ...request,
         origin: endpoint.url,
-        path: request.getUrl().slice(endpoint.url.length),
-        method: request.getHttpMethod() as 'GET',
         headers: {
-          ...request.getHeaders(),
+          ...request.headers,
           authorization: `Bearer ${token.reveal()}`,
           'user-agent': userAgent,
         },
-        ...(typeof body === 'string' && { body }),
       });
-      const read = await answer.body.text();
-      const headers = flat(answer.headers);
-      if (answer.statusCode < 200 || answer.statusCode > 299) {
-        return new ApiAnswer(answer.statusCode, read, headers['retry-after']);
-      }
-      JSON.parse(read);
-      return { code: answer.statusCode, headers, body: read };
+      if (code < 200 || code > 299) return new ApiAnswer(code, text, headers['retry-after']);
+      return { code, date: headers.date, text, json: JSON.parse(text) };
     } catch (fault) {
       return new UnreachableError(fault instanceof SyntaxError ? 'BrokenAnswer' : unreachableCode(fault));
     }
@@ -155,8 +142,4 @@ export class Transport {
 function unreachableCode(fault: unknown): string {
   const cause = fault instanceof errors.UndiciError && fault.cause ? fault.cause : fault;
   return codeOf(cause);
-}
-
-function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }

@@ -30,7 +30,12 @@ export class CredentialReader {
 
   /** @throws HelperError of the first registry that cannot be read; then nothing of the entry may be written */
   async read(entry: Pick<SecretEntry, 'registries'>): Promise<PullCredentials> {
-    const parts = await Promise.all(entry.registries.map((registry) => this.#registry(registry)));
+    // all are waited for: a call that is left alone would go on after the run
+    const read = await Promise.allSettled(entry.registries.map((registry) => this.#registry(registry)));
+    const parts = read.map((part) => {
+      if (part.status === 'rejected') throw part.reason;
+      return part.value;
+    });
     const auths = mergeAuths(parts.map((part) => part.auths));
     const tokens = parts.flatMap((part) => part.token ?? []);
     if (tokens.length === 0) return { auths };

@@ -9,7 +9,8 @@ import { type Figures, judge, type Pair, table } from './figures.ts';
 import type { RawDone, RawOrder } from './raw-loop.ts';
 import { replayOf, withFreshToken } from './replay.ts';
 
-const USAGE = 'usage: npm run bench -- [--namespaces 1000] [--concurrency 16] [--pairs 9]';
+const USAGE =
+  'usage: npm run bench -- [--namespaces 1000] [--concurrency 16] [--pairs 9, or 5 from 5000 namespaces]';
 const OF_THE_SYSTEM = 4;
 const rawLoop = new URL('raw-loop.ts', import.meta.url);
 
@@ -74,12 +75,12 @@ function readOptions(): { namespaces: number; concurrency: number; pairs: number
   const number = (fallback: string) => ({ type: 'string', default: fallback }) as const;
   try {
     const { values } = parseArgs({
-      options: { namespaces: number('1000'), concurrency: number('16'), pairs: number('9') },
+      options: { namespaces: number('1000'), concurrency: number('16'), pairs: { type: 'string' } },
     });
     const read = {
       namespaces: Number(values.namespaces),
       concurrency: Number(values.concurrency),
-      pairs: Number(values.pairs),
+      pairs: Number(values.pairs ?? (Number(values.namespaces) < 5_000 ? 9 : 5)),
     };
     const isCount = (value: number) => Number.isInteger(value) && value > 0;
     if (Object.values(read).every(isCount) && read.namespaces > OF_THE_SYSTEM) return read;

@@ -1,5 +1,6 @@
 import { Agent } from 'undici';
 import { cpuTimer, peakMemory, serveOrder } from '../e2e/function/child.ts';
+import { type PatchTimes, patchTimer } from '../e2e/function/patch-times.ts';
 
 /** What the loop replays: the handler's own list and PATCH as they were recorded, with another token in the body. */
 export interface RawOrder {
@@ -20,6 +21,7 @@ export interface RawDone {
   readonly durationMs: number;
   readonly cpuMs: number;
   readonly peakBytes: number;
+  readonly patchMs: PatchTimes;
 }
 
 interface Page {
@@ -27,9 +29,10 @@ interface Page {
   readonly items: readonly { readonly metadata: { readonly name: string } }[];
 }
 
-/** The least that a program with undici has to do: list, then so many PATCHes at once, their answers unread. */
+/** What a plain program on undici's `request` has to do: list, then so many PATCHes at once, their answers unread. */
 serveOrder(async ({ endpoint, caPem, concurrency, list, patch }: RawOrder): Promise<RawDone> => {
   const began = performance.now();
+  const patches = patchTimer();
   const cpu = cpuTimer();
   // HTTP/2 costs this loop more CPU and gains it nothing
   const options = { connections: concurrency, pipelining: 1, allowH2: false };
@@ -62,5 +65,5 @@ serveOrder(async ({ endpoint, caPem, concurrency, list, patch }: RawOrder): Prom
   await Promise.all(Array.from({ length: concurrency }, work));
   const spent = { durationMs: performance.now() - began, cpuMs: cpu() };
   await agent.destroy();
-  return { patches: names.length, ...spent, peakBytes: peakMemory() };
+  return { patches: names.length, ...spent, peakBytes: peakMemory(), patchMs: patches() };
 });

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { clusterOf, deploy, FUNCTION_ROLE, holders, NAMESPACES, refreshed, reportOf, SECRET } from './run.ts';
+import { invocationContext } from '../sandbox/bundle.ts';
+import {
+  clusterOf,
+  deploy,
+  FUNCTION_ROLE,
+  holders,
+  invoke,
+  NAMESPACES,
+  refreshed,
+  reportOf,
+  SECRET,
+} from './run.ts';
 
 const ABROAD = 'arn:aws:iam::444455556666:role/deployments/refresher';
 
@@ -39,6 +50,19 @@ describe('clusters', () => {
     expect(cluster.requests.map(({ user }) => user)).toEqual(Array(5).fill('ecr-registry-helper'));
     // the token is still that of the function's own account
     expect(report.secrets[0]?.registries).toEqual(['111122223333.dkr.ecr.eu-west-1.amazonaws.com']);
+  });
+
+  it('are done at once, so that one that is slow keeps none waiting', async () => {
+    const world = await deploy({ clusters: [{ name: 'slow' }, { name: 'swift' }] });
+    const swiftIsAsked = Promise.withResolvers<void>();
+    clusterOf(world, 'slow').fault(() => ({ kind: 'stall', until: swiftIsAsked.promise }));
+    clusterOf(world, 'swift').fault(() => {
+      swiftIsAsked.resolve();
+      return undefined;
+    });
+    // one after the other, the first would take all the time there is
+    const { value } = await invoke(world, {}, invocationContext(5_000 + 3_000));
+    expect(value).toMatchObject({ ok: true, clusters: [{ created: 4 }, { created: 4 }] });
   });
 
   it('get the entries whose globs take them in', async () => {

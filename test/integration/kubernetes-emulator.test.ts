@@ -285,7 +285,11 @@ describe('server-side apply', () => {
   it('creates with 201, then changes with 200 and the same uid', async () => {
     const first = await apply<Secret>('default', pullSecret('1'));
     aws.advance(60_000);
+    const seconds = () => `${aws.now().toISOString().slice(0, 19)}Z`;
+    const before = seconds();
     const second = await apply<Secret>('default', pullSecret('2'));
+    const { time } = second.body.metadata.managedFields?.[0] ?? {};
+    expect([before, seconds()]).toContain(time);
     expect([first.code, second.code]).toEqual([201, 200]);
     expect(second.body.metadata.uid).toBe(first.body.metadata.uid);
     expect(second.body.metadata.resourceVersion).not.toBe(first.body.metadata.resourceVersion);
@@ -294,7 +298,7 @@ describe('server-side apply', () => {
         manager: group,
         operation: 'Apply',
         apiVersion: 'v1',
-        time: `${aws.now().toISOString().slice(0, 19)}Z`,
+        time,
         fieldsType: 'FieldsV1',
         fieldsV1: {
           'f:data': { 'f:.dockerconfigjson': {} },

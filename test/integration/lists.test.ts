@@ -52,6 +52,20 @@ describe('a list', () => {
     expect(requestsTo(cluster, 'PATCH')).toHaveLength(7);
   });
 
+  it('is given up when its pages expire again and again', async () => {
+    const { value, cluster } = await runList((cluster) => {
+      // a function that never gave up would come to the end of the list
+      let left = 20;
+      cluster.fault(({ query }) => {
+        if (!query.has('continue') || left === 0) return undefined;
+        left -= 1;
+        return { kind: 'status', status: 410 };
+      });
+    });
+    expect(value).toMatchObject({ ok: false, clusters: [{ ok: false, created: 1 }] });
+    expect(requestsTo(cluster, 'GET')).toHaveLength(12);
+  });
+
   it('that never comes to its end fails the cluster, once what was found is written', async () => {
     const { value, cluster } = await runList((cluster) => {
       cluster.fault(({ query }) => (query.has('continue') ? { kind: 'status', status: 400 } : undefined));

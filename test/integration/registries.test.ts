@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
@@ -171,6 +172,26 @@ describe('an ecr registry', () => {
 });
 
 describe('AWS', () => {
+  it('has nothing under way any more when a run ends, also where another registry of the entry failed', async () => {
+    const world = await deployWith({ type: 'ecr', region: 'us-east-1' }, { type: 'ecr' });
+    const { aws } = world;
+    const operation = 'GetAuthorizationToken';
+    const denial = { kind: 'error', code: 'AccessDeniedException', status: 400 } as const;
+    aws.fail({ operation, when: ({ region }) => region === 'us-east-1', with: denial });
+    const stalled = aws.fail({ operation, with: { kind: 'stall' } });
+    let hasEnded = false;
+    const run = refreshed(world).finally(() => {
+      hasEnded = true;
+    });
+    await expect.poll(() => stalled.hits).toBe(1);
+    // where the failure alone counts, the clusters come next
+    const isPast = () => hasEnded || aws.calls.some((call) => call.operation === 'DescribeCluster');
+    for (let turns = 0; turns < 500 && !isPast(); turns += 1) await turn();
+    expect(isPast()).toBe(false);
+    stalled.release();
+    expect(await run).toMatchObject({ ok: false, secrets: [{ error: {} }] });
+  });
+
   it('is asked again when it throttles', async () => {
     const world = await deploy({
       clusters: [{ name: 'demo' }],

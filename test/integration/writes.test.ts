@@ -88,6 +88,21 @@ describe('a write', () => {
     expect(holders(cluster)).toEqual(NAMESPACES);
   });
 
+  it('is told as refreshed also where the answer was long on its way', async () => {
+    const clock = new MovedClock();
+    let travelMs = 0;
+    // whenever somebody reads the time, more of it has gone by
+    const now = () => {
+      clock.advance(travelMs);
+      return new Date(clock.now());
+    };
+    const world = await deploy(oneAtATime, { now });
+    await refreshTimed(world, { clock });
+    clock.advance(60_000);
+    travelMs = 1_500;
+    expect((await refreshTimed(world, { clock })).value).toMatchObject({ clusters: [{ refreshed: 4 }] });
+  });
+
   it('waits until the time that a Retry-After names', async () => {
     const clock = new MovedClock();
     const world = await deploy();
@@ -116,6 +131,21 @@ describe('a write', () => {
       clusters: [{ created: 4 }],
     });
     expect(cluster.requests.map(({ status }) => status)).toEqual([200, 201, 201, 201, 201]);
+  });
+
+  it('is signed anew when the server, whose clock is ahead, refuses a signature that is young here', async () => {
+    const clock = new MovedClock();
+    const world = await deploy(oneAtATime, { now: () => new Date(clock.now() + 4 * 60_000) });
+    const cluster = clusterOf(world);
+    cluster.fault(({ method, path, attempt }) => {
+      if (method === 'PATCH' && path.includes('/default/') && attempt === 1) clock.advance(12 * 60_000);
+      return undefined;
+    });
+    expect((await refreshTimed(world, { clock })).value).toMatchObject({
+      ok: true,
+      clusters: [{ created: 4 }],
+    });
+    expect(cluster.requests.map(({ status }) => status)).toEqual([200, 201, 401, 201, 201, 201]);
   });
 
   it('is signed anew once for all that were refused', async () => {

@@ -17,7 +17,7 @@ export async function invoke(event: unknown, env: Record<string, string>): Promi
   const order: Order = {
     bundle: BUNDLE.href,
     event,
-    remainingMs: 120_000,
+    remainingMs: 300_000,
     functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper',
   };
   const { done, ...written } = await runChild<Order, Done>(runtime, order, env);

@@ -1,6 +1,7 @@
 import type { InvocationContext } from '../../../lambda/handler.ts';
 import type { Report } from '../../../lambda/report.ts';
 import { cpuTimer, peakMemory, serveOrder } from './child.ts';
+import { type PatchTimes, patchTimer } from './patch-times.ts';
 
 /** One invocation of a bundle, given by its `file:` URL. */
 export interface Order {
@@ -19,6 +20,7 @@ export interface Done {
   readonly durationMs: number;
   readonly cpuMs: number;
   readonly peakBytes: number;
+  readonly patchMs: PatchTimes;
 }
 
 /** Does what Lambda's runtime does after a cold start. */
@@ -26,6 +28,7 @@ serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<D
   const beforeImport = performance.now();
   const { handler }: typeof import('../../../lambda/handler.ts') = await import(bundle);
   const began = performance.now();
+  const patches = patchTimer();
   const cpu = cpuTimer();
   const context: InvocationContext = {
     awsRequestId: '6f6b6a4e-5d3c-4b2a-9180-7f6e5d4c3b2a',
@@ -37,5 +40,11 @@ serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<D
     ({ name, message }: Error) => ({ error: { name, message } }),
   );
   const spent = { durationMs: performance.now() - began, cpuMs: cpu() };
-  return { ...outcome, importMs: began - beforeImport, ...spent, peakBytes: peakMemory() };
+  return {
+    ...outcome,
+    importMs: began - beforeImport,
+    ...spent,
+    peakBytes: peakMemory(),
+    patchMs: patches(),
+  };
 });

@@ -17,16 +17,18 @@ export class Exchange {
   readonly httpVersion: string;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #now: () => Date;
   #isGone = false;
 
   constructor(
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
-    now: Date,
+    now: () => Date,
   ) {
     // Node's HTTP/2 compatibility API has all of HTTP/1.1's that is used here.
     this.#request = request as IncomingMessage;
     this.#response = response as ServerResponse;
+    this.#now = now;
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     this.method = request.method ?? '';
     this.path = path;
@@ -35,7 +37,6 @@ export class Exchange {
     this.headers = Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
     );
-    this.#response.setHeader('Date', now.toUTCString());
     this.#response.on('close', () => {
       this.#isGone = true;
     });
@@ -54,8 +55,14 @@ export class Exchange {
 
   send(code: number, headers: Record<string, string>, body: string): void {
     if (this.#isGone) return;
-    this.#response.writeHead(code, { ...headers, 'content-length': Buffer.byteLength(body) });
+    this.#begin(code, headers, body);
     this.#response.end(body);
+  }
+
+  /** The date is that of the answer, not of the request. */
+  #begin(code: number, headers: Record<string, string>, body: string): void {
+    const more = { date: this.#now().toUTCString(), 'content-length': Buffer.byteLength(body) };
+    this.#response.writeHead(code, { ...headers, ...more });
   }
 
   /** Answers, unless the fault says that the answer is lost or spoilt on its way. */
@@ -66,7 +73,7 @@ export class Exchange {
     if (fault?.kind === 'truncated') this.send(code, headers, half);
     else if (fault?.kind === 'reset' && fault.when === 'after') this.cut();
     else if (fault?.kind === 'reset' && fault.when === 'body') {
-      this.#response.writeHead(code, { ...headers, 'content-length': Buffer.byteLength(text) });
+      this.#begin(code, headers, text);
       this.#response.write(half, () => this.cut());
     } else this.send(code, headers, text);
   }

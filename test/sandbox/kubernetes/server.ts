@@ -90,7 +90,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, now });
   const state = { authenticate, faults, requests, namespaces, store, manifest, admission, quotas };
   server.on('request', (request, response) => {
-    void handle(new Exchange(request, response, now()), state);
+    void handle(new Exchange(request, response, now), state);
   });
 
   const sockets = new Set<Socket>();

@@ -68,6 +68,16 @@ describe('who writes which secret where', () => {
     expect(given).toEqual(['0 pull/a', '0 pull/b', '0 pull/c']);
   });
 
+  test('one that appears between two lists goes to the first entry that matches it too', async () => {
+    const lists = [['a'], ['a', 'new'], ['a', 'new']];
+    const growing = async function* (): AsyncGenerator<Namespace> {
+      for (const name of lists.shift() ?? []) yield { name, skip: undefined };
+    };
+    const entries = [entry('pull', { exclude: ['lab'] }), entry('pull'), entry('other')];
+    const { given } = await walk(entries, growing);
+    expect(given).toEqual(['0 pull/a', '0 pull/new', '2 other/a', '2 other/new']);
+  });
+
   test('one that is to be left alone is given too, to be counted', async () => {
     const list = async function* (): AsyncGenerator<Namespace> {
       yield { name: 'old', skip: 'going away' };
