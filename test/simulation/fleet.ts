@@ -1,0 +1,164 @@
+import { clusterRights } from '../../lambda/cluster/rights.ts';
+import type { Settings } from '../../lambda/settings.ts';
+import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
+import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
+import { deniedByPolicy, deniedByWebhook } from '../sandbox/kubernetes/admission.ts';
+import { pullSecretPolicy } from '../sandbox/kubernetes/pull-secret-policy.ts';
+import { type KubernetesEmulator, startKubernetes } from '../sandbox/kubernetes/server.ts';
+import { type Held, heldOf } from './held.ts';
+import { HUB_CONFIG, holdingSeed, STATIC_KEYS } from './holdings.ts';
+import { type Entry, journalOf } from './journal.ts';
+import {
+  CLUSTER_ROLE,
+  CLUSTERS,
+  type ClusterName,
+  type Guard,
+  NAMESPACES,
+  OTHER_ACCOUNT,
+  READER_ROLE,
+  type Schedule,
+  SECRETS,
+} from './schedule.ts';
+
+const ROLE = 'arn:aws:iam::111122223333:role/ecr-registry-helper';
+const REGIONS: Record<ClusterName, string> = { blue: 'eu-west-1', green: 'us-east-1', red: 'eu-west-1' };
+
+/** One emulated cluster, and who stands in the way of writes to which of its namespaces. */
+export interface Ship {
+  readonly name: ClusterName;
+  readonly api: KubernetesEmulator;
+  readonly guards: Map<string, Guard>;
+  readonly namespaces: Map<string, Found>;
+}
+
+/** A namespace as the cluster has it. */
+export interface Found {
+  readonly labels: Record<string, string>;
+  readonly terminating: boolean;
+}
+
+/** The emulated clusters, kept over many schedules as their certificates take time. */
+export class Fleet {
+  readonly ships: ReadonlyMap<ClusterName, Ship>;
+  #aws: AwsEmulator | undefined;
+
+  private constructor(ships: ReadonlyMap<ClusterName, Ship>) {
+    this.ships = ships;
+  }
+
+  static async start(): Promise<Fleet> {
+    const ships = new Map<ClusterName, Ship>();
+    const fleet = new Fleet(ships);
+    const principals = { [Symbol.iterator]: () => [...(fleet.#aws?.principals ?? [])][Symbol.iterator]() };
+    for (const name of CLUSTERS) {
+      const region = REGIONS[name];
+      const api = await startKubernetes({ clusterName: name, region, principals, namespaces: [] });
+      ships.set(name, { name, api, guards: new Map(), namespaces: new Map() });
+    }
+    return fleet;
+  }
+
+  /** Makes the account and the clusters what a schedule says, and empties what was there. */
+  async deploy({ namespaces }: Schedule, settings: Settings, journal: Entry[]): Promise<AwsEmulator> {
+    const aws = await startAws();
+    this.#aws = aws;
+    aws.addRole({ arn: READER_ROLE, trusts: [ROLE] });
+    aws.addRole({ arn: CLUSTER_ROLE, trusts: [ROLE] });
+    const { accessKeyId, secretAccessKey } = aws.addUser(
+      'arn:aws:iam::111122223333:user/puller',
+      STATIC_KEYS,
+    );
+    const keys = { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey };
+    aws.addSecret({ name: 'aws-conf', value: JSON.stringify(keys) });
+    aws.addSecret({ name: 'hub', value: HUB_CONFIG });
+    for (const ship of this.ships.values()) {
+      empty(ship);
+      this.repair(ship, settings);
+      const { api, name } = ship;
+      const recreate = settings.secrets.some((entry) => entry.recreate);
+      api.admission.push(pullSecretPolicy({ name: settings.name, recreate }));
+      api.admission.push((request) => guarded(ship.guards.get(request.namespace), request));
+      api.admission.push(journalOf(name, settings.name, journal));
+    }
+    for (const plan of namespaces) {
+      const ship = this.ship(plan.cluster);
+      const { name, labels, terminating } = plan;
+      putNamespace(ship, name, { labels, terminating });
+      for (const secret of SECRETS) {
+        const seed = holdingSeed(plan.holds, settings.name);
+        if (seed) ship.api.putSecret(name, secret, seed);
+      }
+      if (plan.guard !== 'none') guard(ship, name, plan.guard);
+    }
+    return aws;
+  }
+
+  ship(name: ClusterName): Ship {
+    const ship = this.ships.get(name);
+    if (!ship) throw new Error(`there is no cluster ${name}`);
+    return ship;
+  }
+
+  /** Takes away what others have put in the way of a cluster. */
+  repair({ name, api, guards }: Ship, settings: Settings): void {
+    const cluster = settings.clusters.find((one) => one.name === name);
+    guards.clear();
+    api.quotas.clear();
+    const principalArn = name === 'red' ? CLUSTER_ROLE : ROLE;
+    const entry = { principalArn, username: 'ecr-registry-helper', groups: [settings.name] };
+    api.accessEntries.splice(0, Infinity, entry);
+    api.manifest.splice(0, Infinity, ...(cluster ? clusterRights(settings, cluster) : []));
+    const account = name === 'red' ? { accountId: OTHER_ACCOUNT } : {};
+    const { endpoint, caPem } = api;
+    this.#aws?.addCluster({ name, region: REGIONS[name], endpoint, caPem, ...account });
+  }
+
+  /** All secrets of all clusters, by `cluster/namespace/secret`. */
+  snapshot(deployment: string): Map<string, Held> {
+    const all = [...this.ships.values()].flatMap(({ name, api }) =>
+      api.secrets().map((secret): [string, Held] => {
+        const { namespace, name: secretName } = secret.metadata;
+        return [`${name}/${namespace}/${secretName}`, heldOf(secret, deployment)];
+      }),
+    );
+    return new Map(all);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.ships.values()].map(({ api }) => api.close()));
+  }
+}
+
+/** Puts something into the way of writes to a namespace. */
+export function guard({ api, guards }: Ship, namespace: string, what: Guard): void {
+  if (what !== 'quota') guards.set(namespace, what);
+  else {
+    const there = api.secrets().filter(({ metadata }) => metadata.namespace === namespace).length;
+    api.quotas.set(namespace, { name: 'few', secrets: there });
+  }
+}
+
+export function putNamespace({ api, namespaces }: Ship, name: string, found: Found): void {
+  namespaces.set(name, found);
+  api.addNamespace(name, found);
+}
+
+export function removeNamespace({ api, namespaces }: Ship, name: string): void {
+  namespaces.delete(name);
+  api.removeNamespace(name);
+}
+
+function empty(ship: Ship): void {
+  const { api } = ship;
+  for (const name of NAMESPACES) removeNamespace(ship, name);
+  api.admission.splice(0);
+  api.requests.splice(0);
+}
+
+function guarded(what: Guard | undefined, request: AdmissionRequest) {
+  if (what === undefined || request.operation === 'DELETE') return undefined;
+  // a careless one tells all that it was shown
+  const echo = JSON.stringify(request.object);
+  if (what === 'webhook') return deniedByWebhook('guard.example.com', echo);
+  return deniedByPolicy(request, { policy: 'guard', binding: 'guard', text: what === 'echo' ? echo : 'no' });
+}
