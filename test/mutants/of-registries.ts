@@ -5,9 +5,11 @@ export const ofRegistries: readonly Mutant[] = [
   {
     name: 'write after a failed registry',
     file: 'lambda/registry/credentials.ts',
-    find: 'const parts = await Promise.all(entry.registries.map((registry) => this.#registry(registry)));',
-    replace: `const read = await Promise.allSettled(entry.registries.map((registry) => this.#registry(registry)));
-    const parts = read.flatMap((part) => (part.status === 'fulfilled' ? [part.value] : []));`,
+    find: `const parts = read.map((part) => {
+      if (part.status === 'rejected') throw part.reason;
+      return part.value;
+    });`,
+    replace: "const parts = read.flatMap((part) => (part.status === 'fulfilled' ? [part.value] : []));",
     harm: 'a good secret is replaced by one that opens fewer registries',
     caughtBy: ['test/integration/bad-input.test.ts', SIMULATION],
   },

@@ -40,7 +40,7 @@ export const ofWrites: readonly Mutant[] = [
     find: "if (others.length === 0 || adoptFrom.includes('*')) return 'adopt';",
     replace: "if (others.length >= 0 || adoptFrom.includes('*')) return 'adopt';",
     harm: 'the secret of another team is overwritten',
-    caughtBy: ['test/integration/entries.test.ts', 'test/unit/cluster/verdict.test.ts'],
+    caughtBy: ['test/integration/entries.test.ts'],
   },
   {
     name: 'count blocked as fresh',
