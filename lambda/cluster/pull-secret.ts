@@ -97,11 +97,16 @@ export class PullSecret {
   /** Type and immutable data can only change by another object; the uid makes sure that just the refused one goes. */
   async #recreate(namespace: string, refusal: ApiAnswer): Promise<Verdict> {
     if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
-    const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
     const { dryRun } = this.#query;
-    // the server takes no option from the query of a delete that has a body: a dry run would delete
-    const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
-    await this.#core.deleteNamespacedSecret({ name: this.name, namespace, body }, ACCEPT);
+    try {
+      const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
+      // the server takes no option from the query of a delete that has a body: a dry run would delete
+      const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
+      await this.#core.deleteNamespacedSecret({ name: this.name, namespace, body }, ACCEPT);
+    } catch (fault) {
+      // it is gone already: by somebody else, or by a try of ours whose answer was lost
+      if (!(fault instanceof ApiAnswer && fault.code === 404 && fault.kind === 'secrets')) throw fault;
+    }
     if (dryRun) return { outcome: 'refreshed' };
     await this.#apply(namespace, false);
     return { outcome: 'refreshed' };

@@ -65,7 +65,10 @@ function answerVerdict(answer: ApiAnswer, object: string): Verdict {
     };
   }
   const bare = answer.causes.every(({ field, reason }) => field === '' && reason === '');
-  if ((code === 403 && answer.reason === 'Forbidden') || (code === 422 && bare)) {
+  if (
+    (code === 403 && answer.reason === 'Forbidden') ||
+    (code === 422 && answer.reason === 'Invalid' && bare)
+  ) {
     return {
       outcome: 'blocked',
       reason: `it was denied by the cluster's admission (${code} ${answer.reason})`,

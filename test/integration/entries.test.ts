@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
+import type { Fault } from '../sandbox/kubernetes/faults.ts';
 import {
   authsOf,
   clusterOf,
@@ -12,6 +13,7 @@ import {
   requestsTo,
   SECRET,
 } from './run.ts';
+import { MovedClock, refreshTimed } from './timed-refresh.ts';
 
 type Entries = NonNullable<SettingsInput['secrets']>;
 
@@ -230,6 +232,33 @@ describe('a secret that is there already', () => {
     expect(ours?.metadata.uid).not.toBe(theirs.metadata.uid);
     expect(ours?.type).toBe(type);
     expect(requestsTo(cluster, 'DELETE')).toEqual([`/api/v1/namespaces/default/secrets/${SECRET}`]);
+  });
+
+  it.each<[string, string, Fault]>([
+    ['the answer to its deletion was lost', 'DELETE', { kind: 'reset', when: 'after' }],
+    ['the answer to its deletion was cut off', 'DELETE', { kind: 'truncated' }],
+  ])('is replaced though %s', async (_why, verb, fault) => {
+    const world = await deployEntries({ recreate: true });
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, opaque);
+    cluster.fault(({ method, attempt }) => (method === verb && attempt === 1 ? fault : undefined));
+    expect((await refreshTimed(world, { clock: new MovedClock() })).value).toMatchObject({
+      ok: true,
+      clusters: [{ created: 3, refreshed: 1 }],
+    });
+    expect(cluster.secret('default', SECRET)?.type).toBe(type);
+  });
+
+  it('is made where somebody else deleted what was to be replaced', async () => {
+    const world = await deployEntries({ recreate: true });
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, opaque);
+    cluster.fault(({ method, path }) => {
+      if (method === 'GET' && path.endsWith(SECRET)) cluster.removeSecret('default', SECRET);
+      return undefined;
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, failed: 0 });
+    expect(cluster.secret('default', SECRET)?.type).toBe(type);
   });
 
   it('is not replaced when somebody changed it for another in between', async () => {

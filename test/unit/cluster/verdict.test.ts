@@ -48,6 +48,11 @@ describe('what the API server says of a write', () => {
       { outcome: 'blocked', reason: "it was denied by the cluster's admission (403 Forbidden)" },
     ],
     [
+      '422 that was cut off, of which nobody knows who said it',
+      { code: 422, body: '{"kind":"Status","reason":"Inval' },
+      { outcome: 'failed', reason: 'the API server answered 422 without a known reason' },
+    ],
+    [
       '422 on type',
       statuses.otherType,
       {
