@@ -80,7 +80,7 @@ export class PullSecret {
       const conflict = conflictVerdict(fault, this.#entry.adoptFrom);
       if (conflict === 'adopt') return await this.#adopt(namespace);
       if (conflict) return conflict;
-      return await this.#recreate(namespace, fault);
+      return await this.#recreate(namespace, fault, false);
     }
   }
 
@@ -90,16 +90,19 @@ export class PullSecret {
     } catch (fault) {
       if (!(fault instanceof ApiAnswer)) throw fault;
       if (fault.newerIsThere) return FOREIGN_EXPIRY;
-      return await this.#recreate(namespace, fault);
+      return await this.#recreate(namespace, fault, true);
     }
   }
 
   /** Type and immutable data can only change by another object; the uid makes sure that just the refused one goes. */
-  async #recreate(namespace: string, refusal: ApiAnswer): Promise<Verdict> {
+  async #recreate(namespace: string, refusal: ApiAnswer, force: boolean): Promise<Verdict> {
     if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
     const { dryRun } = this.#query;
     try {
       const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
+      // another run may have replaced what was refused; after this it is surely the object of that uid
+      const verdict = await this.#applyAgain(namespace, force);
+      if (verdict) return verdict;
       // the server takes no option from the query of a delete that has a body: a dry run would delete
       const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
       await this.#core.deleteNamespacedSecret({ name: this.name, namespace, body }, ACCEPT);
@@ -110,6 +113,16 @@ export class PullSecret {
     if (dryRun) return { outcome: 'refreshed' };
     await this.#apply(namespace, false);
     return { outcome: 'refreshed' };
+  }
+
+  /** The verdict of an apply, or undefined where it is still refused for what only another object could take. */
+  async #applyAgain(namespace: string, force: boolean): Promise<Verdict | undefined> {
+    try {
+      return await this.#apply(namespace, force);
+    } catch (fault) {
+      if (fault instanceof ApiAnswer && mustBeRecreated(fault)) return undefined;
+      throw fault;
+    }
   }
 
   async #apply(namespace: string, force: boolean): Promise<Verdict> {

@@ -249,6 +249,24 @@ describe('a secret that is there already', () => {
     expect(cluster.secret('default', SECRET)?.type).toBe(type);
   });
 
+  it('is left alone when another run has replaced it meanwhile', async () => {
+    const world = await deployEntries({ recreate: true });
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, opaque);
+    let good: unknown;
+    cluster.fault(({ method, path, attempt }) => {
+      if (method !== 'GET' || !path.endsWith(SECRET) || attempt > 1) return undefined;
+      cluster.removeSecret('default', SECRET);
+      const manager = 'ecr-registry-helper';
+      good = cluster.putSecret('default', SECRET, { type, stringData: config, manager, operation: 'Apply' })
+        .metadata.uid;
+      return undefined;
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, failed: 0 });
+    expect(cluster.secret('default', SECRET)?.metadata.uid).toBe(good);
+    expect(requestsTo(cluster, 'DELETE')).toEqual([]);
+  });
+
   it('is made where somebody else deleted what was to be replaced', async () => {
     const world = await deployEntries({ recreate: true });
     const cluster = clusterOf(world);
