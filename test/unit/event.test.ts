@@ -4,6 +4,7 @@ import { EventError, NotCoveredError } from '../../lambda/errors.ts';
 import { chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
 import { clusterId } from '../../lambda/settings.ts';
 import { settingsOf } from './factories.ts';
+import { mutated } from './mutated.ts';
 
 const scheduled = {
   version: '0',
@@ -166,6 +167,34 @@ test('whatever the JSON, it is an invocation or an EventError', () => {
         expect(
           names === undefined || (names.length > 0 && names.every((name) => /^[\w.-]+$/.test(name))),
         ).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('valid events with a few changes are invocations that narrow the settings, or a typed error', () => {
+  const settings = settingsOf({
+    clusters: [{ name: 'prod' }, { name: 'dev' }],
+    secrets: [{ namespaces: { include: ['team-*', 'lab'] } }],
+  });
+  const events = [
+    scheduled,
+    {},
+    { action: 'refresh', clusters: ['prod', 'dev'], namespaces: ['team-a', 'lab'] },
+    { action: 'plan', clusters: ['prod'] },
+    queued({}),
+    queued({ action: 'refresh', clusters: ['dev'], namespaces: ['lab'] }),
+    queued(scheduled),
+  ];
+  const bodies = mutated(events).map((event) => queued(event));
+  fc.assert(
+    fc.property(fc.oneof(mutated(events), bodies), (event) => {
+      try {
+        const ids = chosenClusters(settings, readEvent(event)).map(clusterId);
+        expect(['prod', 'dev']).toEqual(expect.arrayContaining(ids));
+      } catch (error) {
+        expect([EventError, NotCoveredError].some((known) => error instanceof known)).toBe(true);
       }
     }),
     { numRuns: 500 },

@@ -9,6 +9,7 @@ import {
   type SettingsInput,
   settingsSchema,
 } from '../../lambda/settings.ts';
+import { mutated } from './mutated.ts';
 import { SETTINGS_SCHEMA_FILE, settingsJsonSchema } from './settings-schema-file.ts';
 
 const roleArn = 'arn:aws:iam::444455556666:role/ecr-registry-helper';
@@ -446,6 +447,23 @@ test('whatever the JSON, it is settings or a SettingsError, and soon', () => {
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+// one pattern that backtracks without end would not come to the end of this either
+test('valid settings with a few changes are settings or a SettingsError', { timeout: 60_000 }, () => {
+  fc.assert(
+    fc.property(mutated(examples.map(([, input]) => input)), fc.nat(), (input, cut) => {
+      const text = JSON.stringify(input);
+      for (const SETTINGS of [text, text.slice(0, cut % (text.length + 1))]) {
+        try {
+          expect(readSettings({ SETTINGS }).clusters.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SettingsError);
+        }
+      }
+    }),
+    { numRuns: 500 },
   );
 });
 
