@@ -10,17 +10,11 @@ const DEFAULT_RUNS = 2_000;
 const BATCH = 50;
 const WORKERS = 2;
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, runs: { type: 'string' }, path: { type: 'string' } },
-});
-const seed = values.seed === undefined ? randomInt(2 ** 31) : wholeNumber('seed', values.seed, 0);
-const runs =
-  values.path !== undefined
-    ? 1
-    : values.runs === undefined
-      ? DEFAULT_RUNS
-      : wholeNumber('runs', values.runs, 1);
-const batches = values.path === undefined ? split(seed, runs) : [{ seed, runs: 1, path: values.path }];
+const { values } = parseArgs({ options: { seed: { type: 'string' }, runs: { type: 'string' } } });
+const seed = wholeNumber('seed', values.seed ?? String(randomInt(2 ** 31)), 0);
+// a seed alone is one that an earlier run has printed: just its schedule
+const runs = wholeNumber('runs', values.runs ?? String(values.seed === undefined ? DEFAULT_RUNS : 1), 1);
+const batches = split(seed, runs);
 
 console.log(`seed ${seed}`);
 const startedAt = performance.now();
@@ -28,18 +22,18 @@ let played = 0;
 const findings: Finding[] = [];
 await Promise.all(Array.from({ length: Math.min(WORKERS, batches.length) }, work));
 
-for (const { seed: of, path, shrinks, text } of findings) {
+for (const { seed: of, shrinks, text } of findings) {
   console.log(`\nA schedule breaks what must hold (shrunk ${shrinks} times):\n\n${text}\n`);
-  console.log(`npm run test:simulation -- --seed ${of} --path ${path}`);
+  console.log(`npm run test:simulation -- --seed ${of}`);
 }
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
 console.log(`\n${played} schedules, ${findings.length} violations (seed ${seed}, ${seconds} s)`);
 if (findings.length > 0) process.exitCode = 1;
 
-/** Batches with seeds that follow each other, so that each can be played again by itself. */
+/** Every schedule has a seed of its own, so that each can be played again by itself. */
 function split(first: number, count: number): Batch[] {
   return Array.from({ length: Math.ceil(count / BATCH) }, (_, at) => ({
-    seed: first + at,
+    seed: first + at * BATCH,
     runs: Math.min(BATCH, count - at * BATCH),
   }));
 }
