@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import type { ApiClient } from './control-plane/api-client.ts';
 import { counts } from './expected.ts';
 import type { Invocation } from './function/invoke.ts';
@@ -7,10 +9,16 @@ import { permit } from './rights.ts';
 import { until } from './until.ts';
 import { CLUSTER, DEPLOYMENT, type Recording, startWorld, type World } from './world.ts';
 
-const FLOW_CONTROL = '/apis/flowcontrol.apiserver.k8s.io/v1';
 const LEVEL = 'few-seats';
 const NAMESPACES = 1_000;
 const OF_THE_SYSTEM = 4;
+
+/** An object of API priority and fairness. */
+interface FlowControl {
+  readonly kind: 'PriorityLevelConfiguration' | 'FlowSchema';
+  readonly metadata: { readonly name: string };
+  readonly spec: object;
+}
 
 let world: World;
 let run: Recording<Invocation>;
@@ -22,7 +30,7 @@ beforeAll(async () => {
   await permit(admin, { clusters: [{ name: CLUSTER }] });
   const names = Array.from({ length: NAMESPACES - OF_THE_SYSTEM }, (_, n) => `team-${n}`);
   await makeNamespaces(admin, names);
-  await giveFewSeats(admin);
+  await giveSeats(admin, fewSeats);
   const before = await rejections(admin);
   run = await world.record(() => world.invoke({ concurrency: 32 }));
   rejected = (await rejections(admin)) - before;
@@ -52,44 +60,68 @@ describe('an API server that gives the function few seats', () => {
   });
 });
 
-/** As a cluster's administrator would: two or three requests of the deployment's group at once, and one that waits. */
-async function giveFewSeats(admin: ApiClient): Promise<void> {
-  await done(admin, 'POST', `${FLOW_CONTROL}/prioritylevelconfigurations`, {
+test('the seats that the guide proposes reject nothing', async () => {
+  await giveSeats(world.admin, proposed());
+  const { requests } = await world.record(() => world.invoke({ concurrency: 32 }));
+  expect(requests.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(requests).toHaveLength(NAMESPACES + 2);
+});
+
+/** As a cluster's administrator would: three requests of the deployment's group at once, and one that waits. */
+const fewSeats: FlowControl[] = [
+  {
+    kind: 'PriorityLevelConfiguration',
     metadata: { name: LEVEL },
     spec: {
       type: 'Limited',
       limited: {
         nominalConcurrencyShares: 1,
-        lendablePercent: 0,
         borrowingLimitPercent: 0,
         limitResponse: { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 1 } },
       },
     },
-  });
-  const everything = {
-    verbs: ['*'],
-    apiGroups: ['*'],
-    resources: ['*'],
-    namespaces: ['*'],
-    clusterScope: true,
-  };
-  await done(admin, 'POST', `${FLOW_CONTROL}/flowschemas`, {
+  },
+  {
+    kind: 'FlowSchema',
     metadata: { name: LEVEL },
     spec: {
       priorityLevelConfiguration: { name: LEVEL },
-      matchingPrecedence: 100,
-      rules: [{ subjects: [{ kind: 'Group', group: { name: DEPLOYMENT } }], resourceRules: [everything] }],
+      matchingPrecedence: 2_000,
+      rules: [
+        {
+          subjects: [{ kind: 'Group', group: { name: DEPLOYMENT } }],
+          resourceRules: [
+            { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true },
+          ],
+        },
+      ],
     },
-  });
-  const asFunction = await world.actAs(DEPLOYMENT);
-  const { body: flow } = await admin.request<{ metadata: { uid: string } }>(
-    'GET',
-    `${FLOW_CONTROL}/flowschemas/${LEVEL}`,
-  );
-  await until('the few seats are in force', async () => {
-    const { headers } = await asFunction.request('GET', '/api/v1/namespaces?limit=1');
-    return headers['x-kubernetes-pf-flowschema-uid'] === flow.metadata.uid;
-  });
+  },
+];
+
+/** What the guide proposes; it comes before the few seats. */
+function proposed(): FlowControl[] {
+  const guide = readFileSync(new URL('../../docs/guides/concurrency.md', import.meta.url), 'utf8');
+  const yaml = /```yaml\n(.*?)```/s.exec(guide)?.[1] ?? '';
+  return parseAllDocuments(yaml).map((document) => document.toJS() as FlowControl);
+}
+
+/** Makes the objects, and waits until the deployment's requests are counted by them. */
+async function giveSeats(admin: ApiClient, objects: readonly FlowControl[]): Promise<void> {
+  for (const object of objects) {
+    const { uid } = await create(admin, object);
+    if (object.kind !== 'FlowSchema') continue;
+    const asFunction = await world.actAs(DEPLOYMENT);
+    await until(`the seats of ${object.metadata.name} are in force`, async () => {
+      const { headers } = await asFunction.request('GET', '/api/v1/namespaces?limit=1');
+      return headers['x-kubernetes-pf-flowschema-uid'] === uid;
+    });
+  }
+}
+
+async function create(admin: ApiClient, object: FlowControl): Promise<{ uid: string }> {
+  const path = `/apis/flowcontrol.apiserver.k8s.io/v1/${object.kind.toLowerCase()}s`;
+  return ((await done(admin, 'POST', path, object)) as { metadata: { uid: string } }).metadata;
 }
 
 /** How many requests the priority level has turned away, by the server's own count. */
