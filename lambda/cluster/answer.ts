@@ -31,13 +31,17 @@ export class ApiAnswer extends Error {
   /** Our own admission policy kept a token that expires later. */
   readonly newerIsThere: boolean;
   readonly retryAfter: string | undefined;
+  /** Whether its text was JSON to its end. */
+  readonly isWhole: boolean;
 
   constructor(code: number, body: string, retryAfter?: string) {
     super(`the API server answered ${code}`);
     this.name = 'ApiAnswer';
     this.code = code;
     this.retryAfter = retryAfter;
-    const status = parse(body);
+    const parsed = parse(body);
+    const status = parsed ?? {};
+    this.isWhole = parsed !== undefined;
     const causes = Array.isArray(status.details?.causes) ? status.details.causes.filter(isObject) : [];
     this.reason = known(REASON, status.reason) || 'without a known reason';
     this.kind = known(KIND, status.details?.kind);
@@ -104,12 +108,12 @@ interface Status {
   readonly details?: { readonly kind?: unknown; readonly causes?: unknown } | null;
 }
 
-function parse(body: string): Status {
+function parse(body: string): Status | undefined {
   try {
     const status: unknown = JSON.parse(body);
-    return isObject(status) ? status : {};
+    return isObject(status) ? status : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Deadline } from '../clock.ts';
 import { codeOf, DeadlineError, UnreachableError } from '../errors.ts';
 import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
-import { retryDelay } from './backoff.ts';
+import { isPassing, retryDelay } from './backoff.ts';
 import type { ClusterEndpoint } from './eks.ts';
 import { exchange } from './exchange.ts';
 
@@ -131,12 +131,18 @@ export class Transport {
           'user-agent': userAgent,
         },
       });
-      if (code < 200 || code > 299) return new ApiAnswer(code, text, headers['retry-after']);
-      return { code, date: headers.date, text, json: JSON.parse(text) };
+      if (code >= 200 && code <= 299) return { code, date: headers.date, text, json: JSON.parse(text) };
+      const answer = new ApiAnswer(code, text, headers['retry-after']);
+      return isCutOff(answer, headers['content-type']) ? new UnreachableError('BrokenAnswer') : answer;
     } catch (fault) {
       return new UnreachableError(fault instanceof SyntaxError ? 'BrokenAnswer' : unreachableCode(fault));
     }
   }
+}
+
+/** Whether an answer lacks the Status that says what to make of its code; 401 and passing codes need none. */
+function isCutOff({ code, isWhole }: ApiAnswer, type: string | undefined): boolean {
+  return !isWhole && type?.startsWith('application/json') === true && code !== 401 && !isPassing(code);
 }
 
 function unreachableCode(fault: unknown): string {

@@ -234,14 +234,18 @@ describe('a secret that is there already', () => {
     expect(requestsTo(cluster, 'DELETE')).toEqual([`/api/v1/namespaces/default/secrets/${SECRET}`]);
   });
 
-  it.each<[string, string, Fault]>([
-    ['the answer to its deletion was lost', 'DELETE', { kind: 'reset', when: 'after' }],
-    ['the answer to its deletion was cut off', 'DELETE', { kind: 'truncated' }],
-  ])('is replaced though %s', async (_why, verb, fault) => {
+  it.each<[string, string, number, Fault]>([
+    ['the answer to its deletion was lost', 'DELETE', 1, { kind: 'reset', when: 'after' }],
+    ['the answer to its deletion was cut off', 'DELETE', 1, { kind: 'truncated' }],
+    // the first says that another manager has it
+    ['the refusal that told of it was cut off', 'PATCH', 2, { kind: 'truncated' }],
+  ])('is replaced though %s', async (_why, verb, nth, fault) => {
     const world = await deployEntries({ recreate: true });
     const cluster = clusterOf(world);
     cluster.putSecret('default', SECRET, opaque);
-    cluster.fault(({ method, attempt }) => (method === verb && attempt === 1 ? fault : undefined));
+    cluster.fault(({ method, path, attempt }) =>
+      method === verb && path.includes('/default/') && attempt === nth ? fault : undefined,
+    );
     expect((await refreshTimed(world, { clock: new MovedClock() })).value).toMatchObject({
       ok: true,
       clusters: [{ created: 3, refreshed: 1 }],
