@@ -218,6 +218,22 @@ describe('no secret stays that an answer echoes', () => {
     );
   });
 
+  test('also where the JSON breaks around it, at each offset', () => {
+    const word = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef0123456789';
+    for (const echo of echoes) {
+      const body = echo(word);
+      const from = Math.max(0, body.indexOf(word) - 8);
+      for (let at = from; at <= body.indexOf(word) + word.length + 8; at += 1) {
+        for (const broken of [body.slice(0, at), `${body.slice(0, at)}\u0001${body.slice(at)}`]) {
+          const shown = everything(new ApiAnswer(422, broken)).join('\n');
+          expect(
+            [word.slice(0, 10), word.slice(16, 26), word.slice(-10)].filter((part) => shown.includes(part)),
+          ).toEqual([]);
+        }
+      }
+    }
+  });
+
   test('also a short password, but where only the server writes names', () => {
     const named = /(conflict with|quota:|webhook|Policy) \\?["']?hunter2/;
     const places = echoes.filter((echo) => !named.test(echo('hunter2')));

@@ -31,6 +31,26 @@ describe('what is no JSON object is refused and not shown', () => {
     expect(inspect(fault, { showHidden: true })).not.toContain('Hunter2');
   });
 
+  // what JSON.parse says shows ten characters around the place
+  test('JSON that breaks around the secret, at each offset', async () => {
+    const secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef0123456789';
+    const whole = JSON.stringify({ auths: { 'quay.io': { auth: secret } }, more: [1, true] });
+    for (let at = 0; at < whole.length; at += 1) {
+      for (const text of [
+        whole.slice(0, at),
+        `${whole.slice(0, at)}\u0001${whole.slice(at)}`,
+        whole.slice(at + 1),
+      ]) {
+        const fault = await stored(text).catch((error: unknown) => error);
+        expect(fault, `at ${at}`).toMatchObject({ name: 'SecretNotJsonError' });
+        const shown = inspect(fault, { showHidden: true, depth: null });
+        for (let from = 0; from + 5 <= secret.length; from += 1) {
+          expect(shown).not.toContain(secret.slice(from, from + 5));
+        }
+      }
+    }
+  });
+
   test('nothing', async () => {
     await expect(stored(undefined)).rejects.toMatchObject({ name: 'SecretNotJsonError' });
   });
