@@ -23,9 +23,20 @@ interface Right extends iam.PolicyStatementProps {
   readonly why: string;
 }
 
+/** What the function has beside its settings. */
+interface Surroundings {
+  readonly inVpc: boolean;
+  readonly ruleName: string;
+}
+
 /** Gives the function's role what the settings need, and forbids it every other use of ECR. */
-export function grantRights(role: iam.Role, stack: Stack, settings: Settings, inVpc: boolean): void {
-  const rights = rightsOf(stack, settings, inVpc).filter(({ resources }) => resources.length > 0);
+export function grantRights(
+  role: iam.Role,
+  stack: Stack,
+  settings: Settings,
+  surroundings: Surroundings,
+): void {
+  const rights = rightsOf(stack, settings, surroundings).filter(({ resources }) => resources.length > 0);
   for (const { why: _, ...statement } of rights) role.addToPolicy(new iam.PolicyStatement(statement));
   acknowledgeWildcards(
     role,
@@ -33,7 +44,7 @@ export function grantRights(role: iam.Role, stack: Stack, settings: Settings, in
   );
 }
 
-function rightsOf(stack: Stack, { clusters, secrets }: Settings, inVpc: boolean): Right[] {
+function rightsOf(stack: Stack, { clusters, secrets }: Settings, { inVpc, ruleName }: Surroundings): Right[] {
   const registries = secrets.flatMap((entry) => entry.registries);
   const own = registries.filter(
     (registry): registry is EcrRegistry =>
@@ -105,6 +116,12 @@ function rightsOf(stack: Stack, { clusters, secrets }: Settings, inVpc: boolean)
       resources: unique(registries.flatMap((registry) => secretArns(stack, registry))),
     },
     ...decryptions(stack, registries),
+    {
+      sid: 'SeeSchedule',
+      why: 'doctor says whether the rule is enabled',
+      actions: ['events:DescribeRule'],
+      resources: [stack.formatArn({ service: 'events', resource: 'rule', resourceName: ruleName })],
+    },
     {
       sid: 'AttachToVpc',
       why: "Lambda makes the function's network interfaces with this role, before their ids are known",

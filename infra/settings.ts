@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readSettingsFile } from '../lambda/cli/settings-file.ts';
 import { SettingsError } from '../lambda/errors.ts';
 import { checkSettings, type Settings, type SettingsInput } from '../lambda/settings.ts';
-
-/** The settings travel in the function's environment, of whose 4 KB the rest is for Lambda and other variables. */
-const LARGEST_SETTINGS_BYTES = 3500;
 
 /** What the command line gives the app. */
 export interface AppSettings {
@@ -36,7 +33,7 @@ export function readAppSettings(
       `give the cluster by its name (-c cluster=NAME) or a file of settings (-c settings=FILE); ${found}`,
     );
   }
-  const input = file === undefined ? { clusters: [{ name: cluster }] } : readFile(file);
+  const input = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
   return {
     settings: checkSettings(input),
     input: input as SettingsInput,
@@ -47,36 +44,8 @@ export function readAppSettings(
   };
 }
 
-/**
- * Checks that settings fit in the function's environment.
- * @throws SettingsError with their size in bytes
- */
-export function checkSize(input: SettingsInput): void {
-  const bytes = Buffer.byteLength(JSON.stringify(input));
-  if (bytes > LARGEST_SETTINGS_BYTES) {
-    throw new SettingsError(
-      `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
-    );
-  }
-}
-
 function matching(pattern: RegExp, key: string, given: (key: string) => string | undefined) {
   const value = given(key);
   if (value === undefined || pattern.test(value)) return value;
   throw new SettingsError(`-c ${key}=${value} is not an AWS ${key === 'account' ? 'account id' : key}`);
-}
-
-function readFile(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new SettingsError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const place = /\(line \d+ column \d+\)/.exec(String(error))?.[0];
-    throw new SettingsError(`${file} is not JSON${place ? ` ${place}` : ''}`);
-  }
 }

@@ -1,6 +1,8 @@
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { EKSClient } from '@aws-sdk/client-eks';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { STSClient } from '@aws-sdk/client-sts';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { AssumeRoleError, codeOf, DeadlineError, HelperError } from './errors.ts';
 
@@ -52,6 +54,16 @@ export class AwsAccess {
   secretsManager(secretId: string): SecretsManagerClient {
     const region = secretId.startsWith('arn:') ? secretId.split(':')[3] : undefined;
     return this.#keep(new SecretsManagerClient(this.#config(region ?? this.region, {})));
+  }
+
+  /** Of the own region and identity, as the rule that starts the function is. */
+  eventBridge(): EventBridgeClient {
+    return this.#keep(new EventBridgeClient(this.#config(this.region, {})));
+  }
+
+  /** Of the own region and identity. */
+  sts(): STSClient {
+    return this.#keep(new STSClient(this.#config(this.region, {})));
   }
 
   /** Closes the connections of all clients. */

@@ -20,11 +20,29 @@ export class SettingsError extends HelperError {
   }
 }
 
+const USUAL_EVENTS = 'Send {} to refresh everything, or { "action": "plan" } to see what it would do.';
+
 export class EventError extends HelperError {
+  constructor(problem: string, { remedy = USUAL_EVENTS } = {}) {
+    super(`event: ${problem}`, remedy);
+  }
+}
+
+export class CleanupOffError extends HelperError {
+  constructor() {
+    super(
+      'settings: cleanup is not set, so nothing may be removed',
+      'Set "cleanup": true and deploy; where rbac is manual, apply the rights of these settings as well.',
+    );
+  }
+}
+
+/** An entry covers nothing, which may be a typo: what it was for must not be taken for left over. */
+export class UnclearCoverageError extends HelperError {
   constructor(problem: string) {
     super(
-      `event: ${problem}`,
-      'Send {} to refresh everything, or { "action": "plan" } to see what it would do.',
+      `${problem}, so what the settings cover is unclear and nothing was removed`,
+      'Correct namespaces of this entry, deploy, and ask again.',
     );
   }
 }
@@ -174,12 +192,28 @@ export class BearerTokenTooLongError extends HelperError {
 }
 
 export class UnauthorizedError extends HelperError {
-  constructor(cluster: string, region: string, principal: string, group: string) {
+  constructor(
+    cluster: string,
+    region: string,
+    principal: string,
+    group: string,
+    authenticationMode?: string,
+  ) {
+    const at = `--region ${region}`;
+    const letIn =
+      authenticationMode === 'CONFIG_MAP'
+        ? `map it, as authentication mode CONFIG_MAP knows no access entries: eksctl create iamidentitymapping ${at} --cluster ${cluster} --arn ${withoutPath(principal)} --group ${group} --username ${group} --no-duplicate-arns`
+        : `give it an access entry: aws eks create-access-entry ${at} --cluster-name ${cluster} --principal-arn ${principal} --kubernetes-groups ${group}`;
     super(
       `the EKS cluster ${cluster} does not know who we are (401)`,
-      `Check that it is the right cluster, and give it an access entry: aws eks create-access-entry --region ${region} --cluster-name ${cluster} --principal-arn ${principal} --kubernetes-groups ${group}`,
+      `Check that it is the right cluster, and ${letIn}`,
     );
   }
+}
+
+/** A role's ARN as aws-auth takes it: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html */
+function withoutPath(roleArn: string): string {
+  return roleArn.replace(/:role\/.*\//, ':role/');
 }
 
 /** The API server denied one of our rights. */
@@ -228,6 +262,13 @@ export class UnexpectedAnswerError extends HelperError {
       `the API server answered ${code} ${reason}${at}`,
       "Look at the API server's audit log for this request.",
     );
+  }
+}
+
+/** Each time a service account was to be changed, somebody else had changed it before. */
+export class AccountBusyError extends HelperError {
+  constructor() {
+    super('others kept changing it', 'Find out who does; the next run tries again.');
   }
 }
 

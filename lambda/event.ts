@@ -2,16 +2,26 @@ import * as z from 'zod';
 import { coversNamespace, entriesOf } from './coverage.ts';
 import { EventError, NotCoveredError } from './errors.ts';
 import { explain, strict, text } from './schema.ts';
-import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
+import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from './settings.ts';
 
 /** What one run is asked to do. */
 export interface Invocation {
   /** Who asked. A run that was started by hand answers also when it fails; the others throw, to be tried again. */
   readonly origin: 'manual' | 'scheduled' | 'queued' | 'deployed';
-  readonly action: 'refresh' | 'plan';
+  readonly action: (typeof ACTIONS)[number];
   readonly clusters?: readonly string[] | undefined;
   readonly namespaces?: readonly string[] | undefined;
+  /** Of a doctor: a repository that has to be pullable, as `HOST/NAME`. */
+  readonly repository?: string | undefined;
+  /** Of a cleanup: the id of its one cluster. */
+  readonly confirm?: string | undefined;
+  /** Of a cleanup: also what the settings cover. */
+  readonly all?: boolean | undefined;
+  /** Of a cleanup: asks the server and removes nothing. */
+  readonly dryRun?: boolean | undefined;
 }
+
+export const ACTIONS = ['refresh', 'plan', 'status', 'doctor', 'cleanup'] as const;
 
 const names = (what: string) =>
   z
@@ -19,17 +29,33 @@ const names = (what: string) =>
     .min(1)
     .max(100)
     .optional();
-const ACTIONS = ['refresh', 'plan'] as const;
-
-const manualEvent = strict({
+const narrowing = { clusters: names('a cluster id'), namespaces: names('a namespace name') };
+const chosenAction = z.object({
   action: z
     .enum(ACTIONS, {
       error: (issue) => `${JSON.stringify(issue.input)} is no action; known are ${ACTIONS.join(', ')}`,
     })
     .default('refresh'),
-  clusters: names('a cluster id'),
-  namespaces: names('a namespace name'),
 });
+const usual = strict({ ...chosenAction.shape, ...narrowing });
+const manualEvents: Record<Invocation['action'], z.ZodType<Omit<Invocation, 'origin'>>> = {
+  refresh: usual,
+  plan: usual,
+  status: usual,
+  doctor: strict({
+    ...usual.shape,
+    repository: text(
+      /^[a-z0-9.-]{1,253}\/[a-z0-9]([a-z0-9._/-]{0,254}[a-z0-9])?$/,
+      'a repository such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app',
+    ).optional(),
+  }),
+  cleanup: strict({
+    ...usual.shape,
+    confirm: text(/^[\w.-]{1,253}$/, 'a cluster id').optional(),
+    all: z.boolean().optional(),
+    dryRun: z.boolean().optional(),
+  }),
+};
 
 const scheduledEvent = z.object({
   source: z.literal('aws.events'),
@@ -49,7 +75,9 @@ export function readEvent(event: unknown): Invocation {
   if (scheduledEvent.safeParse(event).success) return { origin: 'scheduled', action: 'refresh' };
   const queued = queuedEvent.safeParse(event);
   if (queued.success) return readQueued(queued.data.Records);
-  const manual = manualEvent.safeParse(event ?? {});
+  const chosen = chosenAction.safeParse(event ?? {});
+  if (!chosen.success) throw new EventError(explain(chosen.error));
+  const manual = manualEvents[chosen.data.action].safeParse(event ?? {});
   if (!manual.success) throw new EventError(explain(manual.error));
   return { origin: 'manual', ...manual.data };
 }
@@ -68,7 +96,12 @@ function readQueued(records: { body: string }[]): Invocation {
   if (!failed.success || queuedEvent.safeParse(failed.data.requestPayload).success) {
     throw new EventError('Records[0].body is not the record of a failed run (it has no requestPayload)');
   }
-  return { ...readEvent(failed.data.requestPayload), origin: 'queued' };
+  const invocation = readEvent(failed.data.requestPayload);
+  // the others change nothing that could be missed, or, as a cleanup, nothing that should come back hours later
+  if (invocation.action !== 'refresh') {
+    throw new EventError(`Records[0].body is of a ${invocation.action}; only a refresh is tried again`);
+  }
+  return { ...invocation, origin: 'queued' };
 }
 
 /**
@@ -89,4 +122,14 @@ export function chosenClusters(settings: Settings, { clusters, namespaces }: Inv
     }
   }
   return chosen;
+}
+
+/** The entries of `secrets` that a run is about: meant for its clusters, and for its namespaces if it names some. */
+export function chosenEntries(
+  settings: Settings,
+  clusters: readonly ClusterSettings[],
+  { namespaces }: Invocation,
+): SecretEntry[] {
+  const meant = new Set(clusters.flatMap((cluster) => entriesOf(settings, clusterId(cluster))));
+  return [...meant].filter((entry) => !namespaces || namespaces.some((name) => coversNamespace(entry, name)));
 }

@@ -1,12 +1,12 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
+import { type Answer, act } from './actions.ts';
 import { startDeadline, systemClock } from './clock.ts';
 import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
 import { measure } from './measure.ts';
-import { type Report, summary } from './report.ts';
+import { summary } from './report.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { refreshWithAws } from './wiring.ts';
 
 /** Time before Lambda's own time-out that is kept for the report. */
 const MARGIN_MS = 5_000;
@@ -19,23 +19,22 @@ export type InvocationContext = Pick<
 >;
 
 /**
- * The function. Answers with the report; a run that was not started by hand throws when it is not ok, so
- * that AWS tries it again and alarms.
+ * The function. Answers with the report of what it was asked to do; a run that was not started by hand throws when it
+ * is not ok, so that AWS tries it again and alarms.
  * @throws SettingsError, EventError, NotCoveredError, RefreshFailedError
  */
-export async function handler(event: unknown, context: InvocationContext): Promise<Report> {
+export async function handler(event: unknown, context: InvocationContext): Promise<Answer> {
   let logger = new Logger({ serviceName: PRODUCT });
   try {
     const settings = readSettings(process.env);
     logger = new Logger({ serviceName: settings.name, persistentKeys: { requestId: context.awsRequestId } });
     const invocation = originOf(readEvent(event), context);
-    const report = await run(settings, invocation, context);
-    const line = { origin: invocation.origin, report };
-    if (report.ok) logger.info('ok', line);
-    else logger.error(summary(report), line);
-    measure(settings.name, invocation, report);
-    if (!report.ok && invocation.origin !== 'manual') throw new RefreshFailedError(summary(report));
-    return report;
+    const answer = await run(settings, invocation, context);
+    tell(logger, invocation, answer);
+    if (answer.action !== 'refresh') return answer;
+    measure(settings.name, invocation, answer);
+    if (!answer.ok && invocation.origin !== 'manual') throw new RefreshFailedError(summary(answer));
+    return answer;
   } catch (fault) {
     const known = fault instanceof HelperError ? fault : new InternalError(fault);
     if (!(known instanceof RefreshFailedError)) {
@@ -45,13 +44,24 @@ export async function handler(event: unknown, context: InvocationContext): Promi
   }
 }
 
-async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Report> {
-  const { AWS_REGION: region } = process.env;
+/** One line for every run. What lists secrets or findings one by one is for who asked, not for the log. */
+function tell(logger: Logger, { origin }: Invocation, answer: Answer): void {
+  if (answer.action === 'refresh' || answer.action === 'plan') {
+    if (answer.ok) logger.info('ok', { origin, report: answer });
+    else logger.error(summary(answer), { origin, report: answer });
+    return;
+  }
+  const { ok, action, durationMs } = answer;
+  logger[ok ? 'info' : 'warn'](`${action}: ${ok ? 'ok' : 'not ok'}`, { origin, action, ok, durationMs });
+}
+
+async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {
+  const { AWS_REGION: region, RULE_NAME: ruleName } = process.env;
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   try {
-    return await refreshWithAws(settings, invocation, { region, clock, deadline });
+    return await act(settings, invocation, { region, clock, deadline, ruleName });
   } finally {
     deadline.stop();
   }

@@ -1,14 +1,14 @@
 import pMap from 'p-map';
 import type { Clock } from './clock.ts';
 import { type OpenCluster, type ReadEntry, refreshCluster } from './cluster/refresh-cluster.ts';
-import { coversNamespace, entriesOf } from './coverage.ts';
+import { entriesOf } from './coverage.ts';
 import { HelperError, InternalError } from './errors.ts';
-import { chosenClusters, type Invocation } from './event.ts';
+import { chosenClusters, chosenEntries, type Invocation } from './event.ts';
 import type { PullCredentials } from './registry/credentials.ts';
 import type { Report, SecretReport } from './report.ts';
 import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from './settings.ts';
 
-const CLUSTERS_AT_ONCE = 10;
+export const CLUSTERS_AT_ONCE = 10;
 
 /** The outside of a refresh. */
 export interface RefreshPorts {
@@ -30,15 +30,12 @@ export async function refresh(
   invocation: Invocation,
 ): Promise<Report> {
   const { clock } = ports;
-  const { action, namespaces } = invocation;
+  const { namespaces } = invocation;
+  const action = invocation.action === 'plan' ? 'plan' : 'refresh';
   const startedAt = clock.now();
   const clusters = chosenClusters(settings, invocation);
-  const wanted = (entry: SecretEntry) =>
-    !namespaces || namespaces.some((name) => coversNamespace(entry, name));
-  const meant = new Set(
-    clusters.flatMap((cluster) => entriesOf(settings, clusterId(cluster))).filter(wanted),
-  );
-  const entries = await Promise.all([...meant].map((entry) => readEntry(ports, entry)));
+  const meant = chosenEntries(settings, clusters, invocation);
+  const entries = await Promise.all(meant.map((entry) => readEntry(ports, entry)));
   const reports = await pMap(
     clusters,
     (cluster) =>

@@ -24,6 +24,8 @@ export interface ClusterReport extends Counts {
   readonly arn?: string;
   readonly ok: boolean;
   readonly durationMs: number;
+  /** How many service accounts got a secret; only where the settings name some. */
+  readonly linked?: number;
   readonly problems: readonly Problem[];
   /** How many problems there were beyond those listed. */
   readonly moreProblems?: number;
@@ -73,9 +75,9 @@ export class Tally {
     }
   }
 
-  /** Takes a namespace that should be there and is not. */
+  /** Takes a problem that counts by itself: of a namespace that should be there and is not, of a service account. */
   miss(problem: Problem): void {
-    this.counts.failed += 1;
+    this.counts[problem.outcome] += 1;
     this.tell(problem);
   }
 

@@ -3,7 +3,7 @@ import { longestGapMinutes } from './schedule.ts';
 import { strict, text } from './schema.ts';
 
 /** The longest gap between two scheduled runs that leaves a token of 12 hours time for retries. */
-const LONGEST_GAP_MINUTES = 10 * 60;
+export const LONGEST_GAP_MINUTES = 10 * 60;
 
 const LABEL_KEY = '(?:[a-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?';
 const LABEL_VALUE = '(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?';
@@ -94,8 +94,8 @@ export function settingsFields(exempt: (value: string) => boolean) {
       .default(['kubectl-create']),
     recreate: z.boolean().default(false),
     serviceAccounts: z
-      .array(z.string())
-      .max(0, 'patching service accounts is not there yet; leave it out')
+      .array(field(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'a name of a service account'))
+      .max(20)
       .default([]),
   });
   const vpc = strict({
@@ -131,6 +131,12 @@ export function settingsFields(exempt: (value: string) => boolean) {
         }
       }),
     enabled: z.boolean().default(true),
+    cleanup: z.boolean().default(false),
+    alarmTopic: field(
+      /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/,
+      'the ARN of an SNS topic',
+    ).optional(),
+    alarmEmail: field(/^[^\s@]{1,64}@[\w.-]{1,253}$/, 'an e-mail address').optional(),
     concurrency: z.int().min(1).max(64).default(16),
     vpc: vpc.optional(),
     $schema: z.string().optional(),

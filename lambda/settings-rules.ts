@@ -7,6 +7,9 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
   if (settings.clusters.length === 0) return;
   const ids = settings.clusters.map(clusterId);
   const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
+  if (settings.alarmTopic && settings.alarmEmail) {
+    say(['alarmEmail'], 'alarmTopic is a topic of yours; subscribe the address to it yourself');
+  }
   for (const [at, cluster] of settings.clusters.entries()) {
     const id = ids[at] ?? '';
     if (ids.indexOf(id) !== at) {
@@ -27,6 +30,11 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
           ['secrets', at, 'registries', nth, 'kmsKeyArn'],
           'is for the secret of keysSecretId, which is missing',
         );
+      }
+    }
+    for (const [nth, name] of entry.serviceAccounts.entries()) {
+      if (entry.serviceAccounts.indexOf(name) !== nth) {
+        say(['secrets', at, 'serviceAccounts', nth], `${JSON.stringify(name)} is named twice`);
       }
     }
     for (const [nth, name] of entry.namespaces.include.entries()) {

@@ -1,6 +1,6 @@
 import { SettingsError } from './errors.ts';
 import { explain } from './schema.ts';
-import { type Settings, settingsFields } from './settings-fields.ts';
+import { type Settings, type SettingsInput, settingsFields } from './settings-fields.ts';
 import { checkTogether } from './settings-rules.ts';
 
 export {
@@ -13,6 +13,9 @@ export {
   type SettingsInput,
   type StoredRegistry,
 } from './settings-fields.ts';
+
+/** The settings travel in the function's environment, of whose 4 KB the rest is for Lambda and other variables. */
+export const LARGEST_SETTINGS_BYTES = 3500;
 
 /**
  * The schema of the settings. Its patterns are checked but where `exempt` says that a text is not known
@@ -30,6 +33,19 @@ export function checkSettings(input: unknown, exempt?: (value: string) => boolea
   const checked = settingsSchema(exempt).safeParse(input, { reportInput: true });
   if (!checked.success) throw new SettingsError(explain(checked.error));
   return checked.data;
+}
+
+/**
+ * Checks that settings fit in the function's environment.
+ * @returns their size in bytes
+ * @throws SettingsError with that size
+ */
+export function checkSize(input: SettingsInput): number {
+  const bytes = Buffer.byteLength(JSON.stringify(input));
+  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
+  throw new SettingsError(
+    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
+  );
 }
 
 /**

@@ -20,7 +20,7 @@ export class ApiAnswer extends Error {
   readonly code: number;
   /** As in `Status.reason`: Forbidden, Conflict, Invalid … */
   readonly reason: string;
-  /** What the Status is about: `secrets` or `namespaces`. */
+  /** What the Status is about: `secrets`, `namespaces` or `serviceaccounts`. */
   readonly kind: string;
   readonly causes: readonly Cause[];
   /** Field managers that own what we wanted to write. */
@@ -67,16 +67,18 @@ export class ApiAnswer extends Error {
 const REASON =
   /^(Unauthorized|Forbidden|NotFound|AlreadyExists|Conflict|Gone|Expired|Invalid|ServerTimeout|Timeout|TooManyRequests|BadRequest|MethodNotAllowed|NotAcceptable|RequestEntityTooLarge|UnsupportedMediaType|InternalError|ServiceUnavailable)$/;
 const CAUSE = /^(FieldManagerConflict|NamespaceTerminating|FieldValue(Invalid|Forbidden|Required|TooLong))$/;
-const KIND = /^(secrets|namespaces)$/;
+const KIND = /^(secrets|namespaces|serviceaccounts)$/;
 const FIELD =
   /^(type|data(\[\.dockerconfigjson\])?|immutable|metadata(\.(name|namespace|labels|annotations|finalizers|ownerReferences))?)$/;
 // The forms of Kubernetes 1.30 to 1.36
 const NAME = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
-const CONFLICT =
-  /^conflict with "([\w .:/@-]{1,128})"(?: with subresource "[\w/-]{1,64}")?(?: using [\w./-]{1,64}(?: at [\dTZ:-]{1,32})?)?$/;
+const MANAGER = '[\\w .:/@-]{1,128}';
+const CONFLICT = new RegExp(
+  `^conflict with "(${MANAGER})"(?: with subresource "[\\w/-]{1,64}")?(?: using [\\w./-]{1,64}(?: at [\\dTZ:-]{1,32})?)?$`,
+);
 const RBAC =
-  /^(?:secrets|namespaces) (?:"[\w.-]{1,253}" )?is forbidden: User "[^"]{1,512}" cannot (list|get|create|patch|delete) resource "/;
-const FORBIDDEN = `secrets "${NAME}" is forbidden: `;
+  /^(?:secrets|namespaces|serviceaccounts) (?:"[\w.-]{1,253}" )?is forbidden: User "[^"]{1,512}" cannot (list|get|create|patch|delete) resource "/;
+const FORBIDDEN = `(?:secrets|serviceaccounts) "${NAME}" is forbidden: `;
 const DENIALS: readonly [Denial['what'], RegExp][] = [
   ['quota', new RegExp(`^${FORBIDDEN}exceeded quota: (${NAME}), requested: [\\w=,:./ -]{1,512}$`)],
   ['webhook', new RegExp(`^admission webhook "(${NAME})" denied the request`)],
@@ -85,6 +87,11 @@ const DENIALS: readonly [Denial['what'], RegExp][] = [
     new RegExp(`^${FORBIDDEN}ValidatingAdmissionPolicy '(${NAME})' with binding '${NAME}' denied request: `),
   ],
 ];
+
+/** The name of a field manager if it is one that may be told, as anybody may call themselves anything. */
+export function managerName(said: unknown): string {
+  return known(new RegExp(`^${MANAGER}$`), said) || 'unknown';
+}
 
 function denial(message: string): Denial | undefined {
   for (const [what, pattern] of DENIALS) {

@@ -17,6 +17,12 @@ export interface ClusterEndpoint {
   /** `https://…` without a path. */
   readonly url: string;
   readonly caPem: string;
+  /** As EKS names it: ACTIVE, UPDATING … */
+  readonly status: string;
+  /** API, API_AND_CONFIG_MAP or CONFIG_MAP; the last knows no access entries. */
+  readonly authenticationMode: string | undefined;
+  /** Whether its API server can be reached from inside its VPC only. */
+  readonly isPrivate: boolean;
 }
 
 /**
@@ -40,7 +46,14 @@ export async function describeCluster(
   if (!encoded) throw new ClusterCaError(name, 'is missing');
   const caPem = Buffer.from(encoded, 'base64').toString('utf8');
   if (!isCertificate(caPem)) throw new ClusterCaError(name, 'is no certificate in PEM');
-  return { arn: cluster.arn, url: url.origin, caPem };
+  return {
+    arn: cluster.arn,
+    url: url.origin,
+    caPem,
+    status,
+    authenticationMode: cluster.accessConfig?.authenticationMode,
+    isPrivate: cluster.resourcesVpcConfig?.endpointPublicAccess === false,
+  };
 }
 
 async function ask(client: EKSClient, name: string, region: string, signal: AbortSignal) {

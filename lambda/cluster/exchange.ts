@@ -18,16 +18,20 @@ export function exchange(dispatcher: Dispatcher, request: Dispatcher.DispatchOpt
     const chunks: Buffer[] = [];
     let code = 0;
     let headers: IncomingHttpHeaders = {};
-    dispatcher.dispatch(request, {
-      onRequestStart: () => undefined,
-      onResponseStart: (_controller, ...started) => {
-        [code, headers] = started;
+    // without `reset`, undici gives up the connection after a DELETE with a body
+    dispatcher.dispatch(
+      { ...request, reset: false },
+      {
+        onRequestStart: () => undefined,
+        onResponseStart: (_controller, ...started) => {
+          [code, headers] = started;
+        },
+        onResponseData: (_controller, chunk) => {
+          chunks.push(chunk);
+        },
+        onResponseEnd: () => resolve({ code, headers, text: Buffer.concat(chunks).toString() }),
+        onResponseError: (_controller, error) => reject(error),
       },
-      onResponseData: (_controller, chunk) => {
-        chunks.push(chunk);
-      },
-      onResponseEnd: () => resolve({ code, headers, text: Buffer.concat(chunks).toString() }),
-      onResponseError: (_controller, error) => reject(error),
-    });
+    );
   });
 }

@@ -1,16 +1,6 @@
-import { type CoreV1Api, setHeaderOptions, type V1Namespace } from '@kubernetes/client-node';
-import { ApiAnswer } from './answer.ts';
+import type { CoreV1Api, V1Namespace } from '@kubernetes/client-node';
+import { METADATA_ONLY, paged } from './pages.ts';
 import { IGNORE_LABEL } from './rights.ts';
-
-const PAGE_SIZE = 500;
-/** How often a list may begin again because its pages have expired. */
-const MOST_RESTARTS = 5;
-
-/** https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
-const METADATA_ONLY = setHeaderOptions(
-  'Accept',
-  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
-);
 
 export interface Namespace {
   readonly name: string;
@@ -32,33 +22,11 @@ export async function* listNamespaces(
   core: CoreV1Api,
   { selector, names }: NamespaceQuery,
 ): AsyncGenerator<Namespace> {
-  if (!names) return yield* pages(core, selector, undefined);
-  for (const name of names) yield* pages(core, selector, `metadata.name=${name}`);
-}
-
-async function* pages(
-  core: CoreV1Api,
-  labelSelector: string | undefined,
-  fieldSelector: string | undefined,
-): AsyncGenerator<Namespace> {
-  const query = {
-    limit: PAGE_SIZE,
-    ...(labelSelector && { labelSelector }),
-    ...(fieldSelector && { fieldSelector }),
-  };
-  let next: string | undefined = '';
-  let restarts = 0;
-  while (next !== undefined) {
-    try {
-      const page = await core.listNamespace({ ...query, ...(next && { _continue: next }) }, METADATA_ONLY);
-      next = page.metadata?._continue || undefined;
-      // a metadata-only list with nothing in it has null here
-      yield* (page.items ?? []).map(toNamespace);
-    } catch (fault) {
-      if (!(fault instanceof ApiAnswer) || fault.code !== 410 || restarts === MOST_RESTARTS) throw fault;
-      restarts += 1;
-      next = '';
-    }
+  const labels = selector ? { labelSelector: selector } : {};
+  const queries = names?.map((name) => ({ ...labels, fieldSelector: `metadata.name=${name}` })) ?? [labels];
+  for (const query of queries) {
+    const list = paged((page) => core.listNamespace({ ...query, ...page }, METADATA_ONLY));
+    for await (const namespace of list) yield toNamespace(namespace);
   }
 }
 

@@ -5,10 +5,12 @@ import type { PullCredentials } from '../registry/credentials.ts';
 import { type ClusterReport, Tally, type Verdict } from '../report.ts';
 import type { SecretEntry } from '../settings.ts';
 import type { KubernetesClient } from './client.ts';
+import { AccountLinks } from './link-accounts.ts';
 import { listNamespaces, type NamespaceQuery } from './namespaces.ts';
 import { PullSecret } from './pull-secret.ts';
+import { ServiceAccounts } from './service-accounts.ts';
 import { type Target, targets } from './targets.ts';
-import { failureVerdict } from './verdict.ts';
+import { visitCluster } from './visit.ts';
 
 /** An entry of the settings with what its registries gave, or why nothing of it may be written. */
 export interface ReadEntry {
@@ -42,29 +44,31 @@ type Writable = { readonly settings: SecretEntry; readonly secret: PullSecret | 
 export async function refreshCluster(run: ClusterRun): Promise<ClusterReport> {
   const startedAt = run.clock.now();
   const tally = new Tally();
-  let cluster: OpenCluster | undefined;
-  let fault: unknown;
-  try {
-    cluster = await run.open();
-    fault = await writeAll(run, cluster, tally);
-  } catch (caught) {
-    fault = caught;
-  } finally {
-    await cluster?.close();
-  }
-  const { reason = '', remedy = '' } = fault === undefined ? {} : failureVerdict(fault, 'namespaces');
+  const entries = run.entries.map(({ settings }) => settings);
+  const links = new AccountLinks(entries, tally);
+  let linked = 0;
+  const visit = await visitCluster(run.open, async (cluster) => {
+    await writeAll(run, cluster, tally, links);
+    const { deployment, plan } = run;
+    linked = await links.make(new ServiceAccounts(cluster.core, { deployment, dryRun: plan }), run);
+  });
   return {
     id: run.id,
-    ...(cluster && { arn: cluster.arn }),
-    ok: fault === undefined && tally.counts.failed === 0 && run.entries.every(isRead),
+    ...visit,
+    ...(links.areAsked && { linked }),
+    ok: !visit.error && tally.counts.failed === 0 && run.entries.every(isRead),
     ...tally.result(),
     durationMs: run.clock.now() - startedAt,
-    ...(fault !== undefined && { error: { reason, remedy } }),
   };
 }
 
-/** Returns what ended the list early, once all writes that were under way have ended too. */
-async function writeAll(run: ClusterRun, client: OpenCluster, tally: Tally): Promise<unknown> {
+/** Throws what ended the list early, once all writes that were under way have ended too. */
+async function writeAll(
+  run: ClusterRun,
+  client: OpenCluster,
+  tally: Tally,
+  links: AccountLinks,
+): Promise<void> {
   const { clock, deployment, plan } = run;
   const entries = run.entries.map(({ settings, credentials }): Writable => {
     if (credentials instanceof HelperError) return { settings, secret: undefined };
@@ -83,14 +87,17 @@ async function writeAll(run: ClusterRun, client: OpenCluster, tally: Tally): Pro
     }
   };
   const write = async ({ entry, namespace }: Target<Writable>) => {
-    tally.add(namespace.name, entry.settings.name, await verdict(entry, namespace));
+    const { settings } = entry;
+    const judged = await verdict(entry, namespace);
+    tally.add(namespace.name, settings.name, judged);
+    links.saw(settings, namespace.name, judged.outcome);
     return pMapSkip;
   };
   await pMap(flow(), write, { concurrency: run.concurrency });
   for (const { settings, credentials } of run.entries) {
     if (credentials instanceof HelperError) tally.tell(unreadable(settings.name, credentials));
   }
-  return fault;
+  if (fault !== undefined) throw fault;
 }
 
 async function verdict({ secret }: Writable, namespace: Target<Writable>['namespace']): Promise<Verdict> {

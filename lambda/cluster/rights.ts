@@ -1,5 +1,6 @@
 import { entriesOf } from '../coverage.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
+import { accountPolicy, accountRules } from './service-account-rights.ts';
 
 export const SECRET_TYPE = 'kubernetes.io/dockerconfigjson';
 export const IGNORE_LABEL = 'ecr-registry-helper/ignore';
@@ -26,7 +27,7 @@ export function labelsOf(deployment: string): Record<string, string> {
 
 /** What a deployment may do in one cluster, as objects for `kubectl apply`; the group is called like the deployment. */
 export function clusterRights(
-  settings: Pick<Settings, 'name' | 'secrets'>,
+  settings: Pick<Settings, 'name' | 'secrets' | 'cleanup'>,
   cluster: ClusterSettings,
 ): Manifest[] {
   const entries = entriesOf(settings, clusterId(cluster));
@@ -34,7 +35,8 @@ export function clusterRights(
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
   const rbac = 'rbac.authorization.k8s.io';
   const admission = 'admissionregistration.k8s.io/v1';
-  // create takes resourceNames here because a server-side apply names the object in its path
+  // create takes resourceNames here because a server-side apply names the object in its path, and list because
+  // its field selector does: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
   const secrets = (named: typeof entries, verbs: string[]) => ({
     apiGroups: [''],
     resources: ['secrets'],
@@ -48,8 +50,9 @@ export function clusterRights(
       metadata,
       rules: [
         { apiGroups: [''], resources: ['namespaces'], verbs: ['list'] },
-        secrets(entries, ['create', 'patch']),
+        secrets(entries, ['create', ...(settings.cleanup ? ['delete'] : []), 'list', 'patch']),
         ...(recreated.length > 0 ? [secrets(recreated, ['delete', 'get'])] : []),
+        ...accountRules(entries),
       ],
     },
     {
@@ -85,6 +88,7 @@ export function clusterRights(
       metadata,
       spec: { policyName: settings.name, validationActions: ['Deny'] },
     },
+    ...accountPolicy(settings.name, entries, metadata.labels),
   ];
 }
 

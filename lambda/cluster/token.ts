@@ -7,7 +7,7 @@ import { Redacted } from '../redacted.ts';
 
 // Limits of the server side: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 const PREFIX = 'k8s-aws-v1.';
-const LONGEST_TOKEN = 4096;
+export const LONGEST_TOKEN = 4096;
 /** A token is good for 15 minutes from its signing; a request may take one of them. */
 const RENEW_AFTER_MS = 13 * 60_000;
 

@@ -28,9 +28,9 @@ export interface TransportOptions {
   readonly unauthorized: () => Error;
 }
 
-/** A request to the API server; the transport adds who asks. */
+/** A request to the API server that may be sent twice; the transport adds who asks. */
 export interface ApiRequest {
-  readonly method: 'GET' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With its query, as `/api/v1/namespaces?limit=500`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -9,13 +9,28 @@ import type { Verdict } from '../report.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing } from './backoff.ts';
 
+/** The verdict on a secret that only another object could replace. */
+export const OF_ANOTHER_TYPE: Verdict = {
+  outcome: 'blocked',
+  reason: 'a secret of another type has its name',
+  remedy: 'Delete it, or set recreate for this entry.',
+};
+
 /** What to do about a field-manager conflict: adopt, or the verdict; undefined when it is none. */
 export function conflictVerdict(
   answer: ApiAnswer,
   adoptFrom: readonly string[],
 ): 'adopt' | Verdict | undefined {
-  if (answer.code !== 409 || answer.managers.length === 0) return undefined;
-  const others = [...new Set(answer.managers)].filter((manager) => !adoptFrom.includes(manager));
+  return answer.code === 409 ? holdersVerdict(answer.managers, adoptFrom) : undefined;
+}
+
+/** The same for the field managers that hold what we write; undefined when there are none. */
+export function holdersVerdict(
+  managers: readonly string[],
+  adoptFrom: readonly string[],
+): 'adopt' | Verdict | undefined {
+  if (managers.length === 0) return undefined;
+  const others = [...new Set(managers)].filter((manager) => !adoptFrom.includes(manager));
   if (others.length === 0 || adoptFrom.includes('*')) return 'adopt';
   const named = others.map((manager) => JSON.stringify(manager)).join(', ');
   return {
@@ -58,11 +73,7 @@ function answerVerdict(answer: ApiAnswer, object: string): Verdict {
   }
   if (mustBeRecreated(answer)) {
     const type = answer.causes.some(({ field }) => field === 'type');
-    return {
-      outcome: 'blocked',
-      reason: type ? 'a secret of another type has its name' : 'it is marked immutable',
-      remedy: 'Delete it, or set recreate for this entry.',
-    };
+    return type ? OF_ANOTHER_TYPE : { ...OF_ANOTHER_TYPE, reason: 'it is marked immutable' };
   }
   const bare = answer.causes.every(({ field, reason }) => field === '' && reason === '');
   if (

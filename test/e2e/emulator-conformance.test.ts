@@ -6,18 +6,24 @@ import { applyCases } from './conformance/cases/apply.ts';
 import { conflictCases } from './conformance/cases/conflicts.ts';
 import { deletionCases } from './conformance/cases/deletion.ts';
 import { namespaceCases } from './conformance/cases/namespaces.ts';
+import { reviewCases } from './conformance/cases/reviews.ts';
+import { secretListCases } from './conformance/cases/secret-lists.ts';
+import { serviceAccountCases } from './conformance/cases/service-accounts.ts';
 import { validationCases } from './conformance/cases/validation.ts';
 import { normalise } from './conformance/normalise.ts';
 import { type Servers, startServers } from './conformance/servers.ts';
 
 const groups: Readonly<Record<string, readonly Case[]>> = {
   access: accessCases,
+  'a review of rights': reviewCases,
   'an apply': applyCases,
   'an apply over the secret of another': conflictCases,
   'an apply that is not let in': admissionCases,
   'an apply that is wrong': validationCases,
   'a deletion': deletionCases,
   'a list of namespaces': namespaceCases,
+  'a list of secrets': secretListCases,
+  'service accounts': serviceAccountCases,
 };
 const namespaces = new Map(
   Object.values(groups)

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Answer } from '../../lambda/actions.ts';
+import type { Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
+import type { StatusReport } from '../../lambda/status-report.ts';
 import { type ClusterRole, neededRights, type Right, rightsOf, without } from './needed-rights.ts';
 import { done, makeNamespaces, PULL_SECRET, secretPath } from './objects.ts';
 import { permit } from './rights.ts';
@@ -8,9 +11,12 @@ import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 /** One entry may delete, the other may not. */
 const RECREATOR = 'recreator';
+/** May remove what it made. */
+const CLEANER = 'cleaner';
 const [PLAIN, REPLACED] = ['plain', 'replaced'];
 const BARE = 'bare';
 const TAKEN = 'taken';
+const ACCOUNT = 'builder';
 const namespaces = { include: [BARE, TAKEN] };
 
 const SETTINGS: Record<string, SettingsInput> = {
@@ -20,29 +26,33 @@ const SETTINGS: Record<string, SettingsInput> = {
     clusters: [{ name: CLUSTER }],
     secrets: [
       { name: PLAIN, namespaces },
-      { name: REPLACED, namespaces, recreate: true },
+      { name: REPLACED, namespaces, recreate: true, serviceAccounts: [ACCOUNT] },
     ],
   },
+  [CLEANER]: { name: CLEANER, clusters: [{ name: CLUSTER }], secrets: [{ namespaces }], cleanup: true },
 };
 const ROLES = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 
 let world: World;
 
 beforeAll(async () => {
-  world = await startWorld([DEPLOYMENT, RECREATOR]);
+  world = await startWorld([DEPLOYMENT, RECREATOR, CLEANER]);
   await makeNamespaces(world.admin, [BARE, TAKEN]);
   for (const settings of Object.values(SETTINGS)) await permit(world.admin, settings);
 });
 
 afterAll(() => world?.stop());
 
-/** A namespace without our secrets, and one where a secret of another type has a name of ours. */
+/** A namespace without our secrets and with a service account, and one where a secret of another type has a name of ours. */
 async function prepare(): Promise<void> {
   for (const namespace of [BARE, TAKEN]) {
     for (const name of [PULL_SECRET, PLAIN, REPLACED]) {
       await world.admin.request('DELETE', secretPath(namespace, name));
     }
   }
+  const accounts = `/api/v1/namespaces/${BARE}/serviceaccounts`;
+  await world.admin.request('DELETE', `${accounts}/${ACCOUNT}`);
+  await done(world.admin, 'POST', accounts, { metadata: { name: ACCOUNT } });
   const taken = { metadata: { name: REPLACED }, type: 'Opaque' };
   await done(world.admin, 'POST', `/api/v1/namespaces/${TAKEN}/secrets?fieldManager=kubectl-create`, taken);
 }
@@ -52,19 +62,21 @@ async function deployedRole(name: string): Promise<ClusterRole> {
   return { rules: body.rules };
 }
 
-/** A plan, a first refresh and one more. */
+/** A plan, a first refresh and one more, a status, and a cleanup where there may be one. */
 async function runs(name: string): Promise<Right[]> {
   await prepare();
+  const settings = SETTINGS[name] ?? {};
+  const cleanup = SETTINGS[name]?.cleanup ? [{ action: 'cleanup', confirm: CLUSTER, all: true }] : [];
   const { requests } = await world.record(async () => {
-    for (const event of [{ action: 'plan' }, {}, {}]) {
-      const { report } = await world.invoke(SETTINGS[name] ?? {}, event);
+    for (const event of [{ action: 'plan' }, {}, {}, { action: 'status' }, ...cleanup]) {
+      const { report } = await world.invoke<Answer>(settings, event);
       expect(report).toMatchObject({ ok: true });
     }
   });
   return neededRights(requests);
 }
 
-describe.each([DEPLOYMENT, RECREATOR])('the role of %s', (name) => {
+describe.each([DEPLOYMENT, RECREATOR, CLEANER])('the role of %s', (name) => {
   test('holds what its runs need and nothing else, and would be caught with more', async () => {
     const { rules } = await deployedRole(name);
     const needed = await runs(name);
@@ -82,11 +94,13 @@ test('each right that is taken away makes a run fail, which names it', async () 
   for (const right of rightsOf(whole)) {
     await prepare();
     await become(without(whole, right));
-    const { report } = await world.invoke(SETTINGS[RECREATOR] ?? {});
+    const event = right.startsWith('list secrets') ? { action: 'status' } : {};
+    const { report } = await world.invoke<Report | StatusReport>(SETTINGS[RECREATOR] ?? {}, event);
     const [cluster] = report?.clusters ?? [];
+    const problems = cluster && 'problems' in cluster ? cluster.problems : [];
     failures[right] = [
       report?.ok,
-      cluster?.error?.reason ?? cluster?.problems.find(({ outcome }) => outcome === 'failed')?.reason,
+      cluster?.error?.reason ?? problems.find(({ outcome }) => outcome === 'failed')?.reason,
     ];
   }
   await become(whole);
@@ -97,8 +111,12 @@ test('each right that is taken away makes a run fail, which names it', async () 
     'delete secrets/replaced': missing('delete secret'),
     'get secrets/replaced': missing('get secret'),
     'list namespaces': missing('list namespaces'),
+    'list secrets/plain': missing('list secrets'),
+    'list secrets/replaced': missing('list secrets'),
+    'list serviceaccounts/builder': missing('list them'),
     'patch secrets/plain': missing('patch secret'),
     'patch secrets/replaced': missing('patch secret'),
+    'patch serviceaccounts/builder': missing('patch it'),
   });
 });
 

@@ -49,15 +49,18 @@ export function without({ rules }: ClusterRole, right: Right): ClusterRole {
 function askedFor({ method, url, status }: RecordedRequest): Right[] {
   const path = /^\/api\/v1\/(?:namespaces\/[^/]+\/(?=.))?([^/]+)(?:\/([^/]+))?$/.exec(url.pathname);
   if (!path) throw new Error(`${method} ${url.pathname} is no object's path`);
-  const [, type, name] = path;
+  const [, type, named] = path;
+  // the role lists namespaces whatever their names, and other objects by one exact name
+  const selector = type === 'namespaces' ? '' : (url.searchParams.get('fieldSelector') ?? '');
+  const name = named ?? /^metadata\.name=([^,]+)$/.exec(selector)?.[1];
   const object = name ? `${type}/${name}` : type;
   const verbs: Record<string, string[]> = {
-    GET: [name ? 'get' : 'list'],
+    GET: [named ? 'get' : 'list'],
     // an apply that makes the object is asked for both
     PATCH: status === 201 ? ['create', 'patch'] : ['patch'],
     POST: ['create'],
     PUT: ['update'],
-    DELETE: [name ? 'delete' : 'deletecollection'],
+    DELETE: [named ? 'delete' : 'deletecollection'],
   };
   return (verbs[method] ?? [method]).map((verb) => `${verb} ${object}`);
 }

@@ -1,13 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiClient, ApiRequest } from './control-plane/api-client.ts';
 import { accountToken, apply, expiring, MERGE, merge, named, owner, pullSecret } from './drafts.ts';
-import { done, EMPTY_CONFIG, makeNamespaces, makeSecret, type Secret, secretPath } from './objects.ts';
+import {
+  done,
+  EMPTY_CONFIG,
+  makeNamespaces,
+  makeSecret,
+  PULL_SECRET,
+  type Secret,
+  secretPath,
+} from './objects.ts';
 import { permit, unbindPolicy } from './rights.ts';
 import { until } from './until.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 /** Also deletes, as one of its entries has `recreate`. */
 const RECREATOR = 'recreator';
+/** Also deletes, as its settings allow to clean up. */
+const CLEANER = 'cleaner';
 /** Loses its admission policy. */
 const UNGUARDED = 'unguarded';
 
@@ -16,12 +26,13 @@ let role: ApiClient;
 let recreator: ApiClient;
 
 beforeAll(async () => {
-  world = await startWorld([DEPLOYMENT, RECREATOR, UNGUARDED]);
+  world = await startWorld([DEPLOYMENT, RECREATOR, CLEANER, UNGUARDED]);
   const { admin } = world;
   const clusters = [{ name: CLUSTER }];
   await Promise.all([
     permit(admin, { clusters }),
     permit(admin, { clusters, name: RECREATOR, secrets: [{ recreate: true }] }),
+    permit(admin, { clusters, name: CLEANER, cleanup: true }),
     permit(admin, { clusters, name: UNGUARDED }),
   ]);
   await makeNamespaces(admin, ['bare', 'ours', 'foreign', 'attacked']);
@@ -38,6 +49,8 @@ afterAll(() => world?.stop());
 const RBAC = (verb: string, resource: string) => `cannot ${verb} resource "${resource}"`;
 const all = '/api/v1/secrets';
 const inOurs = '/api/v1/namespaces/ours/secrets';
+const selecting = (fieldSelector: string) => ({ query: { fieldSelector } });
+const NAMED = selecting(`metadata.name=${PULL_SECRET}`);
 const cluster = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 const admission = '/apis/admissionregistration.k8s.io/v1';
 
@@ -49,6 +62,8 @@ describe('the role', () => {
     ['patch its data', 'PATCH', secretPath('ours'), merge({ data: EMPTY_CONFIG })],
     ['list namespaces', 'GET', '/api/v1/namespaces', {}],
     ['list one of them', 'GET', '/api/v1/namespaces?fieldSelector=metadata.name%3Dours', {}],
+    ['list the secret in a namespace', 'GET', inOurs, NAMED],
+    ['list it in all', 'GET', all, NAMED],
   ])('may %s', async ([, method, path, request]) => {
     const { status, body } = await role.request(method, path, dry(method, request));
     expect(body).not.toHaveProperty('reason');
@@ -60,6 +75,9 @@ describe('the role', () => {
     ['get another', 'GET', secretPath('foreign', 'other'), {}, RBAC('get', 'secrets')],
     ['list secrets', 'GET', inOurs, {}, RBAC('list', 'secrets')],
     ['list all secrets', 'GET', all, {}, RBAC('list', 'secrets')],
+    ['list another', 'GET', all, selecting('metadata.name=other'), RBAC('list', 'secrets')],
+    ['list all but it', 'GET', all, selecting(`metadata.name!=${PULL_SECRET}`), RBAC('list', 'secrets')],
+    ['watch it', 'GET', all, { query: { ...NAMED.query, watch: true } }, RBAC('watch', 'secrets')],
     ['watch all secrets', 'GET', all, { query: { watch: true } }, RBAC('watch', 'secrets')],
     ['create the secret by POST', 'POST', inOurs, { body: named(pullSecret()) }, RBAC('create', 'secrets')],
     ['replace it', 'PUT', secretPath('ours'), { body: named(pullSecret()) }, RBAC('update', 'secrets')],
@@ -163,6 +181,36 @@ describe('the role', () => {
     expect(body.message).toContain(`ValidatingAdmissionPolicy '${DEPLOYMENT}'`);
     expect(body).not.toHaveProperty('data');
   });
+});
+
+test('a list of that one name shows a foreign secret of it, and no other', async () => {
+  const { status, body } = await role.request<{ items: Secret[] }>('GET', all, NAMED);
+  expect(status).toBe(200);
+  expect(
+    body.items.map(({ metadata, data }) => [metadata.namespace, metadata.name, Object.keys(data)]),
+  ).toEqual([
+    ['foreign', PULL_SECRET, ['password']],
+    ['ours', PULL_SECRET, ['.dockerconfigjson']],
+  ]);
+});
+
+test('with cleanup it may delete its own secrets of that one name, and nothing foreign', async () => {
+  const cleaner = await world.actAs(CLEANER);
+  const labels = { 'app.kubernetes.io/managed-by': CLEANER };
+  const made = await cleaner.request(
+    'PATCH',
+    secretPath('bare'),
+    apply(pullSecret({ metadata: { labels } })),
+  );
+  const answers = await Promise.all([
+    cleaner.request('DELETE', secretPath('ours')),
+    cleaner.request('DELETE', secretPath('foreign')),
+    cleaner.request('DELETE', secretPath('foreign', 'other')),
+    cleaner.request('GET', secretPath('bare')),
+    role.request('DELETE', secretPath('bare')),
+  ]);
+  const own = await cleaner.request('DELETE', secretPath('bare'));
+  expect([made, ...answers, own].map(({ status }) => status)).toEqual([201, 422, 422, 403, 403, 403, 200]);
 });
 
 test('with recreate it may get and delete that one name', async () => {

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import type { Answer } from '../../lambda/actions.ts';
 import { systemClock } from '../../lambda/clock.ts';
 import { BearerTokens, stsSigner } from '../../lambda/cluster/token.ts';
+import type { Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
@@ -36,7 +38,11 @@ export interface World {
    * that has the name of `role` (default: that of the settings).
    * @throws {Error} if its output shows a secret
    */
-  invoke(settings: Partial<SettingsInput>, event?: object, role?: string): Promise<Invocation>;
+  invoke<Of extends Answer = Report>(
+    settings: Partial<SettingsInput>,
+    event?: object,
+    role?: string,
+  ): Promise<Invocation<Of>>;
   /** The cluster's API as the role of a deployment, by a bearer token as the function signs it. */
   actAs(role: string): Promise<ApiClient>;
   /** Does `work` while the cluster's endpoint is a proxy that writes down what passes. */
@@ -48,7 +54,7 @@ export interface World {
 }
 
 /** Spares the function's processes the compiling of the bundle that the one before them has done. */
-const COMPILE_CACHE = {
+export const COMPILE_CACHE = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL('../../.cache/compile/', import.meta.url)),
 };
 
@@ -83,8 +89,12 @@ export async function startWorld(
     aws,
     controlPlane,
     admin,
-    async invoke(settings, event = {}, role = settings.name ?? DEPLOYMENT) {
-      const invocation = await invoke(event, {
+    async invoke<Of extends Answer = Report>(
+      settings: Partial<SettingsInput>,
+      event: object = {},
+      role: string = settings.name ?? DEPLOYMENT,
+    ) {
+      const invocation = await invoke<Of>(event, {
         ...runtime,
         ...aws.env,
         ...keysOf(sessionOf(role)),

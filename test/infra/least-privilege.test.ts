@@ -1,16 +1,21 @@
+import type { Template } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
 import { ACCOUNT, EVERYTHING, repository } from './deployments.ts';
 import { type Call, list, type Statement, statements, verdict } from './iam.ts';
 import { type Account, recordedCalls } from './recorded-calls.ts';
-import { DEMO, HOME, synth } from './synth.ts';
+import { DEMO, HOME, resource, synth } from './synth.ts';
 import { unusedRights } from './unused-rights.ts';
 
 const VPC = { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
 
 const resourceOf = (policy: Statement[], action: string) =>
   String(policy.find(({ Action }) => list(Action).includes(action))?.Resource);
+
+/** What the function is told of its rule. */
+const ruleNameOf = (template: Template): string =>
+  resource(template, 'AWS::Lambda::Function', 'HelperRefresher').properties.Environment.Variables.RULE_NAME;
 
 /** What Lambda does as the function: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html */
 function byLambda(policy: Statement[]): Call[] {
@@ -65,9 +70,10 @@ describe.each<[string, SettingsInput, Account, string[]]>([
     [repository('team/app'), repository('base/os', 'us-west-2'), repository('tool', 'us-west-2')],
   ],
 ])('%s the role', async (_, settings, account, repositories) => {
-  const policy = statements(synth(() => ({ settings })).template);
+  const { template } = synth(() => ({ settings }));
+  const policy = statements(template);
   const needed = [
-    ...(await recordedCalls(settings, account)),
+    ...(await recordedCalls(settings, ruleNameOf(template), account)),
     ...byLambda(policy),
     ...byTokenHolders(...repositories),
   ];
@@ -99,7 +105,7 @@ describe('in a VPC and with a key for its queues the role', async () => {
   }));
   const policy = statements(template);
   const needed = [
-    ...(await recordedCalls(DEMO)),
+    ...(await recordedCalls(DEMO, ruleNameOf(template))),
     ...byLambda(policy),
     ...byEncryptedQueue(policy),
     ...BY_VPC,

@@ -12,6 +12,7 @@ const SCHEDULED = { source: 'aws.events', 'detail-type': 'Scheduled Event' };
 /** How the function is invoked: by hand, by the schedule, and with what a failed run has left in the queue. */
 const EVENTS = [
   { action: 'plan' },
+  { action: 'doctor' },
   { action: 'refresh', namespaces: ['default'] },
   SCHEDULED,
   { Records: [{ eventSource: 'aws:sqs', body: JSON.stringify({ requestPayload: SCHEDULED }) }] },
@@ -30,10 +31,17 @@ export interface Account {
 /**
  * Runs the real handler against the emulators of a deployment, by every way in which it is invoked, and gives
  * back what its role called of AWS: also what Secrets Manager decrypts in its name.
+ * @param ruleName of the rule that starts it
  * @throws {Error} if a run was not ok
  */
-export async function recordedCalls(settings: SettingsInput, account: Account = {}): Promise<Call[]> {
+export async function recordedCalls(
+  settings: SettingsInput,
+  ruleName: string,
+  account: Account = {},
+): Promise<Call[]> {
   const world = await startWorld(settings);
+  world.aws.rules.set(ruleName, { schedule: 'rate(8 hours)', state: 'ENABLED' });
+  world.env.RULE_NAME = ruleName;
   try {
     const secrets = new Map<string, { arn: string; kmsKeyArn: string | undefined }>();
     for (const [name, { value, kmsKeyArn, ...place }] of Object.entries(account.secrets ?? {})) {
@@ -66,6 +74,11 @@ function iamCalls(
   switch (action) {
     case 'ecr:GetAuthorizationToken':
       return [{ action, resource: '*' }];
+    case 'events:DescribeRule':
+      return [{ action, resource: `arn:aws:events:${region}:${accountId}:rule/${detail}` }];
+    // IAM asks for nothing
+    case 'sts:GetCallerIdentity':
+      return [];
     case 'eks:DescribeCluster':
       return [{ action, resource: `arn:aws:eks:${region}:${accountId}:cluster/${detail}` }];
     case 'sts:AssumeRole':

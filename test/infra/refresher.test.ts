@@ -29,6 +29,7 @@ describe('with nothing but a cluster', () => {
     expect(properties.Environment.Variables).toEqual({
       SETTINGS: JSON.stringify(DEMO),
       POWERTOOLS_SERVICE_NAME: 'ecr-registry-helper',
+      RULE_NAME: resource(demo.template, 'AWS::Events::Rule').properties.Name,
       AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
     });
   });

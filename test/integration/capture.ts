@@ -8,7 +8,7 @@ export type Captured<Value> = { readonly output: string } & (
 );
 
 /**
- * Runs `work` with just these AWS and SETTINGS variables, and keeps what it writes to stdout, stderr and the
+ * Runs `work` with just these AWS, SETTINGS and RULE_NAME variables, and keeps what it writes to stdout, stderr and the
  * console. Does not throw what `work` throws.
  */
 export async function captured<Value>(
@@ -25,7 +25,7 @@ export async function captured<Value>(
       done();
     },
   });
-  const isOthers = ([name]: [string, unknown]) => !/^(AWS_|SETTINGS$)/.test(name);
+  const isOthers = ([name]: [string, unknown]) => !/^(AWS_|SETTINGS$|RULE_NAME$)/.test(name);
   process.env = { ...Object.fromEntries(Object.entries(before.env).filter(isOthers)), ...env };
   globalThis.console = new Console(sink, sink);
   for (const stream of streams) stream.write = sink.write.bind(sink) as typeof stream.write;

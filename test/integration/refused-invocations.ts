@@ -79,11 +79,6 @@ export const refusedInvocations: readonly RefusedInvocation[] = [
     'secrets[1].clusters[0]: "prod-*" matches none of demo',
   ),
   settings(
-    'settings name service accounts',
-    { clusters, secrets: [{ serviceAccounts: ['default'] }] },
-    'secrets[0].serviceAccounts: patching service accounts is not there yet',
-  ),
-  settings(
     'settings leave too long a gap',
     { clusters, schedule: 'rate(11 hours)' },
     'schedule: "rate(11 hours)"',
@@ -96,8 +91,8 @@ export const refusedInvocations: readonly RefusedInvocation[] = [
   },
   event(
     'the action is unknown',
-    { action: 'cleanup' },
-    'action: "cleanup" is no action; known are refresh, plan',
+    { action: 'rotate' },
+    'action: "rotate" is no action; known are refresh, plan',
     EventError,
   ),
   event('a field is unknown', { cluster: 'demo' }, 'unknown field "cluster"; known are action, ', EventError),

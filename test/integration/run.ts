@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { Answer } from '../../lambda/actions.ts';
 import { handler, type InvocationContext } from '../../lambda/handler.ts';
 import type { ClusterReport, Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
@@ -25,13 +26,13 @@ export async function deploy(
   return world;
 }
 
-/** Invokes the real handler in the environment of a world. A secret in what it shows fails the test. */
-export async function invoke(
+/** Invokes the real handler in the environment of a world; `Of` is what its action answers. A secret in what it shows fails the test. */
+export async function invoke<Of extends Answer = Report>(
   world: Pick<World, 'env'>,
   event: unknown = {},
   context: InvocationContext = invocationContext(),
-): Promise<Captured<Report>> {
-  return searched(await captured(world.env, () => handler(event, context)));
+): Promise<Captured<Of>> {
+  return searched(await captured(world.env, async () => (await handler(event, context)) as Of));
 }
 
 /** Invokes the real handler and gives back its report. Throws what it throws. */

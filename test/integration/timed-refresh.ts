@@ -1,8 +1,8 @@
+import { act } from '../../lambda/actions.ts';
 import type { Clock, Deadline } from '../../lambda/clock.ts';
 import type { Invocation } from '../../lambda/event.ts';
 import type { Report } from '../../lambda/report.ts';
 import { readSettings } from '../../lambda/settings.ts';
-import { refreshWithAws } from '../../lambda/wiring.ts';
 import type { World } from '../sandbox/world.ts';
 import { type Captured, captured } from './capture.ts';
 import { searched } from './searched.ts';
@@ -44,7 +44,7 @@ export async function refreshTimed(
   invocation: Invocation = { origin: 'manual', action: 'refresh' },
 ): Promise<Captured<Report>> {
   const run = await captured(world.env, () =>
-    refreshWithAws(readSettings(process.env), invocation, { region: world.aws.region, clock, deadline }),
+    act(readSettings(process.env), invocation, { region: world.aws.region, clock, deadline }),
   );
-  return searched(run);
+  return searched(run) as Captured<Report>;
 }

@@ -1,8 +1,17 @@
 import type { Mutant } from './mutate.ts';
+import { ofActions } from './of-actions.ts';
 import { ofClusters } from './of-clusters.ts';
+import { ofDoctor } from './of-doctor.ts';
 import { ofRegistries } from './of-registries.ts';
 import { ofReports } from './of-reports.ts';
 import { ofWrites } from './of-writes.ts';
 
 /** Every defect that is kept, in the way of the data. */
-export const mutants: readonly Mutant[] = [...ofRegistries, ...ofClusters, ...ofWrites, ...ofReports];
+export const mutants: readonly Mutant[] = [
+  ...ofRegistries,
+  ...ofClusters,
+  ...ofWrites,
+  ...ofReports,
+  ...ofActions,
+  ...ofDoctor,
+];

@@ -69,7 +69,7 @@ export const ofClusters: readonly Mutant[] = [
   },
   {
     name: 'drop the last page',
-    file: 'lambda/cluster/namespaces.ts',
+    file: 'lambda/cluster/pages.ts',
     find: 'next = page.metadata?._continue || undefined;',
     replace: `const isFirst = next === '';
       next = page.metadata?._continue || undefined;
@@ -79,7 +79,7 @@ export const ofClusters: readonly Mutant[] = [
   },
   {
     name: 'begin a list again for ever',
-    file: 'lambda/cluster/namespaces.ts',
+    file: 'lambda/cluster/pages.ts',
     find: '      restarts += 1;\n',
     replace: '',
     harm: 'a list that always expires takes the whole run',

@@ -20,7 +20,7 @@ export const ofReports: readonly Mutant[] = [
   },
   {
     name: 'leave connections open',
-    file: 'lambda/cluster/refresh-cluster.ts',
+    file: 'lambda/cluster/visit.ts',
     find: 'await cluster?.close();',
     replace: '',
     harm: 'the function is frozen with sockets that are dead when it wakes',
@@ -29,16 +29,15 @@ export const ofReports: readonly Mutant[] = [
   {
     name: 'one namespace stops the rest',
     file: 'lambda/cluster/refresh-cluster.ts',
-    find: 'tally.add(namespace.name, entry.settings.name, await verdict(entry, namespace));',
-    replace: `const found = await verdict(entry, namespace);
-    tally.add(namespace.name, entry.settings.name, found);
-    if (found.outcome === 'failed') throw new Error('stop');`,
+    find: 'tally.add(namespace.name, settings.name, judged);',
+    replace: `tally.add(namespace.name, settings.name, judged);
+    if (judged.outcome === 'failed') throw new Error('stop');`,
     harm: 'all that comes after one broken namespace goes stale',
     caughtBy: ['test/integration/writes.test.ts'],
   },
   {
     name: 'one cluster stops the rest',
-    file: 'lambda/cluster/refresh-cluster.ts',
+    file: 'lambda/cluster/visit.ts',
     find: `    fault = caught;
   } finally {`,
     replace: `    throw caught;
@@ -81,8 +80,8 @@ export const ofReports: readonly Mutant[] = [
   {
     name: 'a queued run that failed does not throw',
     file: 'lambda/handler.ts',
-    find: "if (!report.ok && invocation.origin !== 'manual')",
-    replace: "if (!report.ok && invocation.origin === 'scheduled')",
+    find: "if (!answer.ok && invocation.origin !== 'manual')",
+    replace: "if (!answer.ok && invocation.origin === 'scheduled')",
     harm: 'a failed refresh is tried again once and then forgotten',
     caughtBy: ['test/integration/events.test.ts'],
   },

@@ -136,4 +136,28 @@ export const ofWrites: readonly Mutant[] = [
     harm: 'a role whose session ended early fails the rest of the cluster',
     caughtBy: ['test/integration/writes.test.ts'],
   },
+  {
+    name: 'put the secret in place of all others',
+    file: 'lambda/cluster/service-accounts.ts',
+    find: 'if (pullSecrets.length > 0)',
+    replace: 'if (pullSecrets.length < 0)',
+    harm: 'pods of that service account cannot pull from the registries of others',
+    caughtBy: ['test/unit/cluster/service-accounts.test.ts', 'test/integration/service-accounts.test.ts'],
+  },
+  {
+    name: 'patch whatever version is there',
+    file: 'lambda/cluster/service-accounts.ts',
+    find: 'const body = [test, ...operations];',
+    replace: 'const body = operations;',
+    harm: 'what somebody else put there a moment before is lost',
+    caughtBy: ['test/integration/service-accounts.test.ts'],
+  },
+  {
+    name: 'a service account that is nowhere is ok',
+    file: 'lambda/cluster/link-accounts.ts',
+    find: 'else if (!namespaces && !found.has(link)) this.#miss(link.entry.name, name);',
+    replace: '',
+    harm: 'a typo looks like success until pods cannot pull',
+    caughtBy: ['test/integration/service-accounts.test.ts'],
+  },
 ];

@@ -1,8 +1,10 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
 import { checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
+import { toRegistries } from './aws/to-registries.ts';
 import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
+import { serviceAccountPolicy } from './kubernetes/service-account-policy.ts';
 
 /** An emulated account with an emulated cluster for each one of the settings, deployed as CDK would. */
 export interface World {
@@ -21,6 +23,12 @@ export interface World {
 export async function startWorld(input: SettingsInput, options: AwsOptions = {}): Promise<World> {
   const settings = checkSettings(input);
   const aws = await startAws(options);
+  toRegistries(aws.origin);
+  const RULE_NAME = `${settings.name}-schedule`;
+  aws.rules.set(RULE_NAME, {
+    schedule: settings.schedule,
+    state: settings.enabled ? 'ENABLED' : 'DISABLED',
+  });
   const clusters = new Map<string, KubernetesEmulator>();
   for (const cluster of settings.clusters) {
     const region = cluster.region ?? aws.region;
@@ -36,6 +44,11 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     });
     const recreate = settings.secrets.some((entry) => entry.recreate);
     kubernetes.admission.push(pullSecretPolicy({ name: settings.name, recreate }));
+    const linked = settings.secrets.filter((entry) => entry.serviceAccounts.length > 0);
+    const names = [...new Set(linked.map((entry) => entry.name))];
+    if (names.length > 0) {
+      kubernetes.serviceAccounts.admission.push(serviceAccountPolicy(settings.name, names));
+    }
     aws.addCluster({
       name: cluster.name,
       region,
@@ -48,7 +61,7 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
   return {
     aws,
     clusters,
-    env: { ...aws.env, SETTINGS: JSON.stringify(input) },
+    env: { ...aws.env, SETTINGS: JSON.stringify(input), RULE_NAME },
     close: async () => {
       await Promise.all([aws.close(), ...[...clusters.values()].map((cluster) => cluster.close())]);
     },

@@ -127,7 +127,7 @@ async function invoked(
     getRemainingTimeInMillis: () => endsAt - time.now(),
   };
   const run = handler(event, context).then(
-    (report) => ({ report, error: undefined, endedAt: time.now() }),
+    (answer) => ({ report: answer as Report, error: undefined, endedAt: time.now() }),
     (error: unknown) => ({ report: undefined, error, endedAt: time.now() }),
   );
   const stuck = Promise.withResolvers<undefined>();

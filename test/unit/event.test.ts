@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EventError, NotCoveredError } from '../../lambda/errors.ts';
-import { chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
+import { ACTIONS, chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
 import { clusterId } from '../../lambda/settings.ts';
 import { settingsOf } from './factories.ts';
 import { mutated } from './mutated.ts';
@@ -44,6 +44,21 @@ describe('what is understood', () => {
     ['the schedule refreshes all', scheduled, { origin: 'scheduled', action: 'refresh' }],
     ['a refresh by hand', { action: 'refresh' }, manual],
     ['a plan', { action: 'plan' }, { origin: 'manual', action: 'plan' }],
+    ['a status', { action: 'status' }, { origin: 'manual', action: 'status' }],
+    [
+      'a doctor who looks at a repository',
+      { action: 'doctor', repository: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app' },
+      {
+        origin: 'manual',
+        action: 'doctor',
+        repository: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app',
+      },
+    ],
+    [
+      'a cleanup of everything, to be seen before',
+      { action: 'cleanup', confirm: 'prod', all: true, dryRun: true },
+      { origin: 'manual', action: 'cleanup', confirm: 'prod', all: true, dryRun: true },
+    ],
     [
       'a run that is narrowed',
       { clusters: ['prod', 'eu.dev_1'], namespaces: ['team-a'] },
@@ -54,8 +69,8 @@ describe('what is understood', () => {
     ['a failed run without payload', queued(null), { origin: 'queued', action: 'refresh' }],
     [
       'a failed run that was narrowed',
-      queued({ action: 'plan', namespaces: ['a'] }),
-      { origin: 'queued', action: 'plan', namespaces: ['a'] },
+      queued({ action: 'refresh', namespaces: ['a'] }),
+      { origin: 'queued', action: 'refresh', namespaces: ['a'] },
     ],
   ])('%s', ([, event, invocation]) => {
     expect(readEvent(event)).toEqual(invocation);
@@ -67,9 +82,13 @@ describe('what is refused', () => {
     [
       'an unknown action',
       { action: 'restart' },
-      /^event: action: "restart" is no action; known are refresh, plan$/,
+      /^event: action: "restart" is no action; known are refresh, plan, status, doctor, cleanup$/,
     ],
-    ['an action that is no text', { action: 1 }, /^event: action: 1 is no action; known are refresh, plan$/],
+    [
+      'an action that is no text',
+      { action: 1 },
+      /^event: action: 1 is no action; known are refresh, plan, status, doctor, cleanup$/,
+    ],
     [
       'unknown fields',
       { action: 'plan', dryRun: true, force: 1 },
@@ -114,6 +133,11 @@ describe('what is refused', () => {
       /Records\[0\]\.body is not the record of a failed run/,
     ],
     ['a record in a record', queued(queued({})), /Records\[0\]\.body is not the record of a failed run/],
+    ...['plan', 'status', 'doctor', 'cleanup'].map((action): [string, unknown, RegExp] => [
+      `a ${action} that failed, which nobody waits for any more`,
+      queued({ action }),
+      new RegExp(`is of a ${action}; only a refresh is tried again$`),
+    ]),
     ['an unknown action in a record', queued({ action: 'restart' }), /"restart" is no action/],
     [
       'a record of another service',
@@ -137,7 +161,7 @@ test('whatever the JSON, it is an invocation or an EventError', () => {
   const json = fc.jsonValue();
   const nearly = fc.record(
     {
-      action: fc.oneof(fc.constantFrom('refresh', 'plan', 'status'), json),
+      action: fc.oneof(fc.constantFrom('refresh', 'plan', 'status', 'doctor', 'cleanup', 'restart'), json),
       clusters: fc.oneof(fc.array(fc.string()), json),
       namespaces: fc.oneof(fc.array(fc.string()), json),
       source: fc.oneof(fc.constant('aws.events'), json),
@@ -162,7 +186,7 @@ test('whatever the JSON, it is an invocation or an EventError', () => {
         return;
       }
       expect(['manual', 'scheduled', 'queued']).toContain(invocation.origin);
-      expect(['refresh', 'plan']).toContain(invocation.action);
+      expect(ACTIONS).toContain(invocation.action);
       for (const names of [invocation.clusters, invocation.namespaces]) {
         expect(
           names === undefined || (names.length > 0 && names.every((name) => /^[\w.-]+$/.test(name))),

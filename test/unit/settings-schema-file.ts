@@ -1,17 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as z from 'zod';
-import { settingsSchema } from '../../lambda/settings.ts';
+import { settingsJsonSchema } from '../../lambda/cli/settings-schema.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 /** The JSON Schema of the settings, for editors. */
 export const SETTINGS_SCHEMA_FILE = join(ROOT, 'docs/settings.schema.json');
-
-export function settingsJsonSchema(): unknown {
-  return z.toJSONSchema(settingsSchema(), { io: 'input' });
-}
 
 if (import.meta.main) {
   writeFileSync(SETTINGS_SCHEMA_FILE, `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { settingsJsonSchema } from '../../lambda/cli/settings-schema.ts';
 import { SettingsError } from '../../lambda/errors.ts';
 import {
   checkSettings,
@@ -10,7 +11,7 @@ import {
   settingsSchema,
 } from '../../lambda/settings.ts';
 import { mutated } from './mutated.ts';
-import { SETTINGS_SCHEMA_FILE, settingsJsonSchema } from './settings-schema-file.ts';
+import { SETTINGS_SCHEMA_FILE } from './settings-schema-file.ts';
 
 const roleArn = 'arn:aws:iam::444455556666:role/ecr-registry-helper';
 const kmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -47,6 +48,7 @@ describe('defaults', () => {
       ],
       schedule: 'rate(8 hours)',
       enabled: true,
+      cleanup: false,
       concurrency: 16,
     });
   });
@@ -271,9 +273,14 @@ describe('what is wrong is told with field, value and what is allowed', () => {
       /namespaces\.exclude\[0\]: "team-\?" is not a namespace name or a glob/,
     ],
     [
-      'a serviceAccount',
-      withEntry({ serviceAccounts: ['default'] }),
-      /serviceAccounts: patching service accounts is not there yet; leave it out/,
+      'a service account that is named twice',
+      withEntry({ serviceAccounts: ['default', 'builder', 'default'] }),
+      /secrets\[0\].serviceAccounts\[2\]: "default" is named twice/,
+    ],
+    [
+      'a service account by a glob',
+      withEntry({ serviceAccounts: ['build-*'] }),
+      /serviceAccounts\[0\]: "build-\*" is not a name of a service account/,
     ],
     ['recreate as a text', withEntry({ recreate: 'yes' }), /recreate: .*expected boolean.*found "yes"/],
     [

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { SecretSeed } from '../../sandbox/kubernetes/seeds.ts';
+import type { ServiceAccountSeed } from '../../sandbox/kubernetes/service-accounts.ts';
 import type { Caller } from './callers.ts';
 import type { KnownDifference } from './known-differences.ts';
 
@@ -29,6 +30,11 @@ export interface Seed extends Omit<SecretSeed, 'stringData' | 'time'> {
   readonly name?: string;
 }
 
+/** A service account of the case's namespace that somebody else makes; its name is `default` if not given. */
+export interface AccountSeed extends ServiceAccountSeed {
+  readonly name?: string;
+}
+
 /** What a case's namespace is like when the case begins. */
 export interface NamespaceSeed {
   readonly labels?: Record<string, string>;
@@ -41,7 +47,12 @@ export interface NamespaceSeed {
 export interface Case {
   readonly title: string;
   readonly namespace?: NamespaceSeed;
-  readonly before?: readonly (Call | FollowUp | { readonly seed: Seed })[];
+  readonly before?: readonly (
+    | Call
+    | FollowUp
+    | { readonly seed: Seed }
+    | { readonly account: AccountSeed }
+  )[];
   readonly send: Call | FollowUp;
   /** The code that the real server answers: two servers can agree for a wrong reason. */
   readonly code: number;

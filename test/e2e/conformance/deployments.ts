@@ -2,6 +2,9 @@ import { clusterRights, type Manifest } from '../../../lambda/cluster/rights.ts'
 import { checkSettings } from '../../../lambda/settings.ts';
 import { type AdmissionCheck, deniedByPolicy } from '../../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../../sandbox/kubernetes/pull-secret-policy.ts';
+import { serviceAccountPolicy } from '../../sandbox/kubernetes/service-account-policy.ts';
+import type { AccountCheck } from '../../sandbox/kubernetes/service-accounts.ts';
+import { PULL_SECRET } from '../objects.ts';
 
 export const CLUSTER = 'prod';
 export const DEPLOYMENT = 'ecr-registry-helper';
@@ -68,8 +71,15 @@ export function emulatedPolicies(): AdmissionCheck[] {
   ];
 }
 
-function rightsOf(name: string, recreate: boolean): Manifest[] {
-  const settings = checkSettings({ name, clusters: [{ name: CLUSTER }], secrets: [{ recreate }] });
+/** The policy on service accounts, for the only deployment that may patch some. */
+export function emulatedAccountPolicies(): AccountCheck[] {
+  return [serviceAccountPolicy(DEPLOYMENT, [PULL_SECRET])];
+}
+
+function rightsOf(name: string, isWhole: boolean): Manifest[] {
+  const serviceAccounts = isWhole ? ['default'] : [];
+  const secrets = [{ recreate: isWhole, serviceAccounts }];
+  const settings = checkSettings({ name, clusters: [{ name: CLUSTER }], secrets });
   return settings.clusters.flatMap((cluster) => clusterRights(settings, cluster));
 }
 

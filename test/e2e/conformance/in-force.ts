@@ -1,5 +1,5 @@
 import type { ApiClient } from '../control-plane/api-client.ts';
-import { EMPTY_CONFIG, PULL_SECRET, secretPath } from '../objects.ts';
+import { done, EMPTY_CONFIG, PULL_SECRET, secretPath } from '../objects.ts';
 import { until } from '../until.ts';
 import { CAUTIOUS, DEPLOYMENT, ECHO_LABEL } from './deployments.ts';
 
@@ -16,6 +16,17 @@ export async function policiesInForce(admin: ApiClient): Promise<void> {
       }),
     );
   }
+  const account = { metadata: { name: 'default' } };
+  await done(admin, 'POST', '/api/v1/namespaces/default/serviceaccounts', account);
+  await untilAnswered(`ValidatingAdmissionPolicy '${DEPLOYMENT}-service-accounts'`, () =>
+    admin.request('PATCH', '/api/v1/namespaces/default/serviceaccounts/default', {
+      query: { dryRun: 'All' },
+      headers: impersonate(DEPLOYMENT),
+      contentType: 'application/merge-patch+json',
+      body: { automountServiceAccountToken: false },
+    }),
+  );
+  await done(admin, 'DELETE', '/api/v1/namespaces/default/serviceaccounts/default');
   await untilAnswered('secrets "clean-up" not found', () =>
     admin.request('GET', secretPath('default', 'clean-up'), { headers: impersonate(CAUTIOUS) }),
   );

@@ -39,6 +39,7 @@ export function toServer(
       const answers: Answer[] = [];
       for (const step of [...before, send]) {
         if ('seed' in step) await seeding.putSecret(namespace, step.seed);
+        else if ('account' in step) await seeding.addAccount(namespace, step.account);
         else {
           const call = typeof step === 'function' ? step(metadataOf(answers.at(-1))) : step;
           answers.push(await ask(call, namespace, clientOf));

@@ -1,7 +1,7 @@
 import type { KubernetesEmulator } from '../../sandbox/kubernetes/server.ts';
 import type { ApiClient } from '../control-plane/api-client.ts';
 import { deleteNamespace, done, PULL_SECRET, secretPath } from '../objects.ts';
-import type { NamespaceSeed, Seed } from './case.ts';
+import type { AccountSeed, NamespaceSeed, Seed } from './case.ts';
 import { quotaInForce } from './in-force.ts';
 
 /** What others do in a cluster, in the same words for both servers. */
@@ -10,6 +10,8 @@ export interface Seeding {
   addNamespace(name: string, seed?: NamespaceSeed): Promise<void>;
   /** Creates a secret, or replaces the one of that name, as the seed's manager. */
   putSecret(namespace: string, seed: Seed): Promise<void>;
+  /** Makes a service account. */
+  addAccount(namespace: string, seed: AccountSeed): Promise<void>;
 }
 
 const NAMESPACES = '/api/v1/namespaces';
@@ -35,6 +37,10 @@ export function seedingOfServer(admin: ApiClient): Seeding {
   };
   return {
     putSecret,
+    async addAccount(namespace, { name = 'default', labels, annotations, ...fields }) {
+      const body = { metadata: { name, labels, annotations }, ...fields };
+      await done(admin, 'POST', `${NAMESPACES}/${namespace}/serviceaccounts`, body);
+    },
     async addNamespace(name, { labels = {}, isTerminating = false, quota } = {}) {
       await done(admin, 'POST', `${NAMESPACES}?fieldManager=${MANAGER}`, { metadata: { name, labels } });
       if (isTerminating) await deleteNamespace(admin, name);
@@ -48,6 +54,9 @@ export function seedingOfServer(admin: ApiClient): Seeding {
 /** Seeds the emulator past its API. */
 export function seedingOfEmulator(kubernetes: KubernetesEmulator): Seeding {
   return {
+    async addAccount(namespace, { name = 'default', ...seed }) {
+      kubernetes.serviceAccounts.put(namespace, name, seed);
+    },
     async putSecret(namespace, { name = PULL_SECRET, ...seed }) {
       kubernetes.putSecret(namespace, name, seed);
     },

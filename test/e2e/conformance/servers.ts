@@ -8,6 +8,7 @@ import {
   CLUSTER,
   DEPLOYMENT,
   echoPolicy,
+  emulatedAccountPolicies,
   emulatedPolicies,
   rightsOfBoth,
   roleArn,
@@ -51,6 +52,7 @@ export async function startServers(): Promise<Servers> {
     const { admin } = controlPlane;
     for (const manifest of [...rights, ...echoPolicy()]) await applyManifest(admin, manifest);
     emulator.admission.push(...emulatedPolicies());
+    emulator.serviceAccounts.admission.push(...emulatedAccountPolicies());
     await policiesInForce(admin);
 
     const tokens = await tokensOf(aws);

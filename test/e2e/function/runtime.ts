@@ -1,3 +1,4 @@
+import type { Answer } from '../../../lambda/actions.ts';
 import type { InvocationContext } from '../../../lambda/handler.ts';
 import type { Report } from '../../../lambda/report.ts';
 import { cpuTimer, peakMemory, serveOrder } from './child.ts';
@@ -11,9 +12,9 @@ export interface Order {
   readonly functionArn: string;
 }
 
-/** The report, or what the handler threw; and what it took. */
-export interface Done {
-  readonly report?: Report;
+/** The report of what was asked for, or what the handler threw; and what it took. */
+export interface Done<Of extends Answer = Report> {
+  readonly report?: Of;
   readonly error?: { readonly name: string; readonly message: string };
   readonly importMs: number;
   /** Of the handler alone. */
@@ -24,7 +25,7 @@ export interface Done {
 }
 
 /** Does what Lambda's runtime does after a cold start. */
-serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<Done> => {
+serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<Done<Answer>> => {
   const beforeImport = performance.now();
   const { handler }: typeof import('../../../lambda/handler.ts') = await import(bundle);
   const began = performance.now();

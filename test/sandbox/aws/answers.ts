@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { type Protocol, ServiceError, xmlText } from './service.ts';
+import { type Protocol, type Reply, ServiceError, xmlText } from './service.ts';
 
 const contentTypes: Record<Protocol, string> = {
   json: 'application/x-amz-json-1.1',
@@ -54,8 +54,9 @@ export const commonErrors = {
     ),
 };
 
-export function sendBody(response: ServerResponse, protocol: Protocol, body: string): void {
-  response.writeHead(200, { 'Content-Type': contentTypes[protocol] });
+export function sendBody(response: ServerResponse, protocol: Protocol, answer: string | Reply): void {
+  const { body, headers } = typeof answer === 'string' ? { body: answer, headers: {} } : answer;
+  response.writeHead(200, { 'Content-Type': contentTypes[protocol], ...headers });
   response.end(body);
 }
 

@@ -15,7 +15,7 @@ export interface AwsState {
   now: () => Date;
 }
 
-/** Reads a request, says who signed it, and answers for the service that its path names. Never rejects. */
+/** Reads a request, says who signed it, and answers for the service that it is for. Never rejects. */
 export async function handle(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -39,7 +39,7 @@ async function dispatch(
   requestId: string,
   state: AwsState,
 ): Promise<void> {
-  const service = state.services.find(({ name }) => request.path.split('/')[1] === name);
+  const service = addressed(request, state.services);
   const operation = service?.read(request);
   if (service === undefined || operation === undefined) {
     response.writeHead(404).end();
@@ -60,13 +60,22 @@ async function dispatch(
     const caller = await authorize(request, service, operation, state);
     call.principalArn = caller.arn;
     if (await disturb(call, service, response, state.faults)) return;
-    const body = service.answer(operation, { principal: caller, region: call.region, now: state.now() });
-    sendBody(response, service.protocol, body);
+    const asked = { principal: caller, region: call.region, now: state.now() };
+    sendBody(response, service.protocol, await service.answer(operation, asked));
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     call.outcome = error.code;
     sendError(response, service.protocol, requestId, error);
   }
+}
+
+/** By the prefix of the path, or, where one endpoint is given for all services, by the signature. */
+function addressed(request: SignedRequest, services: readonly Service[]): Service | undefined {
+  const signedFor = scopeOf(request.headers)?.service;
+  return (
+    services.find(({ name }) => request.path.split('/')[1] === name) ??
+    services.find(({ signingName }) => signingName === signedFor)
+  );
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<SignedRequest> {

@@ -1,10 +1,14 @@
 import { mintPassword } from './canary.ts';
+import type { Registries } from './registries.ts';
 import { readJsonOperation, type Service, ServiceError } from './service.ts';
 
 const lifeMs = 12 * 3_600_000;
 
-/** Amazon ECR's GetAuthorizationToken: one token a region, for the caller's own registry, good for 12 hours. */
-export function createEcr(): Service {
+/**
+ * Amazon ECR's GetAuthorizationToken: one token a region, for the caller's own registry, good for 12 hours.
+ * @param taker is told of each
+ */
+export function createEcr(taker: Pick<Registries, 'issue'>): Service {
   return {
     name: 'ecr',
     signingName: 'ecr',
@@ -15,6 +19,8 @@ export function createEcr(): Service {
         throw new ServiceError('UnknownOperationException', 400, '');
       }
       const password = mintPassword(region, principal.arn, now);
+      const expiresAt = new Date(now.getTime() + lifeMs);
+      taker.issue(password, region, expiresAt);
       const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
       const { registryIds } = operation.input;
       const registries = Array.isArray(registryIds) ? registryIds.map(String) : [principal.accountId];
@@ -22,7 +28,7 @@ export function createEcr(): Service {
         authorizationData: registries.map((registry) => ({
           authorizationToken: Buffer.from(`AWS:${password}`).toString('base64'),
           // AWS JSON 1.1 writes times as seconds with a fraction.
-          expiresAt: (now.getTime() + lifeMs) / 1_000,
+          expiresAt: expiresAt.getTime() / 1_000,
           proxyEndpoint: `https://${registry}.dkr.ecr.${region}.${suffix}`,
         })),
       });

@@ -12,6 +12,8 @@ export interface ClusterOptions {
   status?: 'CREATING' | 'ACTIVE' | 'DELETING' | 'FAILED' | 'UPDATING' | 'PENDING';
   authenticationMode?: 'API' | 'API_AND_CONFIG_MAP' | 'CONFIG_MAP';
   version?: string;
+  /** Whether its endpoint is reached from outside of its VPC. Default true. */
+  publicAccess?: boolean;
 }
 
 /** Amazon EKS's DescribeCluster. `clusters` is keyed by {@link clusterKey}. */
@@ -21,7 +23,7 @@ export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Servic
     signingName: 'eks',
     protocol: 'rest',
     read(request) {
-      const path = /^\/eks\/clusters\/([^/]+)$/.exec(request.path);
+      const path = /^(?:\/eks)?\/clusters\/([^/]+)$/.exec(request.path);
       if (path?.[1] === undefined || request.method !== 'GET') return undefined;
       const name = decodeURIComponent(path[1]);
       return { name: 'DescribeCluster', input: { name }, detail: name };
@@ -66,7 +68,7 @@ function toDescription(cluster: ClusterOptions) {
       subnetIds: [],
       securityGroupIds: [],
       vpcId: 'vpc-0123456789abcdef0',
-      endpointPublicAccess: true,
+      endpointPublicAccess: cluster.publicAccess ?? true,
       endpointPrivateAccess: true,
       publicAccessCidrs: ['0.0.0.0/0'],
     },

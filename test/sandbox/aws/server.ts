@@ -3,11 +3,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { devNull } from 'node:os';
 import type { Principal } from '../signatures.ts';
+import { createCloudFormation } from './cloudformation.ts';
 import { handle } from './dispatch.ts';
 import { createEcr } from './ecr.ts';
 import { type ClusterOptions, clusterKey, createEks } from './eks.ts';
+import { createEventBridge, type Rule } from './eventbridge.ts';
 import { type AwsCall, type AwsFaultPlan, AwsFaults, type PlannedFault } from './faults.ts';
 import { Identities, type RoleOptions } from './identities.ts';
+import { createLambda, type FunctionCode } from './lambda.ts';
+import { ENTRANCE, Registries } from './registries.ts';
 import { createSecretsManager, type SecretOptions, secretArn } from './secrets-manager.ts';
 import { createSts } from './sts.ts';
 
@@ -25,7 +29,7 @@ export interface AwsOptions {
 type InOwnAccount<T extends { accountId: string; region: string }> = Omit<T, 'accountId' | 'region'> &
   Partial<Pick<T, 'accountId' | 'region'>>;
 
-/** ECR, EKS, STS and Secrets Manager on loopback, for the real SDK clients. */
+/** The AWS services that function and command line use, on loopback, for the real SDK clients. */
 export interface AwsEmulator {
   readonly origin: string;
   readonly accountId: string;
@@ -38,6 +42,14 @@ export interface AwsEmulator {
   readonly principals: Iterable<Principal>;
   /** Every call so far, also the refused ones. */
   readonly calls: AwsCall[];
+  /** The functions, by name. */
+  readonly functions: Map<string, FunctionCode>;
+  /** The outputs of each stack, by its name. */
+  readonly stacks: Map<string, Record<string, string>>;
+  /** The rules of EventBridge, by name. */
+  readonly rules: Map<string, Rule>;
+  /** What answers for ECR's hosts in a process that called `toRegistries`. */
+  readonly registries: Registries;
   now(): Date;
   /** Moves the emulator's clock on by so many milliseconds. */
   advance(ms: number): void;
@@ -73,14 +85,27 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const identities = new Identities(now);
   const clusters = new Map<string, ClusterOptions>();
   const secrets = new Map<string, SecretOptions>();
+  const functions = new Map<string, FunctionCode>();
+  const stacks = new Map<string, Record<string, string>>();
+  const rules = new Map<string, Rule>();
+  const registries = new Registries(now);
   const faults = new AwsFaults();
   const calls: AwsCall[] = [];
-  const services = [createEcr(), createEks(clusters), createSts(identities), createSecretsManager(secrets)];
+  const services = [
+    createEcr(registries),
+    createEks(clusters),
+    createSts(identities),
+    createSecretsManager(secrets),
+    createLambda(functions),
+    createCloudFormation(stacks),
+    createEventBridge(rules),
+  ];
   // The role's name is the session's too, as Lambda takes the function's. Its keys outlive any test.
   const { principal } = identities.openSession(roleArn, 'ecr-registry-helper', 365 * 86_400);
 
   const server = createServer((request, response) => {
-    void handle(request, response, { services, identities, faults, calls, now });
+    if (request.url?.startsWith(ENTRANCE)) registries.handle(request, response);
+    else void handle(request, response, { services, identities, faults, calls, now });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -93,12 +118,18 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     principal,
     principals: { [Symbol.iterator]: () => identities.principals() },
     calls,
+    functions,
+    stacks,
+    rules,
+    registries,
     now,
     env: {
       AWS_ENDPOINT_URL_ECR: `${origin}/ecr`,
       AWS_ENDPOINT_URL_EKS: `${origin}/eks`,
       AWS_ENDPOINT_URL_STS: `${origin}/sts`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${origin}/secretsmanager`,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: `${origin}/events`,
+      EMULATED_AWS: origin,
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: principal.accessKeyId,
       AWS_SECRET_ACCESS_KEY: principal.secretAccessKey,

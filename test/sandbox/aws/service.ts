@@ -19,6 +19,12 @@ export interface Caller {
   now: Date;
 }
 
+/** A successful answer with headers of its own. */
+export interface Reply {
+  body: string;
+  headers: Record<string, string>;
+}
+
 /** One AWS service: reads its own requests and answers them, or throws a {@link ServiceError}. */
 export interface Service {
   /** Path prefix on the emulator, and the service's name in IAM actions. */
@@ -28,7 +34,7 @@ export interface Service {
   protocol: Protocol;
   read(request: SignedRequest): Operation | undefined;
   /** The body of a successful answer, as the protocol wants it. */
-  answer(operation: Operation, caller: Caller): string;
+  answer(operation: Operation, caller: Caller): string | Promise<Reply>;
 }
 
 /** An error that a service answers with: its code, HTTP status, and message. */

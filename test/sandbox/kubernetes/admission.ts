@@ -21,12 +21,12 @@ export type AdmissionCheck = (request: AdmissionRequest) => StatusError | undefi
  * `text` is what the policy's messageExpression makes; a careless one echoes the whole object.
  */
 export function deniedByPolicy(
-  request: AdmissionRequest,
+  { resource = 'secrets', name }: { resource?: string; name: string },
   denial: { policy: string; binding: string; text: string },
 ): StatusError {
   const message = `ValidatingAdmissionPolicy '${denial.policy}' with binding '${denial.binding}' denied request: ${denial.text}`;
-  return new StatusError(422, 'Invalid', `secrets "${request.name}" is forbidden: ${message}`, {
-    details: { name: request.name, kind: 'secrets', causes: [{ message }] },
+  return new StatusError(422, 'Invalid', `${resource} "${name}" is forbidden: ${message}`, {
+    details: { name, kind: resource, causes: [{ message }] },
   });
 }
 

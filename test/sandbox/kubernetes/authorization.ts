@@ -34,6 +34,27 @@ interface Role {
   subjects?: { kind: string; name: string }[];
 }
 
+/** https://kubernetes.io/docs/reference/access-authn-authz/rbac/#discovery-roles */
+const BUILT_IN: readonly Role[] = [
+  {
+    kind: 'ClusterRole',
+    metadata: { name: 'system:basic-user' },
+    rules: [
+      {
+        apiGroups: ['authorization.k8s.io'],
+        resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+        verbs: ['create'],
+      },
+    ],
+  },
+  {
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'system:basic-user' },
+    roleRef: { kind: 'ClusterRole', name: 'system:basic-user' },
+    subjects: [{ kind: 'Group', name: 'system:authenticated' }],
+  },
+];
+
 const verbs: Record<string, string> = { POST: 'create', PUT: 'update', PATCH: 'patch' };
 
 /** What a request asks for. */
@@ -70,7 +91,7 @@ function verbOf(method: string, name: string, query: URLSearchParams): string {
  * @throws StatusError 403 in the server's words.
  */
 export function authorize(user: User, attributes: Attributes, manifest: readonly object[]): void {
-  if (user.groups.includes('system:masters') || isAllowed(user, attributes, manifest as Role[])) return;
+  if (user.groups.includes('system:masters') || allowance(user, attributes, manifest) !== undefined) return;
   const { verb, path, resource, apiGroup, namespace, name } = attributes;
   const who = `User ${JSON.stringify(user.username)} cannot ${verb}`;
   if (resource === '') {
@@ -82,16 +103,24 @@ export function authorize(user: User, attributes: Attributes, manifest: readonly
   throw forbidden({ resource, group: apiGroup, name }, `${who} ${what} ${where}`);
 }
 
-function isAllowed(user: User, attributes: Attributes, manifest: readonly Role[]): boolean {
-  return manifest.some((binding) => {
-    if (binding.kind !== 'ClusterRoleBinding' || !binding.subjects?.some((one) => isSubject(one, user))) {
-      return false;
-    }
-    const role = manifest.find(
+/** Why RBAC allows what is asked for, in the server's words; undefined where it does not. */
+export function allowance(
+  user: User,
+  attributes: Attributes,
+  manifest: readonly object[],
+): string | undefined {
+  const objects = [...BUILT_IN, ...(manifest as Role[])];
+  for (const binding of objects) {
+    const subject = binding.subjects?.find((one) => isSubject(one, user));
+    if (binding.kind !== 'ClusterRoleBinding' || !subject) continue;
+    const role = objects.find(
       ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === binding.roleRef?.name,
     );
-    return role?.rules?.some((rule) => allows(rule, attributes)) ?? false;
-  });
+    if (role?.rules?.some((rule) => allows(rule, attributes))) {
+      return `RBAC: allowed by ClusterRoleBinding "${binding.metadata.name}" of ClusterRole "${role.metadata.name}" to ${subject.kind} "${subject.name}"`;
+    }
+  }
+  return undefined;
 }
 
 function isSubject(subject: { kind: string; name: string }, user: User): boolean {

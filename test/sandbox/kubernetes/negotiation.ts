@@ -4,21 +4,18 @@ import { StatusError } from './status.ts';
 /** Whether the caller wants whole objects or only their metadata. */
 export type View = 'whole' | 'metadata';
 
-/** The metadata-only kinds, and what they are made of here. */
-const partialKinds = new Map([
-  ['PartialObjectMetadata', 'Secret'],
-  ['PartialObjectMetadataList', 'NamespaceList'],
-]);
+const partialKinds = ['PartialObjectMetadata', 'PartialObjectMetadataList'];
 
 /**
  * What an Accept header asks of an object of that kind.
  * @throws StatusError 406 for what cannot be served, or is for a list and the object is none, or the other way round.
  */
-export function viewFor(accept: string | undefined, kind: 'Secret' | 'NamespaceList'): View {
+export function viewFor(accept: string | undefined, kind: string): View {
   const as = negotiate(accept);
   if (as === undefined) return 'whole';
-  if (partialKinds.get(as) === kind) return 'metadata';
-  const what = kind === 'Secret' ? 'not a list' : 'a list';
+  const isList = kind.endsWith('List');
+  if (as.endsWith('List') === isList) return 'metadata';
+  const what = isList ? 'a list' : 'not a list';
   const message = `you requested ${as}, but the requested object is ${what} (*core.${kind})`;
   throw new StatusError(406, 'NotAcceptable', message);
 }
@@ -35,7 +32,7 @@ export function negotiate(accept: string | undefined): string | undefined {
     const values = new Map(parameters.map((parameter) => parameter.split('=', 2) as [string, string]));
     const as = values.get('as');
     const isMeta = values.get('g') === 'meta.k8s.io' && values.get('v') === 'v1';
-    if (as === undefined || (isMeta && partialKinds.has(as))) return as;
+    if (as === undefined || (isMeta && partialKinds.includes(as))) return as;
   }
   const media = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
   const message = `406: Not Acceptable\n\nAvailable representations: ${media}`;

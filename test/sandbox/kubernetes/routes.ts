@@ -1,9 +1,11 @@
+import { reviewAccess } from './access-reviews.ts';
 import type { Authenticate } from './authentication.ts';
 import { type Attributes, attributesOf, authorize, type User } from './authorization.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import type { Faults } from './faults.ts';
-import type { NamespaceLister } from './namespaces.ts';
+import type { Lister } from './lists.ts';
 import { applySecret, deleteSecret, getSecret, type SecretRules } from './secrets.ts';
+import type { ServiceAccounts } from './service-accounts.ts';
 import { notImplemented, StatusError, unauthorized } from './status.ts';
 
 /** One request as the emulator saw it; never its body or token. */
@@ -23,7 +25,9 @@ export interface KubernetesRequest {
 export interface KubernetesState extends SecretRules {
   authenticate: Authenticate;
   faults: Faults;
-  namespaces: NamespaceLister;
+  namespaces: Lister;
+  secrets: Lister;
+  serviceAccounts: ServiceAccounts;
   requests: KubernetesRequest[];
 }
 
@@ -98,8 +102,21 @@ function answer(
   if (apiGroup === '' && resource === 'namespaces' && verb === 'list') {
     return { code: 200, body: state.namespaces.list(query, headers.accept) };
   }
+  if (apiGroup === '' && resource === 'secrets' && verb === 'list') {
+    return { code: 200, body: state.secrets.list(query, headers.accept, namespace) };
+  }
   if (apiGroup === '' && resource === 'secrets' && namespace !== '' && verb in secretVerbs) {
     return secretVerbs[verb as keyof typeof secretVerbs]({ user, attributes, query, headers, body }, state);
+  }
+  if (apiGroup === '' && resource === 'serviceaccounts' && verb === 'list') {
+    return { code: 200, body: state.serviceAccounts.lister.list(query, headers.accept, namespace) };
+  }
+  if (apiGroup === '' && resource === 'serviceaccounts' && verb === 'patch') {
+    return state.serviceAccounts.patch({ user, attributes, query, headers, body });
+  }
+  if (apiGroup === 'authorization.k8s.io' && resource === 'selfsubjectaccessreviews' && verb === 'create') {
+    const time = state.store.timestamp();
+    return reviewAccess(body, { user, userAgent: headers['user-agent'], time }, state.manifest);
   }
   throw notImplemented(method, path);
 }

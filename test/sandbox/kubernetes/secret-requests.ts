@@ -64,7 +64,8 @@ export function readDeleteOptions({ body, query }: SecretRequest): DeleteOptions
   return { ...preconditions, dryRun: isDryRun('DeleteOptions', dryRun) };
 }
 
-function isDryRun(kind: OptionsKind, values: readonly string[]): boolean {
+/** Whether the options of a request say that nothing shall be written. */
+export function isDryRun(kind: OptionsKind, values: readonly string[]): boolean {
   if (values.some((value) => value !== 'All')) {
     const detail = `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`;
     throw invalidOptions(kind, { reason: 'FieldValueNotSupported', field: 'dryRun', detail });

@@ -3,6 +3,7 @@ import { apply, type Managed } from './apply.ts';
 import { type Attributes, authorize } from './authorization.ts';
 import type { Answer } from './exchange.ts';
 import { type Fields, fieldsOf, typeField } from './fields.ts';
+import { createLister, type Lister } from './lists.ts';
 import { negotiate, toPartial, viewFor } from './negotiation.ts';
 import type { Secret } from './objects.ts';
 import { readApplyOptions, readConfig, readDeleteOptions, type SecretRequest } from './secret-requests.ts';
@@ -16,6 +17,25 @@ export interface SecretRules {
   manifest: readonly object[];
   admission: readonly AdmissionCheck[];
   quotas: ReadonlyMap<string, Quota>;
+}
+
+/** Lists of the secrets of a namespace or of all. */
+export function createSecretLister(store: Store): Lister {
+  const keyOf = ({ metadata }: Secret) => `${metadata.namespace}/${metadata.name}`;
+  return createLister(store, {
+    kind: 'SecretList',
+    all: (namespace) =>
+      [...store.secrets()]
+        .filter((secret) => namespace === '' || secret.namespace === namespace)
+        .map(toSecret)
+        .sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1)),
+    fields: ['metadata.name', 'metadata.namespace', 'type'],
+    fieldsOf: ({ metadata, type = '' }) => ({
+      'metadata.name': metadata.name,
+      'metadata.namespace': metadata.namespace ?? '',
+      type,
+    }),
+  });
 }
 
 export function getSecret({ attributes, headers }: SecretRequest, { store }: SecretRules): Answer {

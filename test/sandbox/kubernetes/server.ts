@@ -11,7 +11,9 @@ import { type FaultRule, Faults } from './faults.ts';
 import { createNamespaceLister } from './namespaces.ts';
 import type { Secret } from './objects.ts';
 import { handle, type KubernetesRequest } from './routes.ts';
+import { createSecretLister } from './secrets.ts';
 import { putSecret, type SecretSeed } from './seeds.ts';
+import { ServiceAccounts } from './service-accounts.ts';
 import { Store, toSecret } from './store.ts';
 
 export interface KubernetesOptions {
@@ -58,6 +60,7 @@ export interface KubernetesEmulator {
   removeSecret(namespace: string, name: string): void;
   secret(namespace: string, name: string): Secret | undefined;
   secrets(): Secret[];
+  readonly serviceAccounts: ServiceAccounts;
   /** Makes the continue tokens that are out too old: their pages answer 410. */
   expireLists(): void;
   /** Lets a rule spoil requests; the returned function takes it away. */
@@ -77,6 +80,8 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const faults = new Faults();
   const store = new Store(now);
   const namespaces = createNamespaceLister(store);
+  const secrets = createSecretLister(store);
+  const serviceAccounts = new ServiceAccounts(store);
   for (const name of options.namespaces ?? ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
     store.putNamespace(name, {}, false, 'kube-apiserver');
   }
@@ -88,7 +93,8 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const server =
     options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
   const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, now });
-  const state = { authenticate, faults, requests, namespaces, store, manifest, admission, quotas };
+  const lists = { namespaces, secrets, serviceAccounts };
+  const state = { authenticate, faults, requests, ...lists, store, manifest, admission, quotas };
   server.on('request', (request, response) => {
     void handle(new Exchange(request, response, now), state);
   });
@@ -130,7 +136,12 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
       return stored && toSecret(stored);
     },
     secrets: () => [...store.secrets()].map(toSecret),
-    expireLists: () => namespaces.expire(),
+    serviceAccounts,
+    expireLists: () => {
+      namespaces.expire();
+      secrets.expire();
+      serviceAccounts.lister.expire();
+    },
     fault: (rule) => faults.add(rule),
     close: async () => {
       const closed = once(server, 'close');

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ApiAnswer } from '../../../lambda/cluster/answer.ts';
+import { ApiAnswer, managerName } from '../../../lambda/cluster/answer.ts';
 import { NEWER_IS_THERE } from '../../../lambda/cluster/rights.ts';
 import { conflictVerdict, failureVerdict } from '../../../lambda/cluster/verdict.ts';
 import * as statuses from './statuses.ts';
@@ -35,6 +35,21 @@ describe('what is read of an answer', () => {
         newerIsThere: false,
         causes: [{ reason: '', field: '' }],
       },
+    ],
+    [
+      'the verb that RBAC denied on a service account',
+      statuses.rbacAccount,
+      { deniedVerb: 'patch', deniedBy: undefined, kind: 'serviceaccounts' },
+    ],
+    [
+      'a policy on service accounts',
+      statuses.accountPolicy,
+      { deniedBy: { what: 'policy', name: 'frozen' }, kind: 'serviceaccounts' },
+    ],
+    [
+      'a JSON Patch that does not hold',
+      statuses.patchNotHeld,
+      { reason: 'Invalid', kind: '', deniedBy: undefined, causes: [] },
     ],
     [
       'our own policy keeping a later token',
@@ -244,4 +259,15 @@ describe('no secret stays that an answer echoes', () => {
       }
     }
   });
+});
+
+test.for<[unknown, string]>([
+  ['kubectl-create', 'kubectl-create'],
+  ['Mozilla/5.0 (X11)', 'unknown'],
+  ['{"auths":{}}', 'unknown'],
+  ['a'.repeat(129), 'unknown'],
+  ['', 'unknown'],
+  [undefined, 'unknown'],
+])('of a field manager called %j is told %s', ([said, told]) => {
+  expect(managerName(said)).toBe(told);
 });

@@ -33,7 +33,27 @@ test('a cluster is asked for by name; its endpoint and authority are given', asy
     return Promise.resolve({ cluster: good });
   });
   expect(asked).toBe('prod');
-  expect(endpoint).toEqual({ arn: good.arn, url: 'https://a1b2.gr7.eu-west-1.eks.amazonaws.com', caPem });
+  expect(endpoint).toMatchObject({
+    arn: good.arn,
+    url: 'https://a1b2.gr7.eu-west-1.eks.amazonaws.com',
+    caPem,
+  });
+});
+
+test('what a person has to know of a cluster is told with it', async () => {
+  const told = { status: 'ACTIVE', authenticationMode: undefined, isPrivate: false };
+  await expect(answered(good)).resolves.toMatchObject(told);
+  const modest: Cluster = {
+    ...good,
+    status: 'UPDATING',
+    accessConfig: { authenticationMode: 'CONFIG_MAP' },
+    resourcesVpcConfig: { endpointPublicAccess: false },
+  };
+  await expect(answered(modest)).resolves.toMatchObject({
+    status: 'UPDATING',
+    authenticationMode: 'CONFIG_MAP',
+    isPrivate: true,
+  });
 });
 
 test('the account of the settings is the one that is found', async () => {

@@ -9,9 +9,9 @@ interface Rule {
   readonly verbs: string[];
 }
 
-function rightsOf(secrets: SettingsInput['secrets'], of = 'prod') {
+function rightsOf(secrets: SettingsInput['secrets'], of = 'prod', cleanup = false) {
   const clusters = [{ name: 'prod' }, { name: 'dev' }];
-  const settings = settingsOf({ name: 'team-helper', clusters, ...(secrets && { secrets }) });
+  const settings = settingsOf({ name: 'team-helper', clusters, cleanup, ...(secrets && { secrets }) });
   const cluster = settings.clusters.find(({ name }) => name === of);
   if (!cluster) throw new Error(`no cluster ${of}`);
   const manifests = clusterRights(settings, cluster);
@@ -41,7 +41,7 @@ test('one cluster gets a role, a policy and their bindings, all called like the 
 });
 
 describe('the role', () => {
-  test('lists namespaces and writes secrets of these names only', () => {
+  test('lists namespaces, and lists and writes secrets of these names only', () => {
     const { rules } = rightsOf([
       { name: 'b-pull' },
       { name: 'a-pull' },
@@ -53,7 +53,7 @@ describe('the role', () => {
         apiGroups: [''],
         resources: ['secrets'],
         resourceNames: ['a-pull', 'b-pull'],
-        verbs: ['create', 'patch'],
+        verbs: ['create', 'list', 'patch'],
       },
     ]);
   });
@@ -70,25 +70,35 @@ describe('the role', () => {
   test('may get and delete only the names that an entry of this cluster recreates', () => {
     const secrets = [{ name: 'a', clusters: ['prod'], recreate: true }, { name: 'b' }];
     expect(rightsOf(secrets, 'prod').rules.slice(1)).toMatchObject([
-      { resourceNames: ['a', 'b'], verbs: ['create', 'patch'] },
+      { resourceNames: ['a', 'b'], verbs: ['create', 'list', 'patch'] },
       { resourceNames: ['a'], verbs: ['delete', 'get'] },
     ]);
     expect(rightsOf(secrets, 'dev').rules.slice(1)).toMatchObject([
-      { resourceNames: ['b'], verbs: ['create', 'patch'] },
+      { resourceNames: ['b'], verbs: ['create', 'list', 'patch'] },
     ]);
   });
 
-  test('never lists, watches or updates secrets, and never any of them', () => {
-    for (const recreate of [true, false]) {
-      const { rules } = rightsOf([{ recreate }]);
+  test('may delete every name of this cluster where cleanup is set, and read none for it', () => {
+    const secrets = [{ name: 'a', clusters: ['prod'] }, { name: 'b' }];
+    expect(rightsOf(secrets, 'prod', true).rules.slice(1)).toMatchObject([
+      { resourceNames: ['a', 'b'], verbs: ['create', 'delete', 'list', 'patch'] },
+    ]);
+  });
+
+  test('never watches or updates secrets, and never any of them', () => {
+    for (const [recreate, cleanup] of [
+      [true, true],
+      [true, false],
+      [false, true],
+      [false, false],
+    ]) {
+      const { rules } = rightsOf([{ recreate }], 'prod', cleanup);
       for (const { resources, resourceNames, verbs } of rules) {
         expect(verbs).not.toContain('*');
         expect(resources).not.toContain('*');
         if (!resources.includes('secrets')) continue;
         expect(resourceNames?.length).toBeGreaterThan(0);
-        expect(
-          verbs.filter((verb) => ['list', 'watch', 'update', 'deletecollection'].includes(verb)),
-        ).toEqual([]);
+        expect(verbs.filter((verb) => ['watch', 'update', 'deletecollection'].includes(verb))).toEqual([]);
       }
     }
   });

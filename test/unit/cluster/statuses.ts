@@ -40,6 +40,32 @@ export const rbacList = status(
   { kind: 'namespaces' },
 );
 
+const ACCOUNT = { name: 'default', kind: 'serviceaccounts' };
+
+/** RBAC denies a patch of a service account. */
+export const rbacAccount = status(
+  403,
+  'Forbidden',
+  `serviceaccounts "default" is forbidden: User "${user}" cannot patch resource "serviceaccounts" in API group "" in the namespace "team-a"`,
+  ACCOUNT,
+);
+
+/** A ValidatingAdmissionPolicy denies a change of a service account. */
+export const accountPolicy = status(
+  422,
+  'Invalid',
+  `serviceaccounts "default" is forbidden: ValidatingAdmissionPolicy 'frozen' with binding 'frozen-b' denied request: no`,
+  { ...ACCOUNT, causes: [{ message: "ValidatingAdmissionPolicy 'frozen' with binding …" }] },
+);
+
+/** A test of a JSON Patch failed, or it has no place for an operation. */
+export const patchNotHeld = status(
+  422,
+  'Invalid',
+  'the server rejected our request due to an error in our request',
+  {},
+);
+
 export const noNamespace = status(404, 'NotFound', 'namespaces "team-a" not found', {
   name: 'team-a',
   kind: 'namespaces',

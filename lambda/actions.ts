@@ -1,0 +1,55 @@
+import { AwsAccess } from './aws.ts';
+import { cleanup } from './cleanup.ts';
+import type { CleanupReport } from './cleanup-report.ts';
+import type { Clock, Deadline } from './clock.ts';
+import { openCluster } from './cluster/open.ts';
+import { examine } from './doctor.ts';
+import type { DoctorReport } from './doctor-report.ts';
+import type { Invocation } from './event.ts';
+import { refresh } from './refresh.ts';
+import { CredentialReader } from './registry/credentials.ts';
+import type { Report } from './report.ts';
+import type { ClusterSettings, SecretEntry, Settings } from './settings.ts';
+import { status } from './status.ts';
+import type { StatusReport } from './status-report.ts';
+
+/** What an invocation answers, by its action. */
+export type Answer = Report | StatusReport | DoctorReport | CleanupReport;
+
+/** Where and until when an invocation runs. */
+export interface Surroundings {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly deadline: Deadline;
+  /** Of the rule that starts the function; undefined where this runs outside of its deployment. */
+  readonly ruleName?: string | undefined;
+}
+
+/**
+ * Does what an invocation asks for with the real clients of a region, and closes what they opened.
+ * @throws EventError, NotCoveredError before anything is read or written
+ */
+export async function act(
+  settings: Settings,
+  invocation: Invocation,
+  { region, clock, deadline, ruleName }: Surroundings,
+): Promise<Answer> {
+  const aws = new AwsAccess(region, settings.name, deadline.signal);
+  const credentials = new CredentialReader(aws, clock, deadline.signal);
+  const readCredentials = (entry: SecretEntry) => credentials.read(entry);
+  const open = (cluster: ClusterSettings) => openCluster({ cluster, settings, aws, clock, deadline });
+  try {
+    switch (invocation.action) {
+      case 'status':
+        return await status({ clock, openCluster: open }, settings, invocation);
+      case 'cleanup':
+        return await cleanup({ clock, openCluster: open }, settings, invocation);
+      case 'doctor':
+        return await examine({ aws, clock, deadline, ruleName, readCredentials }, settings, invocation);
+      default:
+        return await refresh({ clock, readCredentials, openCluster: open }, settings, invocation);
+    }
+  } finally {
+    aws.destroy();
+  }
+}

@@ -1,0 +1,102 @@
+import type { KubernetesClient } from '../cluster/client.ts';
+import type { ClusterEndpoint } from '../cluster/eks.ts';
+import { connect, type FoundCluster, findCluster, type Opening } from '../cluster/open.ts';
+import { clusterRights } from '../cluster/rights.ts';
+import { LONGEST_TOKEN } from '../cluster/token.ts';
+import { entriesOf } from '../coverage.ts';
+import type { Finding } from '../doctor-report.ts';
+import type { PullCredentials } from '../registry/credentials.ts';
+import { clusterId, type SecretEntry, type Settings } from '../settings.ts';
+import { examinePolicies } from './admission.ts';
+import { examineApplies } from './applies.ts';
+import { examineArrival } from './arrival.ts';
+import { failed, failedBy, notLookedAt, passed, stepsAfter, unknown } from './findings.ts';
+import { examineNamespaces } from './namespaces.ts';
+import { examineRights } from './rights.ts';
+
+/** One cluster, and what was found out before. */
+export interface Patient extends Opening {
+  readonly settings: Settings;
+  /** Those that the run is about. */
+  readonly entries: readonly SecretEntry[];
+  readonly credentials: ReadonlyMap<SecretEntry, PullCredentials>;
+  /** The namespaces that the run is narrowed to. */
+  readonly namespaces: readonly string[] | undefined;
+}
+
+/** Walks the way into one cluster and looks at each step. Writes nothing and does not throw. */
+export async function examineCluster(patient: Patient): Promise<Finding[]> {
+  const { cluster, aws } = patient;
+  const where = `cluster ${clusterId(cluster)}`;
+  const describe = `aws eks describe-cluster --region ${cluster.region ?? aws.region} --name ${cluster.name}`;
+  let found: FoundCluster;
+  try {
+    found = await findCluster(patient);
+  } catch (fault) {
+    const finding = failedBy('cluster', where, fault, `See whether it is there: ${describe}`);
+    return [finding, ...notLookedAt(stepsAfter('cluster'), where, 'cluster')];
+  }
+  const findings = [describedAs(found.endpoint, patient.settings, where, describe)];
+  try {
+    const { length } = (await found.tokens.current()).reveal();
+    findings.push(passed('bearer token', where, `${length} of ${LONGEST_TOKEN} characters`));
+  } catch (fault) {
+    const role = (cluster.roleArn ?? patient.principal)?.split('/').at(-1) ?? 'ROLE';
+    const command = `Look at the tags that its sessions carry: aws iam list-role-tags --role-name ${role}`;
+    const rest = notLookedAt(stepsAfter('bearer token'), where, 'bearer token');
+    return [...findings, failedBy('bearer token', where, fault, command), ...rest];
+  }
+  const arrival = await examineArrival(found, patient, where, describe);
+  findings.push(...arrival.findings);
+  if (!arrival.isIn) return findings;
+  const client = connect(found, patient);
+  try {
+    return [...findings, ...(await examineInside(client, patient, where))];
+  } finally {
+    await client.close();
+  }
+}
+
+function describedAs(
+  { status, authenticationMode, isPrivate, arn }: ClusterEndpoint,
+  { vpc }: Settings,
+  where: string,
+  describe: string,
+): Finding {
+  if (status !== 'ACTIVE' && status !== 'UPDATING') {
+    return failed('cluster', where, `its status is ${status}`, `Wait until it is ACTIVE: ${describe}`);
+  }
+  if (isPrivate && !vpc) {
+    const reason = 'its endpoint can be reached from its VPC only, and the settings name no vpc';
+    const remedy = `Unless the construct was given one, set vpc to ids of: ${describe} --query cluster.resourcesVpcConfig`;
+    return unknown('cluster', where, reason, remedy);
+  }
+  const entries = authenticationMode === 'CONFIG_MAP' ? ', which knows no access entries' : '';
+  const mode = `authentication mode ${authenticationMode ?? 'unknown'}${entries}`;
+  return passed('cluster', where, `${arn}, ${status}, ${mode}`);
+}
+
+async function examineInside(client: KubernetesClient, patient: Patient, where: string): Promise<Finding[]> {
+  const { settings, cluster, namespaces, credentials, clock } = patient;
+  const meant = entriesOf(settings, clusterId(cluster));
+  const entries = patient.entries.filter((entry) => meant.includes(entry));
+  const { concurrency } = settings;
+  const rights = await examineRights(client, clusterRights(settings, cluster), { where, concurrency });
+  const { findings, matched, areListed } = await examineNamespaces(client.core, entries, namespaces, where);
+  const isNarrowed = namespaces !== undefined;
+  if (!areListed) {
+    const [policy, apply] = [['admission policy'], ['apply']] as const;
+    return [
+      ...rights,
+      ...notLookedAt(policy, where, 'namespaces'),
+      ...findings,
+      ...notLookedAt(apply, where, 'namespaces'),
+    ];
+  }
+  return [
+    ...rights,
+    ...(await examinePolicies(client, settings.name, matched, where)),
+    ...findings,
+    ...(await examineApplies({ client, settings, clock }, { matched, isNarrowed }, credentials, where)),
+  ];
+}

@@ -1,0 +1,68 @@
+import { request } from 'undici';
+import { codeOf } from '../errors.ts';
+import type { Redacted } from '../redacted.ts';
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html */
+const ECR_HOST =
+  /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/;
+const MANIFEST = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const TIMEOUT_MS = 10_000;
+
+/** What a registry answered: the HTTP code, and in an error the code of the distribution protocol. */
+export interface RegistryAnswer {
+  readonly code: number;
+  readonly error?: string | undefined;
+}
+
+/** The account and region of a registry of ECR, which may be shown a token; undefined for any other host. */
+export function readEcrHost(
+  host: string,
+): { readonly accountId: string; readonly region: string } | undefined {
+  const [, accountId, region] = ECR_HOST.exec(host) ?? [];
+  return accountId && region ? { accountId, region } : undefined;
+}
+
+/**
+ * Asks a registry of ECR by https and follows no redirect, so that the token comes to nobody else.
+ * Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+ * @param path such as `/v2/`
+ * @returns the answer, or the code of why there was none
+ * @throws TypeError for any other host, before anything is sent
+ */
+export async function askEcr(
+  host: string,
+  path: string,
+  auth: Redacted,
+  signal: AbortSignal,
+): Promise<RegistryAnswer | string> {
+  if (!readEcrHost(host)) throw new TypeError('not a host of ECR');
+  try {
+    const { statusCode: code, body } = await request(`https://${host}${path}`, {
+      headers: { authorization: `Basic ${auth.reveal()}`, accept: MANIFEST.join(', ') },
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      // no connection may stay open when the function is frozen
+      reset: true,
+      signal,
+    });
+    const text = await body.text();
+    return { code, error: errorIn(text) };
+  } catch (fault) {
+    return codeOf(fault);
+  }
+}
+
+function errorIn(text: string): string | undefined {
+  try {
+    const { errors } = JSON.parse(text) as { errors?: { code?: unknown }[] };
+    const code = errors?.[0]?.code;
+    return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}

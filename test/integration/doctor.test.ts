@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest';
+import type { DoctorReport, Finding } from '../../lambda/doctor-report.ts';
+import { EventError, NotCoveredError } from '../../lambda/errors.ts';
+import type { World } from '../sandbox/world.ts';
+import { brokenClusters } from './broken-clusters.ts';
+import { brokenEntries } from './broken-entries.ts';
+import { diagnoses, HOST } from './diagnoses.ts';
+import { clusterOf, deploy, FUNCTION_ROLE, invoke, requestsTo } from './run.ts';
+
+describe('on a good set-up', () => {
+  test('every step passes, of several clusters and kinds of registries, and nothing is written', async () => {
+    const world = await deploy({
+      clusters: [{ name: 'demo' }, { name: 'us', region: 'us-east-1' }],
+      secrets: [
+        { serviceAccounts: ['default'] },
+        { name: 'more', registries: [{ type: 'ecr', region: 'us-east-1' }], recreate: true },
+      ],
+      cleanup: true,
+    });
+    const repository = `${HOST}/team/app`;
+    world.aws.registries.repositories.set(repository, true);
+    for (const id of ['demo', 'us']) clusterOf(world, id).serviceAccounts.put('default', 'default', {});
+    const report = await examined(world, { repository });
+    expect(report.findings.filter(({ result }) => result !== 'pass')).toEqual([]);
+    expect(report).toMatchObject({ ok: true, action: 'doctor', identity: world.aws.principal.arn });
+    expect(world.aws.registries.requests.map(({ host, path }) => host + path).sort()).toEqual([
+      `${HOST}/v2/`,
+      `${HOST}/v2/team/app/manifests/ecr-registry-helper-doctor`,
+      `${HOST.replace('eu-west-1', 'us-east-1')}/v2/`,
+    ]);
+    for (const id of ['demo', 'us']) expect(clusterOf(world, id).secrets()).toEqual([]);
+  });
+
+  test('every write is a dry run', async () => {
+    const world = await deploy();
+    await examined(world);
+    const cluster = clusterOf(world);
+    const writes = cluster.requests.filter(({ method }) => method === 'PATCH');
+    expect(writes.map(({ query }) => query.get('dryRun'))).toEqual(['All', 'All']);
+    expect(requestsTo(cluster, 'DELETE')).toEqual([]);
+    expect(new Set(requestsTo(cluster, 'POST'))).toEqual(
+      new Set(['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews']),
+    );
+  });
+
+  test('that is narrowed, every named namespace is asked and nothing else', async () => {
+    const world = await deploy({ clusters: [{ name: 'demo' }, { name: 'other' }] });
+    const { findings } = await examined(world, {
+      clusters: ['demo'],
+      namespaces: ['default', 'kube-public'],
+    });
+    expect(objectsOf(findings, 'apply')).toEqual([
+      'secret default/ecr-docker-creds in cluster demo',
+      'secret kube-public/ecr-docker-creds in cluster demo',
+    ]);
+    expect(clusterOf(world, 'other').requests).toEqual([]);
+  });
+});
+
+describe('doctor finds', () => {
+  test.for(diagnoses)('$title', async ({ settings, event, arrange, step, result, reason, remedy }) => {
+    const world = await deploy({ clusters: [{ name: 'demo' }], ...settings });
+    arrange?.(world);
+    const { ok, findings } = await examined(world, event);
+    const wrong = findings.filter((finding) => finding.result !== 'pass');
+    expect(wrong.map((finding) => [finding.step, finding.result])).toEqual([[step, result]]);
+    expect(wrong[0]?.reason).toMatch(reason);
+    expect(wrong[0]?.remedy).toMatch(remedy);
+    expect(ok).toBe(result !== 'fail');
+  });
+
+  test.for(brokenClusters)(
+    'a cluster that $title, and looks at the other one whole',
+    async ({ cluster, arrange, expected }) => {
+      const world = await deploy({ clusters: [{ name: 'broken', ...cluster }, { name: 'sound' }] });
+      arrange(world);
+      const { ok, findings } = await examined(world);
+      const [first, ...others] = findings.filter(({ result }) => result === 'fail');
+      const known = (text: unknown) =>
+        typeof text === 'string' ? text.replace('FUNCTION_ROLE_ARN', FUNCTION_ROLE) : text;
+      expect(ok).toBe(false);
+      expect(first?.remedy).toContain(known(expected.remedy));
+      expect([first, ...others].map((finding) => finding?.reason)).toContainEqual(expected.problem);
+      expect(others.every(({ step }) => step === 'right' || step === 'namespaces')).toBe(true);
+      const ofSound = findings.filter(({ object }) => object.endsWith('cluster sound'));
+      expect(ofSound.map(({ result }) => result)).toEqual(ofSound.map(() => 'pass'));
+      expect(ofSound.at(-1)?.step).toBe('apply');
+    },
+  );
+
+  test.for(brokenEntries)(
+    'an entry of which one registry $title',
+    async ({ registries, arrange, expected }) => {
+      const world = await deploy({
+        clusters: [{ name: 'demo' }],
+        secrets: [{ registries }, { name: 'sound', registries: [{ type: 'ecr' }] }],
+      });
+      arrange(world.aws);
+      const { ok, findings } = await examined(world);
+      const failed = findings.filter(({ result }) => result === 'fail');
+      expect(ok).toBe(false);
+      expect(failed.map(({ step, reason }) => [step, reason])).toEqual([['token', expected.problem]]);
+      expect(failed[0]?.remedy).toContain(expected.remedy);
+      expect(objectsOf(findings, 'registry')).toEqual([
+        'registries of ecr-docker-creds',
+        expect.stringMatching(/amazonaws\.com$/),
+      ]);
+      expect(objectsOf(findings, 'apply')).toHaveLength(2);
+    },
+  );
+});
+
+describe('a call that AWS denies', () => {
+  const READER = 'arn:aws:iam::444455556666:role/reader';
+  const KEYS = {
+    accessKeyId: 'AKIACANARYUSER000001',
+    secretAccessKey: 'CanarySecretKey/0123456789abcdefghijklmn',
+  };
+  const simulated = (who: string, action: string) => `--policy-source-arn ${who} --action-names ${action}`;
+
+  test.for<[string, object, string, (world: World) => void]>([
+    [
+      "the function's role asks ECR",
+      {},
+      simulated(FUNCTION_ROLE, 'ecr:GetAuthorizationToken'),
+      ({ aws }) => aws.deny(FUNCTION_ROLE, 'ecr:GetAuthorizationToken'),
+    ],
+    [
+      'another role asks ECR',
+      { roleArn: READER },
+      simulated(READER, 'ecr:GetAuthorizationToken'),
+      ({ aws }) => {
+        aws.addRole({ arn: READER, trusts: ['*'] });
+        aws.deny(READER, 'ecr:GetAuthorizationToken');
+      },
+    ],
+    ['a role is not ours', { roleArn: READER }, simulated(FUNCTION_ROLE, 'sts:AssumeRole'), () => undefined],
+    [
+      'the role of static keys is not theirs',
+      { roleArn: READER, keysSecretId: 'conf' },
+      'sts:AssumeRole was asked by the user whose keys are in conf',
+      ({ aws }) => void aws.addUser('arn:aws:iam::444455556666:user/ci', KEYS),
+    ],
+    [
+      'static keys are not ours to read',
+      { keysSecretId: 'conf' },
+      simulated(FUNCTION_ROLE, 'secretsmanager:GetSecretValue'),
+      ({ aws }) => aws.deny(FUNCTION_ROLE, 'secretsmanager:GetSecretValue'),
+    ],
+  ])('is told with action and identity, as when %s', async ([, registry, command, arrange]) => {
+    const world = await deploy({
+      clusters: [{ name: 'demo' }],
+      secrets: [{ registries: [{ type: 'ecr', ...registry }] }],
+    });
+    const { accessKeyId: aws_access_key_id, secretAccessKey: aws_secret_access_key } = KEYS;
+    const value = JSON.stringify({ aws_access_key_id, aws_secret_access_key });
+    world.aws.addSecret({ name: 'conf', value });
+    arrange(world);
+    const { findings } = await examined(world);
+    const failed = findings.filter(({ result }) => result === 'fail');
+    expect(failed.map(({ step }) => step)).toEqual(['token']);
+    expect(failed[0]?.remedy).toContain(command);
+  });
+});
+
+describe('a token', () => {
+  test('is shown to no host that is not of ECR', async () => {
+    const auth = Buffer.from('user:password').toString('base64');
+    const world = await deploy({
+      clusters: [{ name: 'demo' }],
+      secrets: [
+        {
+          registries: [
+            { type: 'ecr', hosts: ['registry.example.com', '111122223333.dkr-ecr.eu-west-1.on.aws'] },
+            { type: 'stored', secretId: 'hub' },
+          ],
+        },
+      ],
+    });
+    world.aws.addSecret({ name: 'hub', value: JSON.stringify({ auths: { 'ghcr.io': { auth } } }) });
+    const { ok, findings } = await examined(world);
+    expect(ok).toBe(true);
+    expect(findings.filter(({ step }) => step === 'registry')).toMatchObject([
+      { object: HOST, result: 'pass' },
+      { object: 'registry.example.com', result: 'unknown', reason: 'not asked: it is no host of ECR' },
+      { object: '111122223333.dkr-ecr.eu-west-1.on.aws', result: 'pass' },
+      { object: 'ghcr.io', result: 'unknown', reason: 'not asked: it is no host of ECR' },
+    ]);
+  });
+
+  test('does not follow a redirect', async () => {
+    const world = await deploy();
+    const headers = { location: `https://444455556666.dkr.ecr.eu-west-1.amazonaws.com/v2/` };
+    world.aws.registries.answers.set(HOST, { status: 307, headers });
+    await examined(world);
+    expect(world.aws.registries.requests.map(({ host }) => host)).toEqual([HOST]);
+  });
+});
+
+describe('a repository', () => {
+  test('of a host that no registry serves is refused, naming those that are known', async () => {
+    const world = await deploy();
+    const repository = '444455556666.dkr.ecr.eu-west-1.amazonaws.com/app';
+    const { error } = await invoke(world, { action: 'doctor', repository });
+    expect(error).toBeInstanceOf(EventError);
+    expect(String(error)).toContain(`hosts of ECR in them are ${HOST}`);
+    expect(world.aws.registries.requests).toEqual([]);
+  });
+
+  test('is not looked at while a registry cannot be read', async () => {
+    const world = await deploy();
+    world.aws.deny(FUNCTION_ROLE, 'ecr:GetAuthorizationToken');
+    const { findings } = await examined(world, { repository: `${HOST}/app` });
+    expect(findings.find(({ step }) => step === 'pull')).toMatchObject({
+      result: 'unknown',
+      reason: 'not looked at, as the step "token" failed',
+    });
+  });
+});
+
+test('an event that names what the settings do not cover asks nobody', async () => {
+  const world = await deploy();
+  const { error } = await invoke(world, { action: 'doctor', clusters: ['prod'] });
+  expect(error).toBeInstanceOf(NotCoveredError);
+  expect(world.aws.calls).toEqual([]);
+});
+
+async function examined(world: World, more: object = {}): Promise<DoctorReport> {
+  const { value, error } = await invoke<DoctorReport>(world, { action: 'doctor', ...more });
+  if (!value) throw error;
+  return value;
+}
+
+function objectsOf(findings: readonly Finding[], step: Finding['step']): string[] {
+  return findings.filter((finding) => finding.step === step).map(({ object }) => object);
+}

@@ -1,0 +1,77 @@
+import type { Mutant } from './mutate.ts';
+
+/** Defects of what looks at secrets and removes them. */
+export const ofActions: readonly Mutant[] = [
+  {
+    name: 'count expired as fresh',
+    file: 'lambda/cluster/condition.ts',
+    find: "return { condition: 'expired', ",
+    replace: "return { condition: 'fresh', ",
+    harm: 'nobody learns from a status that pods cannot pull',
+    caughtBy: ['test/unit/cluster/condition.test.ts', 'test/integration/status.test.ts'],
+  },
+  {
+    name: 'a status is ok with what is missing',
+    file: 'lambda/cluster/cluster-status.ts',
+    find: "['missing', 'expired', ",
+    replace: "['expired', ",
+    harm: 'a script that goes by ok takes a cluster without secrets for fresh',
+    caughtBy: ['test/integration/status.test.ts'],
+  },
+  {
+    name: 'take the secret of others for fresh',
+    file: 'lambda/cluster/held-secrets.ts',
+    find: '.filter((entry) => changing.some((path) => owns(entry, path)))',
+    replace: '.filter(() => false)',
+    harm: 'a status says fresh where every refresh is blocked',
+    caughtBy: ['test/integration/status.test.ts'],
+  },
+  {
+    name: 'clean up what carries no label',
+    file: 'lambda/cluster/cluster-cleanup.ts',
+    find: 'if (secret.isOurs) found.set(',
+    replace: 'found.set(',
+    harm: 'a secret of somebody else is removed wherever the policy lets it',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+  {
+    name: 'clean up whatever is there by now',
+    file: 'lambda/cluster/remove-secret.ts',
+    find: 'preconditions: { uid, resourceVersion }, ',
+    replace: '',
+    harm: 'what somebody has made or written since the list is removed unseen',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+  {
+    name: 'a session for each deletion',
+    file: 'lambda/cluster/exchange.ts',
+    find: 'reset: false',
+    replace: 'reset: null',
+    harm: 'a cleanup of a large cluster runs out of time over its handshakes',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+  {
+    name: 'a dry run of a cleanup removes',
+    file: 'lambda/cluster/remove-secret.ts',
+    find: ", ...(dryRun && { dryRun: ['All'] })",
+    replace: '',
+    harm: 'who only asks loses the secrets',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+  {
+    name: 'take a typo for a namespace that left',
+    file: 'lambda/cluster/cluster-cleanup.ts',
+    find: 'throw new UnclearCoverageError(reason);',
+    replace: 'void reason;',
+    harm: 'one wrong letter in the settings removes the secrets of a whole team',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+  {
+    name: 'clean up what asks to be left alone',
+    file: 'lambda/cluster/cluster-cleanup.ts',
+    find: "if (skip === 'ignored by label') ignored.add(name);",
+    replace: '',
+    harm: 'the owner of a namespace cannot keep what is there',
+    caughtBy: ['test/integration/cleanup.test.ts'],
+  },
+];

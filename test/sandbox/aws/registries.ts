@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Where requests to registry hosts come in, as `/registry/HOST/v2/…`: see `toRegistries`. */
+export const ENTRANCE = '/registry/';
+
+/** A request to a registry of ECR; never its authorization. */
+export interface RegistryRequest {
+  host: string;
+  method: string;
+  path: string;
+  status: number;
+}
+
+interface RegistryAnswer {
+  status: number;
+  headers?: Record<string, string>;
+  /** The error of the distribution protocol. */
+  error?: string;
+}
+
+/** The registries of all accounts in the emulated ECR. */
+export class Registries {
+  /** By `HOST/NAME`: whether whoever holds a token may pull. */
+  readonly repositories = new Map<string, boolean>();
+  /** What a host answers to everything instead. */
+  readonly answers = new Map<string, RegistryAnswer>();
+  /** Every request so far. */
+  readonly requests: RegistryRequest[] = [];
+  readonly #tokens = new Map<string, { region: string; expiresAt: Date }>();
+  readonly #now: () => Date;
+
+  constructor(now: () => Date) {
+    this.#now = now;
+  }
+
+  /** Takes a password that ECR has given out. */
+  issue(password: string, region: string, expiresAt: Date): void {
+    this.#tokens.set(password, { region, expiresAt });
+  }
+
+  /** Answers as https://github.com/opencontainers/distribution-spec/blob/main/spec.md says, and ECR does. */
+  handle({ url = '', method = '', headers }: IncomingMessage, response: ServerResponse): void {
+    const [, host = '', path = ''] = /^\/registry\/([^/]+)(\/.*)$/.exec(url) ?? [];
+    const { status, error, ...more } =
+      this.answers.get(host) ?? this.#answer(host, path, headers.authorization ?? '');
+    this.requests.push({ host, method, path, status });
+    response.writeHead(status, {
+      'content-type': error ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8',
+      'docker-distribution-api-version': 'registry/2.0',
+      ...more.headers,
+    });
+    const errors = [{ code: error, message: `${error} in ${host}` }];
+    response.end(error ? JSON.stringify({ errors }) : status === 401 ? 'Not Authorized' : '');
+  }
+
+  #answer(host: string, path: string, authorization: string): RegistryAnswer {
+    const login = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
+    const token = this.#tokens.get(login.replace(/^AWS:/, ''));
+    if (!token || token.expiresAt <= this.#now() || !host.includes(`.${token.region}.`))
+      return { status: 401 };
+    if (path === '/v2/') return { status: 200 };
+    const name = /^\/v2\/(.+)\/manifests\/[^/]+$/.exec(path)?.[1];
+    const isPullable = this.repositories.get(`${host}/${name}`);
+    if (isPullable === undefined) return { status: 404, error: 'NAME_UNKNOWN' };
+    return isPullable ? { status: 404, error: 'MANIFEST_UNKNOWN' } : { status: 403, error: 'DENIED' };
+  }
+}
