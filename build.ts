@@ -5,9 +5,11 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 import { billOfMaterials } from './sbom.ts';
 
 const ROOT = import.meta.dirname;
-const BUNDLE = join(ROOT, 'dist/lambda/index.mjs');
+const BUNDLE = 'dist/lambda/index.mjs';
+const CLI_BUNDLE = 'dist/cli/main.mjs';
 const METAFILE = join(ROOT, '.cache/lambda-metafile.json');
 const SBOM = join(ROOT, 'dist/sbom.cdx.json');
+const CLI_SBOM = join(ROOT, 'dist/cli/sbom.cdx.json');
 
 /** Of the Kubernetes client only its API classes are used, but its package does not say that the rest may be left out. */
 const withoutKubeConfig: Plugin = {
@@ -34,10 +36,19 @@ export interface Bundle {
 
 /** Bundles the function of the project in `root`. The same sources give the same bytes, wherever they lie. */
 export async function bundleLambda(root: string = ROOT): Promise<Bundle> {
+  return bundled(root, 'lambda/handler.ts', BUNDLE);
+}
+
+/** Bundles the command line. */
+export async function bundleCli(): Promise<Bundle> {
+  return bundled(ROOT, 'lambda/cli/main.ts', CLI_BUNDLE);
+}
+
+async function bundled(root: string, entry: string, outfile: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['lambda/handler.ts'],
-    outfile: 'dist/lambda/index.mjs',
+    entryPoints: [entry],
+    outfile,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -68,13 +79,20 @@ export async function buildLambda(): Promise<Bundle> {
   const bundle = await bundleLambda();
   mkdirSync(dirname(METAFILE), { recursive: true });
   writeFileSync(METAFILE, JSON.stringify(bundle.metafile));
-  replace(BUNDLE, bundle.contents);
+  replace(join(ROOT, BUNDLE), bundle.contents);
   return bundle;
 }
 
-/** Writes the bundle's bill of materials to `dist/sbom.cdx.json`. */
-function writeSbom({ contents, metafile }: Bundle): void {
-  replace(SBOM, Buffer.from(billOfMaterials(ROOT, metafile, contents)));
+/** Writes the command line to `dist/cli`: its bundle, that one's bill of materials, and the script that npm links. */
+export async function buildCli(): Promise<void> {
+  const bundle = await bundleCli();
+  replace(join(ROOT, CLI_BUNDLE), bundle.contents);
+  writeSbom(CLI_SBOM, bundle);
+  replace(join(ROOT, 'dist/cli/bin.js'), readFileSync(join(ROOT, 'lambda/cli/bin.js')));
+}
+
+function writeSbom(file: string, { contents, metafile }: Bundle): void {
+  replace(file, Buffer.from(billOfMaterials(ROOT, metafile, contents)));
 }
 
 /** Compiles the construct and what it imports to JavaScript and declarations in `dist/lib`. */
@@ -101,16 +119,20 @@ function replace(file: string, contents: Uint8Array): void {
   renameSync(partial, file);
 }
 
+const TARGETS = ['lambda', 'cli', 'lib', 'sbom', 'all'];
+
 if (import.meta.main) {
-  const target = process.argv[2];
-  if (target !== 'lambda' && target !== 'lib' && target !== 'sbom' && target !== 'all') {
-    console.error('usage: node build.ts lambda | lib | sbom | all');
+  const target = process.argv[2] ?? '';
+  if (!TARGETS.includes(target)) {
+    console.error(`usage: node build.ts ${TARGETS.join(' | ')}`);
     process.exit(2);
   }
-  if (target !== 'lib') {
+  const wanted = (...targets: string[]) => target === 'all' || targets.includes(target);
+  if (wanted('lambda', 'sbom')) {
     const bundle = await buildLambda();
-    if (target !== 'lambda') writeSbom(bundle);
+    if (wanted('sbom')) writeSbom(SBOM, bundle);
   }
-  if (target === 'lib' || target === 'all') buildLib();
+  if (wanted('cli')) await buildCli();
+  if (wanted('lib')) buildLib();
   if (target === 'sbom') console.log(relative(process.cwd(), SBOM));
 }

@@ -1,23 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { rbacManifest } from '../lambda/cli/rbac-manifest.ts';
 import { SettingsError } from '../lambda/errors.ts';
-import { rbacManifest } from './rbac-manifest.ts';
 import { readAppSettings } from './settings.ts';
 
 const USAGE =
-  'usage: npm run -s rbac -- -c cluster=NAME | -c settings=FILE [-c region=REGION of the stack] [--cluster ID]';
+  'usage: npm run -s rbac -- -c cluster=NAME | -c settings=FILE [-c region=REGION of the stack] [--cluster-id ID]';
 
 let context: Record<string, unknown> = {};
 try {
   const { values } = parseArgs({
     options: {
       context: { type: 'string', short: 'c', multiple: true, default: [] },
+      'cluster-id': { type: 'string' },
+      // as it was called first
       cluster: { type: 'string' },
     },
   });
   context = { ...appContext(), ...Object.fromEntries(values.context.map(pair)) };
   const { settings, env } = readAppSettings((key) => context[key], process.env);
-  process.stdout.write(rbacManifest(settings, { only: values.cluster, region: env.region }));
+  const only = values['cluster-id'] ?? values.cluster;
+  process.stdout.write(rbacManifest(settings, { only, region: env.region }));
 } catch (error) {
   if (error instanceof SettingsError) console.error(error.problem);
   else if (error instanceof TypeError && 'code' in error) console.error(error.message);

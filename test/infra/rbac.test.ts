@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { rbacManifest } from '../../infra/rbac-manifest.ts';
+import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
 import { clusterRights } from '../../lambda/cluster/rights.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { runNode } from './process.ts';
@@ -51,7 +51,7 @@ describe('the manifest', () => {
       clusters: [{ name: 'one' }, { name: 'two' }],
       secrets: [{ name: 'first', clusters: ['one'] }, { name: 'second' }],
     };
-    expect(() => manifest(settings)).toThrow(/the rights of one, two differ; .* --cluster ID/);
+    expect(() => manifest(settings)).toThrow(/the rights of one, two differ; .* --cluster-id ID/);
     expect(objects(manifest(settings, { only: 'two' }))[0].rules[1].resourceNames).toEqual(['second']);
     expect(() => manifest(settings, { only: 'three' })).toThrow(/no cluster three; known are one, two/);
   });

@@ -1,3 +1,4 @@
+import { answerView } from '../../lambda/cli/views/answer-view.ts';
 import type { Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { invocationContext, loadBundle } from './bundle.ts';
@@ -109,6 +110,13 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   await run(queued(SCHEDULED));
   say();
   namespaces(cluster, shown, {});
+
+  heading('7. What you can ask at any time, as the command line shows it');
+  for (const action of ['doctor', 'status']) {
+    say(`npm run -s cli -- ${action}`);
+    console.log(`\n${answerView(await handler({ action }, invocationContext()))}\n`);
+  }
+  say('The same against a sandbox that stays: npm run sandbox -- --serve');
   heading(
     'Next: README.md, "Deploy". The same run is in test/integration, and on a real API server in test/e2e.',
   );
@@ -116,7 +124,7 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
 
 async function run(event: object): Promise<Report> {
   const startedAt = performance.now();
-  const report = await handler(event, invocationContext());
+  const report = (await handler(event, invocationContext())) as Report;
   outcome(report, performance.now() - startedAt);
   return report;
 }

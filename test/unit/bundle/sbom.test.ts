@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { bundleLambda } from '../../../build.ts';
+import { bundleCli, bundleLambda } from '../../../build.ts';
 import { billOfMaterials } from '../../../sbom.ts';
 
 /** They ask for no more than to be named. */
@@ -14,6 +14,7 @@ const PERMISSIVE = [
   'ISC',
   'MIT',
   'MIT-0',
+  'Unlicense',
 ];
 
 interface Component {
@@ -88,6 +89,16 @@ it.each(bom.components)('$purl is found by its package URL', (component) => {
 it.each(bom.components)('$purl has a permissive licence', ({ licenses }) => {
   expect(licenses).not.toEqual([]);
   for (const { license } of licenses) expect(PERMISSIVE).toContain(license.id);
+});
+
+it('has a licence as permissive for every package that the command line brings beside', async () => {
+  const cli = await bundleCli();
+  const { components }: Bom = JSON.parse(billOfMaterials('.', cli.metafile, cli.contents));
+  const ids = components.map(({ name, licenses }) => [name, licenses.map(({ license }) => license.id)]);
+  expect(ids.filter(([, found]) => found?.length !== 1 || !PERMISSIVE.includes(String(found[0])))).toEqual(
+    [],
+  );
+  expect(components.map(nameOf)).toEqual(expect.arrayContaining(['commander', '@aws-sdk/client-lambda']));
 });
 
 it('says by which package each one came in', () => {

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
-import { clusterRights, type Manifest } from '../lambda/cluster/rights.ts';
-import { SettingsError } from '../lambda/errors.ts';
-import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
+import { clusterRights, type Manifest } from '../cluster/rights.ts';
+import { SettingsError } from '../errors.ts';
+import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
 
 /**
  * The rights of a deployment in its clusters as YAML for `kubectl apply -f -`; comments say how to let the
@@ -20,7 +20,7 @@ export function rbacManifest(
   const [manifest] = manifests;
   if (manifest === undefined) throw new SettingsError(`there is no cluster ${only}; known are ${ids}`);
   if (manifests.some((other) => other !== manifest)) {
-    throw new SettingsError(`the rights of ${ids} differ; take one at a time with --cluster ID`);
+    throw new SettingsError(`the rights of ${ids} differ; take one at a time with --cluster-id ID`);
   }
   const comments = [
     `What ${settings.name} may do in ${clusters.map(clusterId).join(', ')}; kubectl apply takes it from here.`,

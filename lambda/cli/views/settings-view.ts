@@ -1,0 +1,41 @@
+import { clusterId, type RegistrySettings, type Settings } from '../../settings.ts';
+import { paragraphs, table } from './table.ts';
+
+/** What checked settings mean, for people. */
+export function settingsView(settings: Settings, bytes: number, most: number): string {
+  const { name, schedule, enabled, concurrency, cleanup } = settings;
+  return paragraphs(
+    `ok: ${name}, ${schedule}${enabled ? '' : ' (not enabled)'}, ${concurrency} writes at once, cleanup ${cleanup ? 'allowed' : 'off'}; ${bytes} of ${most} bytes`,
+    table(
+      ['CLUSTER', 'NAME', 'REGION', 'ACCOUNT', 'RBAC', 'ROLE'],
+      settings.clusters.map((cluster) => [
+        clusterId(cluster),
+        cluster.name,
+        cluster.region ?? 'own',
+        cluster.accountId ?? cluster.roleArn?.split(':')[4] ?? 'own',
+        cluster.rbac ?? 'apply where the stack can',
+        cluster.roleArn ?? "the function's",
+      ]),
+    ),
+    table(
+      ['SECRET', 'CLUSTERS', 'SERVICE ACCOUNTS', 'REGISTRIES', 'NAMESPACES'],
+      settings.secrets.map(({ name: secret, clusters, serviceAccounts, registries, namespaces }) => [
+        secret,
+        clusters.join(', '),
+        serviceAccounts.join(', ') || '-',
+        registries.map(registryName).join(', '),
+        [
+          namespaces.include.join(', '),
+          ...(namespaces.exclude.length > 0 ? [`without ${namespaces.exclude.join(', ')}`] : []),
+          ...(namespaces.selector ? [`labelled ${namespaces.selector}`] : []),
+        ].join('; '),
+      ]),
+    ),
+  );
+}
+
+function registryName(registry: RegistrySettings): string {
+  if (registry.type === 'stored') return `stored ${registry.secretId}`;
+  const { accountId = 'own account', region = 'own region', repositories } = registry;
+  return `ecr ${accountId} ${region} (${repositories.join(', ')})`;
+}

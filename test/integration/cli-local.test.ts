@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import type { Report } from '../../lambda/report.ts';
+import type { SettingsInput } from '../../lambda/settings.ts';
+import { cli, settingsFile } from './cli-run.ts';
+import { clusterOf, deploy, holders, NAMESPACES } from './run.ts';
+
+const SPAWNS = { timeout: 30_000 };
+/** Lets the registries of ECR be those of the emulator in the process, too. */
+const PRELOAD = new URL('../sandbox/aws/registries-preload.ts', import.meta.url).href;
+const PULLER = 'arn:aws:iam::111122223333:role/puller';
+const OWN: SettingsInput = { clusters: [{ name: 'demo' }] };
+const BY_ROLE: SettingsInput = {
+  ...OWN,
+  secrets: [{ registries: [{ type: 'ecr', roleArn: PULLER }] }],
+};
+
+describe('--local', SPAWNS, () => {
+  it.each([['{}'], ['{"action":"refresh"}']])(
+    'refuses to write a token of one who types %s, whichever command sends it',
+    async (event) => {
+      const world = await deploy(OWN);
+      const settings = settingsFile({
+        ...OWN,
+        secrets: [...(BY_ROLE.secrets ?? []), { name: 'own', registries: [{ type: 'ecr' }] }],
+      });
+      for (const command of [['refresh'], ['invoke', event]]) {
+        const { code, stdout, stderr } = await cli(
+          [...command, '--local', '--settings', settings],
+          world.env,
+        );
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toMatch(
+          /spread a token of your own identity: secrets\[1\]\.registries\[0\] \(own\) has neither/,
+        );
+      }
+      expect(world.aws.calls).toEqual([]);
+    },
+  );
+
+  it('writes a token of a role or of keys that the settings name', async () => {
+    const world = await deploy(BY_ROLE);
+    world.aws.addRole({ arn: PULLER, trusts: ['*'] });
+    const settings = settingsFile(BY_ROLE);
+    const { code, stdout } = await cli(['refresh', '--local', '--settings', settings], world.env);
+    expect({ code, said: stdout.split(',')[0] }).toEqual({ code: 0, said: 'ok: refresh' });
+    expect(holders(clusterOf(world))).toEqual(NAMESPACES);
+    expect(world.aws.calls.map(({ operation }) => operation)).toContain('AssumeRole');
+  });
+
+  it('plans, tells the status and examines with whatever identity', async () => {
+    const world = await deploy(OWN);
+    const plan = await cli(['plan', '--local', '--cluster', 'demo', '--json'], world.env);
+    expect(JSON.parse(plan.stdout) as Report).toMatchObject({ ok: true, clusters: [{ created: 4 }] });
+    expect(holders(clusterOf(world))).toEqual([]);
+    expect(await cli(['status', '--local', '--cluster', 'demo'], world.env)).toMatchObject({ code: 3 });
+    const doctor = await cli(['doctor', '--local', '--cluster', 'demo'], {
+      ...world.env,
+      EMULATED_AWS: world.aws.origin,
+      NODE_OPTIONS: `--import=${PRELOAD}`,
+    });
+    expect(doctor.stdout).toMatch(/^pass +registry +111122223333\.dkr\.ecr\.eu-west-1\.amazonaws\.com /m);
+    expect(doctor.stdout).toMatch(/^pass +cluster +cluster demo /m);
+  });
+
+  it.each<[string[], Record<string, string>, number, RegExp]>([
+    [['plan', '--local'], {}, 2, /give the settings by --settings FILE, or one cluster by --cluster NAME/],
+    [['plan', '--local', '--settings', 'no/such.json'], {}, 1, /no\/such\.json cannot be read \(ENOENT\)/],
+    [
+      ['plan', '--local', '--cluster', 'demo', '--clusters', 'far'],
+      {},
+      1,
+      /no cluster "far"; known are demo/,
+    ],
+    [['plan', '--local', '--cluster', 'demo'], { AWS_ACCESS_KEY_ID: '' }, 1, /no AWS credentials that hold/],
+    [['plan', '--local', '--cluster', 'demo'], { AWS_REGION: '' }, 1, /no AWS region is known/],
+  ])('%j with %j ends with %i', async (args, env, code, said) => {
+    const world = await deploy(OWN);
+    const ended = await cli(args, { ...world.env, ...env });
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: '' });
+    expect(ended.stderr).toMatch(said);
+    expect(world.aws.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { onTestFinished } from 'vitest';
+import type { SettingsInput } from '../../lambda/settings.ts';
+import { findSecrets } from '../sandbox/aws/canary.ts';
+import type { World } from '../sandbox/world.ts';
+import { deploy, invoke } from './run.ts';
+
+export const STACK = 'ecr-registry-helper';
+export const FUNCTION = 'ecr-registry-helper-Refresher';
+
+/** How the command line ended, and what it wrote. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A world whose function can be invoked, and is named by the output of its stack. */
+export async function deployFunction(settings?: SettingsInput): Promise<World> {
+  const world = await deploy(settings);
+  world.aws.stacks.set(STACK, { FunctionName: FUNCTION });
+  world.aws.functions.set(FUNCTION, async (event) => {
+    const { value, error } = await invoke(world, event);
+    if (!value) throw error;
+    return value;
+  });
+  return world;
+}
+
+/** What a person has in the environment who may call the AWS of a world. */
+export function yourEnv({ aws }: World): Record<string, string> {
+  const { accessKeyId, secretAccessKey } = aws.addUser(`arn:aws:iam::${aws.accountId}:user/you`);
+  return {
+    AWS_ENDPOINT_URL: aws.origin,
+    AWS_REGION: aws.region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  };
+}
+
+/** A file of settings that is gone after the test. */
+export function settingsFile(settings: SettingsInput): string {
+  return temporaryFile(JSON.stringify(settings));
+}
+
+/** A file that is gone after the test. */
+export function temporaryFile(contents: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'helper-cli-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'file');
+  writeFileSync(file, contents);
+  return file;
+}
+
+/**
+ * Runs the command line in a process of its own, with no AWS variables but those of `env`, and with none that colour.
+ * @param interrupt says by what it wrote on stderr so far when Ctrl-C is pressed
+ * @throws {Error} when it shows a secret
+ */
+export async function cli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  interrupt: (stderr: string) => boolean = () => false,
+): Promise<Ended> {
+  const others = Object.entries(process.env).filter(
+    ([name]) => !/^(AWS_|npm_|SETTINGS$|NO_COLOR$|FORCE_COLOR$)/.test(name),
+  );
+  const child = spawn(process.execPath, ['lambda/cli/main.ts', ...args], {
+    env: { ...Object.fromEntries(others), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+    if (interrupt(stderr)) child.kill('SIGINT');
+  });
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+  });
+  const [stdout, code] = await Promise.all([text(child.stdout), closed]);
+  const [shown] = findSecrets(stdout + stderr);
+  if (shown) throw new Error(`cli ${args.join(' ')} shows a secret, which begins with ${shown}`);
+  return { code, stdout, stderr };
+}

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
+import { checkSettings, type Settings, type SettingsInput } from '../../lambda/settings.ts';
+import { cli, settingsFile } from './cli-run.ts';
+
+const SPAWNS = { timeout: 30_000 };
+const COMMANDS = [
+  'doctor',
+  'plan',
+  'refresh',
+  'status',
+  'cleanup',
+  'invoke',
+  'rbac',
+  'settings check',
+  'settings schema',
+];
+const SETTINGS: SettingsInput = {
+  name: 'team-secrets',
+  clusters: [
+    { name: 'near' },
+    { name: 'far-cluster', id: 'far', region: 'us-west-2', roleArn: 'arn:aws:iam::444455556666:role/far' },
+  ],
+  secrets: [
+    { namespaces: { include: ['team-*'], exclude: ['team-x'] }, serviceAccounts: ['default'] },
+    { name: 'others', clusters: ['far'] },
+  ],
+  schedule: 'rate(6 hours)',
+};
+
+describe.concurrent('--help', SPAWNS, () => {
+  it.each(COMMANDS)('of %s has examples', async (command) => {
+    const { code, stdout, stderr } = await cli([...command.split(' '), '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^ {2}\\$ ecr-registry-helper ${command} *.*#`, 'm'));
+  });
+
+  it('lists the commands and the exit codes', async () => {
+    const { code, stdout } = await cli(['--help']);
+    expect(code).toBe(0);
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${command.split(' ')[0]} `, 'm'));
+    expect(stdout).toMatch(/Exit codes: 0 .* 1 .* 2 .* 3 .* 4 .* 130/);
+  });
+});
+
+describe.concurrent('wrong usage', SPAWNS, () => {
+  it.each<[string[], RegExp]>([
+    [[], /Usage: /],
+    [['staus'], /unknown command 'staus'\n\(Did you mean status\?\)/],
+    [['status', '--namespace', 'a'], /unknown option '--namespace'\n\(Did you mean --namespaces\?\)/],
+    [['status', 'now'], /too many arguments/],
+    [['status', '--clusters'], /argument missing/],
+    [['status', '--clusters', 'a b'], /clusters\[0\]: "a b" is not a cluster id/],
+    [['status', '--local', '--function', 'x'], /'--function <name>' cannot be used with option '--local'/],
+    [['status', '--cluster', 'demo'], /--cluster goes with --local/],
+    [['doctor', '--repository', 'app'], /repository: "app" is not a repository such as/],
+    [['invoke'], /missing required argument 'event'/],
+    [['invoke', '{"action":'], /the event is not JSON/],
+    [['invoke', 'no/such.json'], /no\/such\.json cannot be read \(ENOENT\)/],
+    [['rbac'], /give the settings by --settings FILE/],
+    [['settings'], /Usage: /],
+  ])('%j ends with 2 and a hint, and asks nobody', async (args, said) => {
+    const { code, stdout, stderr } = await cli(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(said);
+  });
+});
+
+describe('settings', SPAWNS, () => {
+  it('check says what they mean, in words and with the defaults filled in', async () => {
+    const file = settingsFile(SETTINGS);
+    const { code, stdout } = await cli(['settings', 'check', file]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^ok: team-secrets, rate\(6 hours\), 16 writes at once, cleanup off; \d+ of 3500 bytes$/m,
+    );
+    expect(stdout).toMatch(/^far +far-cluster +us-west-2 +444455556666 /m);
+    expect(stdout).toMatch(
+      /^ecr-docker-creds +\* +default +ecr own account own region \(\*\) +team-\*; without team-x$/m,
+    );
+    const json = await cli(['settings', 'check', file, '--json']);
+    expect(JSON.parse(json.stdout) as Settings).toEqual(checkSettings(SETTINGS));
+  });
+
+  it.each([
+    ['package.json', /unknown field "/],
+    ['README.md', /README\.md is not JSON/],
+    ['no/such.json', /no\/such\.json cannot be read \(ENOENT\)/],
+  ])('check of %s ends with 1', async (file, said) => {
+    const { code, stdout, stderr } = await cli(['settings', 'check', file]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(said);
+  });
+
+  it('check refuses what the environment of a function cannot hold', async () => {
+    const include = Array.from({ length: 160 }, (_, nth) => `namespace-number-${nth}`);
+    const file = settingsFile({ clusters: [{ name: 'demo' }], secrets: [{ namespaces: { include } }] });
+    const { code, stderr } = await cli(['settings', 'check', file]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/they take \d+ bytes, and 3500 fit/);
+  });
+
+  it('schema is the one of the docs', async () => {
+    const { stdout } = await cli(['settings', 'schema']);
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync('docs/settings.schema.json', 'utf8')));
+  });
+});
+
+describe('rbac', SPAWNS, () => {
+  it('prints the manifest for a name, and nothing else', async () => {
+    const demo = checkSettings({ clusters: [{ name: 'demo' }] });
+    expect(await cli(['rbac', '--cluster', 'demo', '--region', 'eu-west-1'])).toEqual({
+      code: 0,
+      stdout: rbacManifest(demo, { region: 'eu-west-1' }),
+      stderr: '',
+    });
+  });
+
+  it('takes one cluster of a file, and says which there are', async () => {
+    const file = settingsFile(SETTINGS);
+    const only = 'far';
+    const { stdout } = await cli(['rbac', '--settings', file, '--cluster-id', only]);
+    expect(stdout).toBe(rbacManifest(checkSettings(SETTINGS), { only }));
+    const differing = await cli(['rbac', '--settings', file]);
+    expect(differing).toMatchObject({ code: 1, stdout: '' });
+    expect(differing.stderr).toMatch(/the rights of near, far differ; .* --cluster-id ID/);
+    const unknown = await cli(['rbac', '--settings', file, '--cluster-id', 'nope']);
+    expect(unknown.stderr).toContain('there is no cluster nope; known are near, far');
+  });
+});

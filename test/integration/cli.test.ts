@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest';
+import type { Report } from '../../lambda/report.ts';
+import type { StatusReport } from '../../lambda/status-report.ts';
+import type { World } from '../sandbox/world.ts';
+import { cli, deployFunction, FUNCTION, temporaryFile, yourEnv } from './cli-run.ts';
+import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
+
+const SPAWNS = { timeout: 30_000 };
+const ESCAPE = '\u001b[';
+
+/** What a world is like before, and what a person has in the environment beside the usual. */
+type Prepare = (world: World) => NodeJS.ProcessEnv;
+const nothing: Prepare = () => ({});
+const first =
+  (work: (aws: World['aws']) => unknown): Prepare =>
+  ({ aws }) => {
+    work(aws);
+    return {};
+  };
+const denied = (action: string) => first((aws) => aws.deny(`arn:aws:iam::${aws.accountId}:user/you`, action));
+
+const json = <Of>(stdout: string) => JSON.parse(stdout) as Of;
+const invocations = ({ aws }: World) => aws.calls.filter(({ operation }) => operation === 'InvokeFunction');
+
+describe('status', SPAWNS, () => {
+  it('is JSON alone on stdout for programs, a table for people, and tells fresh from stale by its exit code', async () => {
+    const world = await deployFunction();
+    const env = yourEnv(world);
+    const stale = await cli(['status', '--json'], env);
+    expect(stale.code).toBe(3);
+    expect(json<StatusReport>(stale.stdout)).toMatchObject({
+      ok: false,
+      action: 'status',
+      clusters: [{ id: 'demo', counts: { missing: NAMESPACES.length } }],
+    });
+    expect(await cli(['refresh'], env)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ok: refresh/),
+    });
+
+    const fresh = await cli(['status', '--json'], env);
+    expect({ code: fresh.code, ok: json<StatusReport>(fresh.stdout).ok }).toEqual({ code: 0, ok: true });
+    const table = await cli(['status'], env);
+    expect(table.code).toBe(0);
+    expect(table.stdout).toMatch(/^ok: status/);
+    for (const namespace of NAMESPACES) {
+      expect(table.stdout).toMatch(
+        new RegExp(`^${namespace} +${SECRET} +fresh +\\S+ m?s +in 11\\.9 h$`, 'm'),
+      );
+    }
+    expect(table.stderr).toBe(`asking the function ${FUNCTION}\n`);
+  });
+
+  it('is plain where it is no terminal, coloured by FORCE_COLOR', async () => {
+    const env = yourEnv(await deployFunction());
+    const plain = await cli(['status'], env);
+    expect(plain.stdout + plain.stderr).not.toContain(ESCAPE);
+    expect((await cli(['status'], { ...env, FORCE_COLOR: '1' })).stdout).toContain(`${ESCAPE}31m`);
+    const colourless = await cli(['status', '--json'], { ...env, FORCE_COLOR: '1' });
+    expect(json<StatusReport>(colourless.stdout).action).toBe('status');
+  });
+
+  it('is narrowed by clusters and namespaces', async () => {
+    const env = yourEnv(await deployFunction({ clusters: [{ name: 'one' }, { name: 'two' }] }));
+    const { stdout } = await cli(
+      [
+        'status',
+        '--json',
+        '--clusters',
+        'two',
+        '--namespaces',
+        'default,kube-public',
+        '--namespaces',
+        'kube-system',
+      ],
+      env,
+    );
+    const { clusters } = json<StatusReport>(stdout);
+    expect(clusters.map(({ id }) => id)).toEqual(['two']);
+    expect(clusters[0]?.secrets.map(({ namespace }) => namespace).sort()).toEqual([
+      'default',
+      'kube-public',
+      'kube-system',
+    ]);
+  });
+});
+
+describe('the other actions', SPAWNS, () => {
+  it('plan shows what a refresh would do, and writes nothing', async () => {
+    const world = await deployFunction();
+    const { code, stdout } = await cli(['plan'], yourEnv(world));
+    expect({ code, held: holders(clusterOf(world)) }).toEqual({ code: 0, held: [] });
+    expect(stdout).toMatch(/^ok: plan \(nothing was written\)/);
+    expect(stdout).toMatch(/^demo +4 +0 +0 +0 +0 +0 /m);
+  });
+
+  it('refresh ends with 4 where a namespace is blocked, and says by whom and what to do', async () => {
+    const world = await deployFunction();
+    clusterOf(world).putSecret('default', SECRET, { manager: 'vault-agent' });
+    const { code, stdout } = await cli(['refresh'], yourEnv(world));
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/^demo +default +ecr-docker-creds +blocked +.*vault-agent/m);
+    expect(stdout).toMatch(/^-> default: /m);
+  });
+
+  it('refresh ends with 1 where something failed', async () => {
+    const world = await deployFunction();
+    world.aws.deny(world.aws.principal.arn, 'ecr:GetAuthorizationToken');
+    const { code, stdout } = await cli(['refresh'], yourEnv(world));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^not ok: refresh/);
+    expect(stdout).toMatch(/^-> secret ecr-docker-creds: Allow ecr:GetAuthorizationToken/m);
+  });
+
+  it('doctor says whose rights it tested', async () => {
+    const world = await deployFunction();
+    const { stdout } = await cli(['doctor'], yourEnv(world));
+    expect(stdout).toMatch(/doctor, in .*, as arn:aws:sts::111122223333:assumed-role\/ecr-registry-helper\//);
+    expect(stdout).toMatch(/^pass +settings /m);
+  });
+
+  it('cleanup shows what would go, and then removes it', async () => {
+    const world = await deployFunction({ clusters: [{ name: 'demo' }], cleanup: true });
+    const env = yourEnv(world);
+    await cli(['refresh'], env);
+    const dry = await cli(['cleanup', '--confirm', 'demo', '--all', '--dry-run'], env);
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('4 would be removed') });
+    expect(holders(clusterOf(world))).toEqual(NAMESPACES);
+    const done = await cli(['cleanup', '--confirm', 'demo', '--all'], env);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('4 removed') });
+    expect(holders(clusterOf(world))).toEqual([]);
+  });
+
+  it('is found by the keys and the region of a profile', async () => {
+    const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...env } = yourEnv(await deployFunction());
+    const file = temporaryFile(
+      `[ops]\naws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}\n`,
+    );
+    const ended = await cli(['plan', '--profile', 'ops'], {
+      ...env,
+      AWS_SHARED_CREDENTIALS_FILE: file,
+      AWS_CONFIG_FILE: temporaryFile(`[profile ops]\nregion = ${AWS_REGION}\n`),
+    });
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok: plan/) });
+  });
+
+  it('invoke sends any event, as JSON or a file', async () => {
+    const env = yourEnv(await deployFunction());
+    const inline = await cli(['invoke', '--json', '{"action":"plan","namespaces":["default"]}'], env);
+    expect(json<Report>(inline.stdout)).toMatchObject({ action: 'plan', clusters: [{ created: 1 }] });
+    const file = await cli(['invoke', '--json', 'test/events/scheduled.json'], env);
+    expect(json<Report>(file.stdout)).toMatchObject({ action: 'refresh', ok: true });
+  });
+});
+
+describe('what stands in the way', SPAWNS, () => {
+  it.each<[string, string[], Prepare, RegExp]>([
+    [
+      'an event that the function refuses',
+      ['invoke', '{"action":"nope"}'],
+      nothing,
+      /failed: event: action: "nope" is no action/,
+    ],
+    [
+      'a cluster that it does not have',
+      ['status', '--clusters', 'far'],
+      nothing,
+      /no cluster "far"; known are demo/,
+    ],
+    [
+      'another function',
+      ['status', '--function', 'nope'],
+      nothing,
+      /there is no function nope in eu-west-1\nCorrect --function/,
+    ],
+    [
+      'another stack',
+      ['status', '--stack', 'nope'],
+      nothing,
+      /there is no stack nope in eu-west-1\nGive its name by --stack/,
+    ],
+    [
+      'a stack of something else',
+      ['status', '--stack', 'vpc'],
+      first((aws) => aws.stacks.set('vpc', {})),
+      /vpc has no output FunctionName/,
+    ],
+    [
+      'a function of something else',
+      ['status', '--function', 'hello'],
+      first((aws) => aws.functions.set('hello', async () => 'hi')),
+      /none of its reports/,
+    ],
+    [
+      'no right to invoke',
+      ['status'],
+      denied('lambda:InvokeFunction'),
+      /Allow lambda:InvokeFunction on it to your own identity/,
+    ],
+    [
+      'no right to find the stack',
+      ['status'],
+      denied('cloudformation:DescribeStacks'),
+      /Allow cloudformation:DescribeStacks on it/,
+    ],
+    [
+      'no credentials',
+      ['status'],
+      () => ({ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }),
+      /no AWS credentials that hold .*\nSign in/,
+    ],
+    [
+      'credentials that AWS does not know',
+      ['status'],
+      () => ({ AWS_ACCESS_KEY_ID: 'AKIANOBODY' }),
+      /no AWS credentials that hold \(InvalidClientTokenId\)/,
+    ],
+    ['a profile that is not there', ['status', '--profile', 'nope'], nothing, /no AWS credentials that hold/],
+    ['no region', ['status'], () => ({ AWS_REGION: undefined }), /no AWS region is known\nGive --region/],
+  ])('%s', async (_, args, prepare, said) => {
+    const world = await deployFunction();
+    const env = { ...yourEnv(world), ...prepare(world) };
+    const { code, stdout, stderr } = await cli([...args, '--json'], env);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(said);
+  });
+
+  it.each([
+    ['throttled', { kind: 'throttle' }, 'ThrottlingException'],
+    ['broken off', { kind: 'reset' }, 'TimeoutError'],
+    [
+      'answered by a fault of Lambda',
+      { kind: 'error', code: 'ServiceException', status: 500 },
+      'ServiceException',
+    ],
+  ] as const)('an invocation that is %s is not sent again', async (_, fault, code) => {
+    const world = await deployFunction();
+    world.aws.fail({ operation: 'InvokeFunction', times: 5, with: fault });
+    const ended = await cli(['refresh'], yourEnv(world));
+    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toContain(`lambda:InvokeFunction on ${FUNCTION} failed (${code})`);
+    expect(invocations(world)).toHaveLength(1);
+  });
+
+  it('Ctrl-C, which says what goes on', async () => {
+    const world = await deployFunction();
+    const fault = world.aws.fail({ operation: 'InvokeFunction', with: { kind: 'stall' } });
+    const { code, stdout, stderr } = await cli(['refresh'], yourEnv(world), (said) =>
+      said.endsWith(`${FUNCTION}\n`),
+    );
+    fault.release();
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toMatch(/interrupted; the function goes on/);
+  });
+});
