@@ -8,6 +8,7 @@ import { clusterRights } from '../lambda/cluster/rights.ts';
 import { SettingsError } from '../lambda/errors.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
 import { acknowledgeKubectl } from './acknowledgements.ts';
+import { clusterPlace } from './cluster-place.ts';
 import type { Network } from './network.ts';
 
 export interface AccessProps {
@@ -25,8 +26,7 @@ export class Access extends Construct {
     const kubectl = new Kubectl(this, 'Kubectl', applied[0]?.name ?? '', network);
     for (const [at, cluster] of applied.entries()) {
       const id = clusterId(cluster);
-      // one that is known only at deployment cannot be part of a construct's id
-      const place = new Construct(this, Token.isUnresolved(id) ? `Cluster${at}` : `Cluster-${id}`);
+      const place = clusterPlace(this, id, at);
       new eks.CfnAccessEntry(place, 'Entry', {
         clusterName: cluster.name,
         principalArn: role.roleArn,

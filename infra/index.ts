@@ -1,4 +1,5 @@
 export { clusterRights, type Manifest } from '../lambda/cluster/rights.ts';
 export { SettingsError } from '../lambda/errors.ts';
 export type { ClusterSettings, Settings, SettingsInput } from '../lambda/settings.ts';
-export { EcrRegistryHelper, type EcrRegistryHelperProps } from './refresher.ts';
+export type { EcrRegistryHelperProps } from './helper-props.ts';
+export { EcrRegistryHelper } from './refresher.ts';

@@ -1,56 +1,28 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Duration, Stack, Token } from 'aws-cdk-lib';
+import { Duration, Names, Stack, Token } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { checkSettings, type Settings, type SettingsInput } from '../lambda/settings.ts';
+import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
 import { Access } from './access.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
-import { type NetworkProps, networkOf } from './network.ts';
+import type { EcrRegistryHelperProps } from './helper-props.ts';
+import { Monitoring } from './monitoring.ts';
+import { networkOf } from './network.ts';
 import { grantRights } from './policy.ts';
 import { Retries } from './retries.ts';
-import { checkSize } from './settings.ts';
-
-export interface EcrRegistryHelperProps extends NetworkProps {
-  /**
-   * Clusters, secrets and schedule: the same document as the settings file. Texts may be tokens; the id of a
-   * Secrets Manager secret that is one must be its ARN.
-   */
-  readonly settings: SettingsInput;
-  /**
-   * A role of the same stack that Lambda may assume, since an access entry holds only as long as the very role
-   * that it was made for.
-   * @default - one of its own
-   */
-  readonly role?: iam.Role;
-  /** @default - none; boundaries of the whole stack are set by `iam.PermissionsBoundary.of(stack)` */
-  readonly permissionsBoundary?: iam.IManagedPolicy;
-  /** MiB. @default 512 */
-  readonly memorySize?: number;
-  /** At most 15 minutes. @default Duration.minutes(15) */
-  readonly timeout?: Duration;
-  /** @default RetentionDays.THREE_MONTHS */
-  readonly logRetention?: logs.RetentionDays;
-  /** Of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
-  readonly logKey?: kms.IKey;
-  /** Of the queues of failed runs. @default - the key of SQS */
-  readonly queueKey?: kms.IKey;
-  /** Of the function's environment. @default - the key of Lambda */
-  readonly environmentKey?: kms.IKey;
-}
 
 /**
  * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters: its schedule, its rights in AWS
- * and in the clusters, the first run after a deployment, and the retries of runs that failed.
+ * and in the clusters, the first run after a deployment, the retries of runs that failed, and the alarms.
  * @throws SettingsError for settings that are wrong
  */
 export class EcrRegistryHelper extends Construct {
@@ -62,6 +34,7 @@ export class EcrRegistryHelper extends Construct {
   readonly logGroup: logs.LogGroup;
   readonly failedQueue: sqs.Queue;
   readonly deadLetterQueue: sqs.Queue;
+  readonly monitoring: Monitoring;
 
   constructor(scope: Construct, id: string, props: EcrRegistryHelperProps) {
     super(scope, id);
@@ -71,7 +44,9 @@ export class EcrRegistryHelper extends Construct {
     this.settings = settings;
     this.role = roleOf(this, props);
     const network = networkOf(this, props, settings.vpc);
-    grantRights(this.role, stack, settings, network !== undefined);
+    // given here, so that the function can be told it before the rule is made, which needs the function
+    const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
+    grantRights(this.role, stack, settings, { inVpc: network !== undefined, ruleName });
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
       encryptionKey: props.logKey,
@@ -95,6 +70,7 @@ export class EcrRegistryHelper extends Construct {
       environment: {
         SETTINGS: stack.toJsonString(props.settings),
         POWERTOOLS_SERVICE_NAME: settings.name,
+        RULE_NAME: ruleName,
         // an endpoint of somebody's choosing would be sent tokens
         AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
       },
@@ -105,9 +81,11 @@ export class EcrRegistryHelper extends Construct {
       ...retries.asynchronous(),
     });
     retries.feed(this.refresher, settings.enabled);
+    this.monitoring = new Monitoring(this, 'Monitoring', this, props);
 
     const access = new Access(this, 'Access', { settings, role: this.role, network });
     this.rule = new events.Rule(this, 'Schedule', {
+      ruleName,
       description: 'Refreshes ECR pull secrets before their tokens end',
       schedule: events.Schedule.expression(settings.schedule),
       enabled: settings.enabled,

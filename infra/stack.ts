@@ -1,6 +1,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { SettingsInput } from '../lambda/settings.ts';
+import { dashboardUrl } from './console.ts';
 import { EcrRegistryHelper } from './refresher.ts';
 
 export interface EcrRegistryHelperStackProps extends StackProps {
@@ -17,12 +18,18 @@ export class EcrRegistryHelperStack extends Stack {
       ...props,
     });
     this.helper = new EcrRegistryHelper(this, 'Helper', { settings });
-    const { refresher, role, failedQueue } = this.helper;
+    const { refresher, role, failedQueue, monitoring } = this.helper;
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output('FunctionName', refresher.functionName, 'The function that refreshes the secrets');
     output('FunctionRoleArn', role.roleArn, 'The role that the access entries of the clusters name');
     output('FailedQueueUrl', failedQueue.queueUrl, 'Runs that failed wait here to be tried again');
+    output('AlarmTopicArn', monitoring.topic.topicArn, 'The alarms speak to it: subscribe to it');
+    output(
+      'DashboardUrl',
+      dashboardUrl(this, monitoring.dashboard.dashboardName),
+      'Whether all is fresh, what failed and how long it took',
+    );
     output(
       'InvokeCommand',
       // the CLI gives up after 60 s and invokes again unless told otherwise

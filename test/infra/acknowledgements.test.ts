@@ -52,6 +52,7 @@ it.each([
       settings: DEMO,
       queueKey: kms.Key.fromKeyArn(stack, 'QueueKey', key),
       environmentKey: kms.Key.fromKeyArn(stack, 'EnvironmentKey', key),
+      alarmKey: kms.Key.fromKeyArn(stack, 'AlarmKey', key),
     }),
   ],
 ] as [string, typeof HOME, Parameters<typeof synth>[0]][])(

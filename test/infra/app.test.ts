@@ -146,6 +146,8 @@ describe.concurrent('npx cdk synth', () => {
     });
     const template = JSON.parse(readFileSync(join(folder, 'good/ecr-registry-helper.template.json'), 'utf8'));
     expect(Object.keys(template.Outputs).sort()).toEqual([
+      'AlarmTopicArn',
+      'DashboardUrl',
       'FailedQueueUrl',
       'FunctionName',
       'FunctionRoleArn',

@@ -1,0 +1,262 @@
+import { CfnParameter } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { staleAfter } from '../../infra/heartbeat.ts';
+import { EcrRegistryHelperStack } from '../../infra/stack.ts';
+import { longestGapMinutes } from '../../lambda/schedule.ts';
+import { LONGEST_GAP_MINUTES } from '../../lambda/settings-fields.ts';
+import { alarmOf, alarmsOf, queriesOf, widgetsOf } from './monitored.ts';
+import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
+
+const demo = synth(() => ({ settings: DEMO }));
+const HOUR = 3600;
+
+describe('a cluster that had no whole refresh', () => {
+  const { properties } = alarmOf(demo.template, 'ClusterdemoStale');
+
+  it('is told of when nine hours had none, as missing beats are zeros', () => {
+    expect(properties).toMatchObject({
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      EvaluationPeriods: 9,
+      TreatMissingData: 'breaching',
+    });
+    expect(properties).not.toHaveProperty('DatapointsToAlarm');
+    expect(properties.Metrics).toEqual([
+      { Id: 'expr_1', Expression: 'FILL(beat, 0)', Label: 'whole refreshes of demo', ReturnData: true },
+      {
+        Id: 'beat',
+        MetricStat: {
+          Metric: {
+            Namespace: 'EcrRegistryHelper',
+            MetricName: 'ClusterFresh',
+            Dimensions: [
+              { Name: 'cluster', Value: 'demo' },
+              { Name: 'service', Value: 'ecr-registry-helper' },
+            ],
+          },
+          Period: HOUR,
+          Stat: 'Maximum',
+        },
+        ReturnData: false,
+      },
+    ]);
+  });
+
+  it('is not told of in the first half hour, in which the first refresh runs', () => {
+    expect(properties.WarmUpConfiguration).toEqual({
+      WarmUpPeriodDurationInMinutes: 30,
+      OnlyStartEvaluatingAfterWarmUpPeriodEnds: true,
+    });
+  });
+
+  it.each([
+    ['rate(8 hours)', 9],
+    ['rate(30 minutes)', 2],
+    ['rate(1 hour)', 2],
+    ['rate(90 minutes)', 3],
+    ['cron(0 0,10,20 * * ? *)', 11],
+    ['cron(0 6,14,22 * * ? *)', 9],
+  ])('with the schedule %s is told of after %i hours', (schedule, hours) => {
+    const { template } = synth(() => ({ settings: { ...DEMO, schedule } }));
+    const { properties: alarm } = alarmOf(template, 'ClusterdemoStale');
+    expect(alarm.EvaluationPeriods).toBe(hours);
+    expect(alarm.AlarmDescription).toContain(`no whole refresh for ${hours} hours`);
+  });
+
+  it('is told of an hour to two after the longest gap, before its tokens end, and within what an alarm may look at', () => {
+    const schedule = fc.oneof(
+      fc.integer({ min: 2, max: LONGEST_GAP_MINUTES }).map((minutes) => `rate(${minutes} minutes)`),
+      fc.tuple(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 1, max: 10 })).map(([minute, step]) => {
+        return `cron(${minute} 0/${step} * * ? *)`;
+      }),
+    );
+    fc.assert(
+      fc.property(schedule, (expression) => {
+        const gap = longestGapMinutes(expression) ?? Number.NaN;
+        const minutes = staleAfter(expression).toMinutes();
+        expect(minutes - gap).toBeGreaterThanOrEqual(60);
+        expect(minutes - gap).toBeLessThan(120);
+        expect(minutes).toBeLessThan(12 * 60);
+        // PutMetricAlarm: 7 days of periods, of an hour or more each
+        expect(minutes).toBeLessThanOrEqual(7 * 24 * 60);
+      }),
+    );
+  });
+
+  it('is watched by an alarm of its own', () => {
+    const clusters = [{ name: 'demo' }, { name: 'demo', id: 'far', region: 'us-west-2' }];
+    const { template } = synth(() => ({ settings: { clusters } }));
+    const watched = ['ClusterdemoStale', 'ClusterfarStale'].map((id) => alarmOf(template, id).metric);
+    expect(watched.map(({ dimensions }) => dimensions.cluster)).toEqual(['demo', 'far']);
+  });
+
+  it('is not watched while the schedule is suspended, and nothing else is less watched', () => {
+    const { template } = synth(() => ({ settings: { ...DEMO, enabled: false } }));
+    const names = (alarms: { id: string }[]) => alarms.map(({ id }) => id);
+    const stale = alarmOf(demo.template, 'ClusterdemoStale').id;
+    expect(names(alarmsOf(template))).toEqual(names(alarmsOf(demo.template)).filter((id) => id !== stale));
+  });
+});
+
+describe('an alarm', () => {
+  const function_ = resource(demo.template, 'AWS::Lambda::Function', 'HelperRefresher').id;
+  const deadLetters = resource(demo.template, 'AWS::SQS::Queue', 'HelperRetriesDead').id;
+
+  it.each([
+    ['FailedRun', 'AWS/Lambda', 'Errors', { FunctionName: { Ref: function_ } }, 'Sum', HOUR, 'notBreaching'],
+    [
+      'Throttled',
+      'AWS/Lambda',
+      'Throttles',
+      { FunctionName: { Ref: function_ } },
+      'Sum',
+      HOUR,
+      'notBreaching',
+    ],
+    [
+      'DeadLetter',
+      'AWS/SQS',
+      'ApproximateNumberOfMessagesVisible',
+      { QueueName: { 'Fn::GetAtt': [deadLetters, 'QueueName'] } },
+      'Maximum',
+      300,
+      'ignore',
+    ],
+    [
+      'ClusterdemoBlocked',
+      'EcrRegistryHelper',
+      'SecretsBlocked',
+      { service: 'ecr-registry-helper', cluster: 'demo' },
+      'Maximum',
+      HOUR,
+      'ignore',
+    ],
+  ])('%s: %s %s, one is enough', (id, namespace, name, dimensions, Statistic, Period, TreatMissingData) => {
+    const { metric, properties } = alarmOf(demo.template, id);
+    expect(metric).toEqual({ namespace, name, dimensions });
+    expect(properties).toMatchObject({
+      ...{ Statistic, Period, TreatMissingData },
+      Threshold: 1,
+      EvaluationPeriods: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    });
+  });
+
+  it('tells the topic when it begins and when it ends, and says what to do', () => {
+    const topic = { Ref: resource(demo.template, 'AWS::SNS::Topic').id };
+    const alarms = alarmsOf(demo.template);
+    expect(alarms).toHaveLength(5);
+    for (const { properties } of alarms) {
+      expect(properties).toMatchObject({ AlarmActions: [topic], OKActions: [topic] });
+      expect(properties).not.toHaveProperty('ActionsEnabled', false);
+      expect(properties.AlarmDescription).toMatch(/\. What to do: docs\/operations\.md#alarm-[a-z-]+$/);
+    }
+  });
+});
+
+describe('the dashboard', () => {
+  const widgets = widgetsOf(demo.template);
+
+  it('shows first the state of all alarms', () => {
+    const [first] = widgets;
+    expect(first?.type).toBe('alarm');
+    const ids = ['ClusterdemoStale', 'ClusterdemoBlocked', 'FailedRun', 'DeadLetter', 'Throttled'].map(
+      (id) => alarmOf(demo.template, id).id,
+    );
+    expect(ids).toHaveLength(alarmsOf(demo.template).length);
+    expect(first?.properties.alarms).toEqual(ids.map((id) => `<${id}>`));
+  });
+
+  it('shows what the function and its queues did, and what its log says to the saved queries', () => {
+    const log = resource(demo.template, 'AWS::Logs::LogGroup', 'HelperLog').id;
+    const text = JSON.stringify(widgets);
+    for (const metric of ['Invocations', 'Errors', 'Throttles', 'Duration', 'NumberOfMessagesNotVisible']) {
+      expect(text).toContain(metric);
+    }
+    const queries = widgets.flatMap(({ type, properties }) => (type === 'log' ? [properties] : []));
+    expect(queries.map(({ title, query }) => [title, query])).toEqual(
+      [...queriesOf(demo.template)].map(([name, query]) => [name, `SOURCE '<${log}>' | ${query}`]),
+    );
+  });
+
+  it('takes more clusters than one widget of alarms', () => {
+    const clusters = Array.from({ length: 60 }, (_, at) => ({ name: `c${at}`, rbac: 'manual' as const }));
+    const { template } = synth(() => ({ settings: { clusters } }));
+    const shown = widgetsOf(template).flatMap(({ type, properties }) =>
+      type === 'alarm' ? [properties.alarms.length] : [],
+    );
+    expect(shown).toEqual([100, 23]);
+  });
+});
+
+describe('the stack tells the address of the dashboard', () => {
+  const addressIn = (env: typeof HOME) => {
+    const stack = new EcrRegistryHelperStack(newApp(), 'Test', { settings: DEMO, env });
+    const { DashboardUrl } = Template.fromStack(stack).findOutputs('*');
+    return DashboardUrl?.Value['Fn::Join'][1];
+  };
+
+  it.each([
+    ['eu-west-1', 'console.aws.amazon.com'],
+    ['cn-north-1', 'console.amazonaws.cn'],
+    ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
+  ])('in %s', (region, host) => {
+    expect(addressIn({ ...HOME, region })).toEqual([
+      `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/`,
+      { Ref: expect.stringContaining('Dashboard') },
+    ]);
+  });
+
+  it('wherever it goes', () => {
+    expect(addressIn({})).toEqual([
+      'https://',
+      { 'Fn::FindInMap': ['ConsoleHosts', { Ref: 'AWS::Partition' }, 'host'] },
+      '/cloudwatch/home?region=',
+      { Ref: 'AWS::Region' },
+      '#dashboards/dashboard/',
+      { Ref: expect.stringContaining('Dashboard') },
+    ]);
+  });
+});
+
+it("saves queries over the function's log, in a folder of the deployment", () => {
+  const log = resource(demo.template, 'AWS::Logs::LogGroup', 'HelperLog').id;
+  const saved = Object.values(demo.template.findResources('AWS::Logs::QueryDefinition'));
+  const folder = /^Test-Helper-Monitoring-[0-9A-F]{8}\//;
+  for (const { Properties } of saved) expect(Properties.Name).toMatch(folder);
+  expect(saved.map(({ Properties }) => Properties.Name.replace(folder, ''))).toEqual([
+    'Failed runs',
+    'Problems by namespace',
+    'Runs and durations',
+  ]);
+  for (const { Properties } of saved) expect(Properties.LogGroupNames).toEqual([{ Ref: log }]);
+});
+
+it('gives the function no right for it', () => {
+  const actions = JSON.stringify(resource(demo.template, 'AWS::IAM::Policy', 'HelperRole').properties);
+  expect(actions).not.toMatch(/cloudwatch:|sns:/);
+});
+
+it('takes names and schedules that are known only at deployment', () => {
+  const { template, stack } = synth((stack) => {
+    const text = (id: string) => new CfnParameter(stack, id).valueAsString;
+    return {
+      settings: {
+        name: text('Name'),
+        clusters: [{ name: text('One') }, { name: text('Two') }],
+        schedule: text('Schedule'),
+      },
+    };
+  });
+  const stale = ['Cluster0Stale', 'Cluster1Stale'].map((id) => alarmOf(template, id));
+  expect(stale.map(({ metric }) => metric.dimensions)).toEqual([
+    { service: { Ref: 'Name' }, cluster: { Ref: 'One' } },
+    { service: { Ref: 'Name' }, cluster: { Ref: 'Two' } },
+  ]);
+  // the longest gap that the function would take, and an hour
+  for (const { properties } of stale) expect(properties.EvaluationPeriods).toBe(11);
+  expect(JSON.stringify(widgetsOf(template))).toContain('service=\\"<Name>\\"');
+  Annotations.fromStack(stack).hasNoWarning('*', Match.anyValue());
+});
