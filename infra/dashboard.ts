@@ -5,8 +5,8 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { CLUSTER_DIMENSIONS, type ClusterMetric, METRICS_NAMESPACE } from '../lambda/metrics.ts';
+import { staleAfterHours } from '../lambda/schedule.ts';
 import type { Settings } from '../lambda/settings.ts';
-import { staleAfter } from './heartbeat.ts';
 import { QUERIES } from './queries.ts';
 
 /** What is looked at. */
@@ -62,7 +62,7 @@ function clusterRows({ name: service, schedule }: Settings): cloudwatch.IWidget[
   const found = (expression: string, label = '', period = HOUR) =>
     new cloudwatch.MathExpression({ expression, label, period });
   const summed = (metric: ClusterMetric, label: string) => found(`SUM(${search(metric, 'Sum')})`, label);
-  const after = staleAfter(schedule);
+  const after = Duration.hours(staleAfterHours(schedule));
   return [
     [
       graph(`Fresh: 1 with a whole refresh within ${after.toHours()} hours, else 0`, 2, [

@@ -1,18 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import { longestGapMinutes } from '../lambda/schedule.ts';
-import { LONGEST_GAP_MINUTES } from '../lambda/settings-fields.ts';
 
 /** A first run takes 15 minutes at most, and its metrics some more. */
 const WARM_UP_MINUTES = 30;
-
-/** How long a cluster may go without a whole refresh: the schedule's longest gap in full hours, and one for retries. */
-export function staleAfter(schedule: string): Duration {
-  // of a schedule that is known only at deployment, the longest that would be taken
-  const gap = longestGapMinutes(schedule) ?? LONGEST_GAP_MINUTES;
-  return Duration.hours(Math.ceil(gap / 60) + 1);
-}
 
 /** What tells when a metric that is sent only after a success was not sent for so long. */
 export interface HeartbeatProps {

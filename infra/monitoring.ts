@@ -6,11 +6,12 @@ import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { type CLUSTER_DIMENSIONS, type ClusterMetric, METRICS_NAMESPACE } from '../lambda/metrics.ts';
+import { staleAfterHours } from '../lambda/schedule.ts';
 import { clusterId, type Settings } from '../lambda/settings.ts';
 import { type AlarmTopicProps, alarmTopicOf } from './alarm-topic.ts';
 import { clusterPlace } from './cluster-place.ts';
 import { Dashboard, type Watched } from './dashboard.ts';
-import { heartbeatAlarm, staleAfter } from './heartbeat.ts';
+import { heartbeatAlarm } from './heartbeat.ts';
 import { saveQueries } from './queries.ts';
 
 const HOUR = Duration.hours(1);
@@ -43,7 +44,7 @@ export class Monitoring extends Construct {
   }
 
   private ofClusters({ name, clusters, schedule, enabled }: Settings): cloudwatch.Alarm[] {
-    const after = staleAfter(schedule);
+    const after = Duration.hours(staleAfterHours(schedule));
     return clusters.flatMap((cluster, at) => {
       const id = clusterId(cluster);
       const place = clusterPlace(this, id, at);

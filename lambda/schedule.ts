@@ -1,3 +1,6 @@
+/** The longest gap between two scheduled runs that leaves a token of 12 hours time for retries. */
+export const LONGEST_GAP_MINUTES = 10 * 60;
+
 const MINUTES_A_DAY = 24 * 60;
 const RATE = /^rate\((\d{1,5}) (minute|hour|day)(s?)\)$/;
 const CRON = /^cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)$/;
@@ -27,6 +30,14 @@ export function longestGapMinutes(expression: string): number | undefined {
   if ((day === '?') === (weekday === '?')) return undefined;
   const runs = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
   return Math.max(...runs.map((run, at) => (runs[at + 1] ?? MINUTES_A_DAY + (runs[0] ?? 0)) - run));
+}
+
+/**
+ * How many hours a cluster may go without a whole refresh: the longest gap in full hours, and one for retries. A
+ * schedule that is known only at deployment counts as the longest that is taken.
+ */
+export function staleAfterHours(expression: string): number {
+  return Math.ceil((longestGapMinutes(expression) ?? LONGEST_GAP_MINUTES) / 60) + 1;
 }
 
 /** The values of one cron field (`*`, `8`, `0/8`, `8-18/2`, lists of these) in order, or undefined if it is none. */

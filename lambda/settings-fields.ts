@@ -1,9 +1,6 @@
 import * as z from 'zod';
-import { longestGapMinutes } from './schedule.ts';
+import { LONGEST_GAP_MINUTES, longestGapMinutes } from './schedule.ts';
 import { strict, text } from './schema.ts';
-
-/** The longest gap between two scheduled runs that leaves a token of 12 hours time for retries. */
-export const LONGEST_GAP_MINUTES = 10 * 60;
 
 const LABEL_KEY = '(?:[a-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?';
 const LABEL_VALUE = '(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?';

@@ -4,14 +4,12 @@ import { clusterStatus } from './cluster/cluster-status.ts';
 import type { OpenCluster } from './cluster/refresh-cluster.ts';
 import { entriesOf } from './coverage.ts';
 import { chosenClusters, type Invocation } from './event.ts';
-import { longestGapMinutes } from './schedule.ts';
+import { staleAfterHours } from './schedule.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 import type { StatusReport } from './status-report.ts';
 
 const CLUSTERS_AT_ONCE = 10;
-const MINUTE_MS = 60_000;
-/** What a refresh that works is late at most; the alarm on a cluster that is not fresh waits as long. */
-const GRACE_MINUTES = 60;
+const HOUR_MS = 3_600_000;
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may answer. */
 const MOST_SECRETS = 5_000;
 
@@ -34,7 +32,7 @@ export async function status(
 ): Promise<StatusReport> {
   const startedAt = clock.now();
   const chosen = chosenClusters(settings, invocation);
-  const staleAfterMs = ((longestGapMinutes(settings.schedule) ?? 0) + GRACE_MINUTES) * MINUTE_MS;
+  const staleAfterMs = staleAfterHours(settings.schedule) * HOUR_MS;
   const clusters = await pMap(
     chosen,
     (cluster) =>

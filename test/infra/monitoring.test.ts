@@ -2,10 +2,8 @@ import { CfnParameter } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { staleAfter } from '../../infra/heartbeat.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
-import { longestGapMinutes } from '../../lambda/schedule.ts';
-import { LONGEST_GAP_MINUTES } from '../../lambda/settings-fields.ts';
+import { LONGEST_GAP_MINUTES, longestGapMinutes, staleAfterHours } from '../../lambda/schedule.ts';
 import { alarmOf, alarmsOf, queriesOf, widgetsOf } from './monitored.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
@@ -75,7 +73,7 @@ describe('a cluster that had no whole refresh', () => {
     fc.assert(
       fc.property(schedule, (expression) => {
         const gap = longestGapMinutes(expression) ?? Number.NaN;
-        const minutes = staleAfter(expression).toMinutes();
+        const minutes = 60 * staleAfterHours(expression);
         expect(minutes - gap).toBeGreaterThanOrEqual(60);
         expect(minutes - gap).toBeLessThan(120);
         expect(minutes).toBeLessThan(12 * 60);
