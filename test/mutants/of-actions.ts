@@ -46,7 +46,7 @@ export const ofActions: readonly Mutant[] = [
     name: 'a session for each deletion',
     file: 'lambda/cluster/exchange.ts',
     find: 'reset: false',
-    replace: 'reset: null',
+    replace: "reset: request.method === 'DELETE'",
     harm: 'a cleanup of a large cluster runs out of time over its handshakes',
     caughtBy: ['test/integration/cleanup.test.ts'],
   },
