@@ -84,6 +84,6 @@ export async function examine(
 }
 
 function read({ name, clusters, secrets }: Settings): Finding {
-  const counts = `${clusters.length} in clusters, ${secrets.length} in secrets`;
+  const counts = `clusters: ${clusters.length}, secrets: ${secrets.length}`;
   return passed('settings', name, `read and checked by version ${VERSION}: ${counts}`);
 }

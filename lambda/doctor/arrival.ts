@@ -1,9 +1,9 @@
 import { ApiAnswer } from '../cluster/answer.ts';
+import type { KubernetesClient } from '../cluster/client.ts';
 import { connect, type FoundCluster, type Opening } from '../cluster/open.ts';
 import type { Finding } from '../doctor-report.ts';
 import { UnauthorizedError } from '../errors.ts';
-import { failedBy, notLookedAt, passed, stepsAfter } from './findings.ts';
-import { holds } from './rights.ts';
+import { failed, failedBy, notLookedAt, passed, stepsAfter } from './findings.ts';
 
 /** A refresh waits for minutes until an API server is back; who waits for a diagnosis does not. */
 const PATIENCE_MS = 5_000;
@@ -12,10 +12,12 @@ const PATIENCE_MS = 5_000;
 export interface ExaminedArrival {
   readonly findings: readonly Finding[];
   readonly isIn: boolean;
+  /** Whether we are outside of the group that rights and admission policies are for. */
+  readonly isOutsideGroup: boolean;
 }
 
 /**
- * Asks the API server of a cluster for a review, which is for everybody whom it knows. Does not throw.
+ * Asks the API server of a cluster whom it takes us for, which everybody may ask whom it knows. Does not throw.
  * @param describe the command that shows the cluster
  */
 export async function examineArrival(
@@ -28,21 +30,48 @@ export async function examineArrival(
   const at = Math.min(deadline.at, clock.now() + PATIENCE_MS);
   const client = connect(found, { ...opening, deadline: { at, signal: deadline.signal } });
   const reached = passed('endpoint', where, `${found.endpoint.url} has a certificate of its authority`);
+  const outside = { isIn: false, isOutsideGroup: true };
+  let groups: readonly string[] | undefined;
   try {
-    await holds(client, { verb: 'list', group: '', resource: 'namespaces' });
+    groups = await groupsOf(client);
   } catch (fault) {
     if (fault instanceof UnauthorizedError) {
       const rest = notLookedAt(stepsAfter('authentication'), where, 'authentication');
-      return { findings: [reached, failedBy('authentication', where, fault), ...rest], isIn: false };
+      return { findings: [reached, failedBy('authentication', where, fault), ...rest], ...outside };
     }
     // who is forbidden to ask is known
     if (!(fault instanceof ApiAnswer && fault.code === 403)) {
       const command = `Look at its address and authority: ${describe} --query 'cluster.[endpoint,certificateAuthority,resourcesVpcConfig]'`;
       const rest = notLookedAt(stepsAfter('endpoint'), where, 'endpoint');
-      return { findings: [failedBy('endpoint', where, fault, command), ...rest], isIn: false };
+      return { findings: [failedBy('endpoint', where, fault, command), ...rest], ...outside };
     }
   } finally {
     await client.close();
   }
-  return { findings: [reached, passed('authentication', where)], isIn: true };
+  const isOutsideGroup = groups !== undefined && !groups.includes(opening.settings.name);
+  const known = isOutsideGroup ? withoutGroup(opening, where) : passed('authentication', where);
+  return { findings: [reached, known], isIn: true, isOutsideGroup };
+}
+
+/**
+ * The groups that the API server takes us to be in:
+ * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review
+ * @throws as {@link KubernetesClient.send}
+ */
+async function groupsOf(client: Pick<KubernetesClient, 'send'>): Promise<readonly string[]> {
+  const { json } = await client.send({
+    method: 'POST',
+    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }),
+  });
+  return (json as { status?: { userInfo?: { groups?: string[] } } }).status?.userInfo?.groups ?? [];
+}
+
+function withoutGroup({ cluster, settings, aws, principal }: Opening, where: string): Finding {
+  const { name, region = aws.region, roleArn = principal ?? 'FUNCTION_ROLE_ARN' } = cluster;
+  const at = `--region ${region} --cluster-name ${name} --principal-arn ${roleArn}`;
+  const reason = `we are known, but not in the group ${settings.name}, which the rights and admission policies are for`;
+  const remedy = `Put the function's role into it: aws eks update-access-entry ${at} --kubernetes-groups ${settings.name}`;
+  return failed('authentication', where, reason, remedy);
 }

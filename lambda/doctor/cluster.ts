@@ -51,7 +51,7 @@ export async function examineCluster(patient: Patient): Promise<Finding[]> {
   if (!arrival.isIn) return findings;
   const client = connect(found, patient);
   try {
-    return [...findings, ...(await examineInside(client, patient, where))];
+    return [...findings, ...(await examineInside(client, patient, where, arrival.isOutsideGroup))];
   } finally {
     await client.close();
   }
@@ -76,7 +76,12 @@ function describedAs(
   return passed('cluster', where, `${arn}, ${status}, ${mode}`);
 }
 
-async function examineInside(client: KubernetesClient, patient: Patient, where: string): Promise<Finding[]> {
+async function examineInside(
+  client: KubernetesClient,
+  patient: Patient,
+  where: string,
+  isOutsideGroup: boolean,
+): Promise<Finding[]> {
   const { settings, cluster, namespaces, credentials, clock } = patient;
   const meant = entriesOf(settings, clusterId(cluster));
   const entries = patient.entries.filter((entry) => meant.includes(entry));
@@ -95,7 +100,10 @@ async function examineInside(client: KubernetesClient, patient: Patient, where: 
   }
   return [
     ...rights,
-    ...(await examinePolicies(client, settings.name, matched, where)),
+    // of somebody else the policies ask nothing
+    ...(isOutsideGroup
+      ? notLookedAt(['admission policy'], where, 'authentication')
+      : await examinePolicies(client, settings.name, matched, where)),
     ...findings,
     ...(await examineApplies({ client, settings, clock }, { matched, isNarrowed }, credentials, where)),
   ];

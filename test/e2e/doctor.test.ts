@@ -100,6 +100,18 @@ const breaks: readonly Break[] = [
     fails: [['authentication', `eksctl create iamidentitymapping --region eu-west-1 --cluster ${CLUSTER}`]],
   },
   {
+    title: 'an access entry for another group',
+    role: UNBOUND,
+    fails: [
+      [
+        'authentication',
+        `aws eks update-access-entry --region eu-west-1 --cluster-name ${CLUSTER} --principal-arn ${role(UNBOUND)} --kubernetes-groups ${DEPLOYMENT}`,
+      ],
+      ['right', RBAC],
+      ['namespaces', RBAC],
+    ],
+  },
+  {
     title: 'no binding',
     settings: { name: UNBOUND },
     fails: [

@@ -39,7 +39,10 @@ describe('on a good set-up', () => {
     expect(writes.map(({ query }) => query.get('dryRun'))).toEqual(['All', 'All']);
     expect(requestsTo(cluster, 'DELETE')).toEqual([]);
     expect(new Set(requestsTo(cluster, 'POST'))).toEqual(
-      new Set(['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews']),
+      new Set([
+        '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+        '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      ]),
     );
   });
 
@@ -108,6 +111,25 @@ describe('doctor finds', () => {
       expect(objectsOf(findings, 'apply')).toHaveLength(2);
     },
   );
+});
+
+test('an identity outside of the group is told so, and not that the policy is missing', async () => {
+  const world = await deploy();
+  const { accessEntries } = clusterOf(world);
+  accessEntries.splice(0, 1, { principalArn: FUNCTION_ROLE, groups: ['system:masters'] });
+  const { ok, findings } = await examined(world);
+  expect(ok).toBe(false);
+  expect(findings.find(({ step }) => step === 'authentication')).toMatchObject({
+    result: 'fail',
+    reason: expect.stringContaining('not in the group ecr-registry-helper'),
+    remedy: expect.stringContaining(
+      `aws eks update-access-entry --region eu-west-1 --cluster-name demo --principal-arn ${FUNCTION_ROLE} --kubernetes-groups ecr-registry-helper`,
+    ),
+  });
+  expect(findings.filter(({ step }) => step === 'admission policy')).toMatchObject([
+    { result: 'unknown', reason: 'not looked at, as the step "authentication" failed' },
+  ]);
+  expect(objectsOf(findings, 'apply')).toEqual(['secret default/ecr-docker-creds in cluster demo']);
 });
 
 describe('a call that AWS denies', () => {

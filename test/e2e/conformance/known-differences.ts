@@ -58,6 +58,15 @@ export const ACCOUNT_MANAGERS: KnownDifference = {
   isSteady: false,
 };
 
+export const USER_EXTRA: KnownDifference = {
+  reason: 'the authenticator also tells the uid and the session, which nobody reads',
+  without: (answer) =>
+    JSON.parse(JSON.stringify(answer), (key, value: unknown) =>
+      key === 'uid' || key === 'extra' ? undefined : value,
+    ) as Answer,
+  isSteady: true,
+};
+
 function keyOf(cause: object): string {
   return Object.values(cause).sort().join();
 }

@@ -1,4 +1,4 @@
-import { reviewAccess } from './access-reviews.ts';
+import { reviewAccess, reviewUser } from './access-reviews.ts';
 import type { Authenticate } from './authentication.ts';
 import { type Attributes, attributesOf, authorize, type User } from './authorization.ts';
 import type { Answer, Exchange } from './exchange.ts';
@@ -117,6 +117,9 @@ function answer(
   if (apiGroup === 'authorization.k8s.io' && resource === 'selfsubjectaccessreviews' && verb === 'create') {
     const time = state.store.timestamp();
     return reviewAccess(body, { user, userAgent: headers['user-agent'], time }, state.manifest);
+  }
+  if (apiGroup === 'authentication.k8s.io' && resource === 'selfsubjectreviews' && verb === 'create') {
+    return reviewUser(user, state.store.timestamp());
   }
   throw notImplemented(method, path);
 }
