@@ -23,13 +23,14 @@ export interface Invocation {
 
 export const ACTIONS = ['refresh', 'plan', 'status', 'doctor', 'cleanup'] as const;
 
-const names = (what: string) =>
-  z
-    .array(text(/^[\w.-]{1,253}$/, what))
-    .min(1)
-    .max(100)
-    .optional();
-const narrowing = { clusters: names('a cluster id'), namespaces: names('a namespace name') };
+const names = (pattern: RegExp, what: string) => z.array(text(pattern, what)).min(1).max(100).optional();
+const narrowing = {
+  clusters: names(/^[\w.-]{1,253}$/, 'a cluster id'),
+  // it goes into paths, so it is none that leads elsewhere
+  namespaces: names(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a namespace name'),
+};
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html */
+const REPOSITORY = /^[a-z0-9.-]{1,253}(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)+$/;
 const chosenAction = z.object({
   action: z
     .enum(ACTIONS, {
@@ -45,7 +46,7 @@ const manualEvents: Record<Invocation['action'], z.ZodType<Omit<Invocation, 'ori
   doctor: strict({
     ...usual.shape,
     repository: text(
-      /^[a-z0-9.-]{1,253}\/[a-z0-9]([a-z0-9._/-]{0,254}[a-z0-9])?$/,
+      REPOSITORY,
       'a repository such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app',
     ).optional(),
   }),

@@ -105,8 +105,9 @@ async function removeAll(
   const named = new Set(
     unlinked.flatMap(({ namespace, outcome }) => (outcome === 'failed' ? [namespace] : [])),
   );
+  const unnamed = named.has('*') ? [] : doomed.filter(({ namespace }) => !named.has(namespace));
   const removed = await pMap(
-    doomed.filter(({ namespace }) => !named.has(namespace)),
+    unnamed,
     async (held) => (await removeSecret(client, { held, name: secret, deployment, dryRun })) ?? pMapSkip,
     { concurrency },
   );

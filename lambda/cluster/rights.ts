@@ -32,6 +32,7 @@ export function clusterRights(
 ): Manifest[] {
   const entries = entriesOf(settings, clusterId(cluster));
   const recreated = entries.filter((entry) => entry.recreate);
+  const recreatedNames = [...new Set(recreated.map(({ name }) => name))].sort();
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
   const rbac = 'rbac.authorization.k8s.io';
   const admission = 'admissionregistration.k8s.io/v1';
@@ -79,7 +80,7 @@ export function clusterRights(
           ],
         },
         matchConditions: [{ name: 'ours', expression: `'${settings.name}' in request.userInfo.groups` }],
-        validations: validations(settings.name, recreated.length > 0),
+        validations: validations(settings.name, recreatedNames),
       },
     },
     {
@@ -93,7 +94,10 @@ export function clusterRights(
 }
 
 /** RBAC bounds the name; these bound the object, as a service account's token under that name could be read back. */
-function validations(deployment: string, recreate: boolean): { expression: string; message: string }[] {
+function validations(
+  deployment: string,
+  recreated: readonly string[],
+): { expression: string; message: string }[] {
   const expiry = (object: string) => `${object}.metadata.annotations['${EXPIRES_AT}']`;
   const hasExpiry = (object: string) =>
     `has(${object}.metadata.annotations) && '${EXPIRES_AT}' in ${object}.metadata.annotations`;
@@ -115,12 +119,12 @@ function validations(deployment: string, recreate: boolean): { expression: strin
     expression: `request.operation == 'DELETE' || (${expression})`,
     message,
   }));
-  if (recreate) return written;
   const label = "'app.kubernetes.io/managed-by'";
+  const replaceable = recreated.map((name) => `oldObject.metadata.name == '${name}' || `).join('');
   return [
     ...written,
     {
-      expression: `request.operation != 'DELETE' || (has(oldObject.metadata.labels) && ${label} in oldObject.metadata.labels && oldObject.metadata.labels[${label}] == '${deployment}')`,
+      expression: `request.operation != 'DELETE' || ${replaceable}(has(oldObject.metadata.labels) && ${label} in oldObject.metadata.labels && oldObject.metadata.labels[${label}] == '${deployment}')`,
       message: 'only secrets of ours are deleted',
     },
   ];

@@ -8,8 +8,8 @@ import { failureVerdict } from './verdict.ts';
  * so one that has left the settings, and with them the right to patch it, stays as it is.
  * @param names of the accounts; the namespaces are those in which the secret goes
  * @param concurrency changes at once
- * @returns one for each account that was changed, would be in a dry run, or could not be
- * @throws ApiAnswer, UnreachableError, DeadlineError where accounts cannot be listed
+ * @returns one for each account that was changed, would be in a dry run, or could not be; and one that failed in the
+ * namespace `*` where accounts could not be listed to their end
  */
 export async function unlinkAccounts(
   accounts: ServiceAccounts,
@@ -23,13 +23,27 @@ export async function unlinkAccounts(
       const isChanged = await accounts.edit({ namespace, ...account }, removing(secret));
       return isChanged ? { namespace, object, outcome: 'removed' } : pMapSkip;
     } catch (fault) {
-      const { reason = '', remedy = '' } = failureVerdict(fault, 'it');
-      return { namespace, object, outcome: 'failed', reason, remedy };
+      return failed(namespace, object, fault, 'it');
     }
   };
   const removals: Removal[] = [];
   for (const name of names) {
-    removals.push(...(await pMap(accounts.named(name), unlink, { concurrency })));
+    let fault: unknown;
+    // a list that throws would leave the changes that are under way behind
+    const flow = async function* () {
+      try {
+        yield* accounts.named(name);
+      } catch (caught) {
+        fault = caught;
+      }
+    };
+    removals.push(...(await pMap(flow(), unlink, { concurrency })));
+    if (fault !== undefined) removals.push(failed('*', `service accounts ${name}`, fault, 'them'));
   }
   return removals;
+}
+
+function failed(namespace: string, object: string, fault: unknown, them: string): Removal {
+  const { reason = '', remedy = '' } = failureVerdict(fault, them);
+  return { namespace, object, outcome: 'failed', reason, remedy };
 }

@@ -41,15 +41,17 @@ export async function askEcr(
   signal: AbortSignal,
 ): Promise<RegistryAnswer | string> {
   if (!readEcrHost(host)) throw new TypeError('not a host of ECR');
+  const options = {
+    headers: { authorization: `Basic ${auth.reveal()}`, accept: MANIFEST.join(', ') },
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    // no connection may stay open when the function is frozen, and HTTP/2 knows no reset; undici's types lack the latter
+    reset: true,
+    allowH2: false,
+    signal,
+  };
   try {
-    const { statusCode: code, body } = await request(`https://${host}${path}`, {
-      headers: { authorization: `Basic ${auth.reveal()}`, accept: MANIFEST.join(', ') },
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-      // no connection may stay open when the function is frozen
-      reset: true,
-      signal,
-    });
+    const { statusCode: code, body } = await request(`https://${host}${path}`, options);
     const text = await body.text();
     return { code, error: errorIn(text) };
   } catch (fault) {

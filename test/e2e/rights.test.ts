@@ -18,6 +18,8 @@ import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 const RECREATOR = 'recreator';
 /** Also deletes, as its settings allow to clean up. */
 const CLEANER = 'cleaner';
+/** Does both, and recreates one of its two names only. */
+const BOTH = 'both';
 /** Loses its admission policy. */
 const UNGUARDED = 'unguarded';
 
@@ -26,13 +28,19 @@ let role: ApiClient;
 let recreator: ApiClient;
 
 beforeAll(async () => {
-  world = await startWorld([DEPLOYMENT, RECREATOR, CLEANER, UNGUARDED]);
+  world = await startWorld([DEPLOYMENT, RECREATOR, CLEANER, BOTH, UNGUARDED]);
   const { admin } = world;
   const clusters = [{ name: CLUSTER }];
   await Promise.all([
     permit(admin, { clusters }),
     permit(admin, { clusters, name: RECREATOR, secrets: [{ recreate: true }] }),
     permit(admin, { clusters, name: CLEANER, cleanup: true }),
+    permit(admin, {
+      clusters,
+      name: BOTH,
+      cleanup: true,
+      secrets: [{ recreate: true }, { name: 'other' }],
+    }),
     permit(admin, { clusters, name: UNGUARDED }),
   ]);
   await makeNamespaces(admin, ['bare', 'ours', 'foreign', 'attacked']);
@@ -222,6 +230,15 @@ test('with recreate it may get and delete that one name', async () => {
     recreator.request('PATCH', secretPath('foreign'), dry('PATCH', merge({}))),
   ]);
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 403, 403, 422]);
+});
+
+test('with both it may delete foreign secrets of the name that it recreates, and of no other', async () => {
+  const both = await world.actAs(BOTH);
+  const answers = await Promise.all([
+    both.request('DELETE', secretPath('foreign'), dry('DELETE', {})),
+    both.request('DELETE', secretPath('foreign', 'other'), dry('DELETE', {})),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 422]);
 });
 
 test('the attacks that the policy refuses work without it', async () => {

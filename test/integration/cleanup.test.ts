@@ -270,6 +270,33 @@ describe('a cleanup', () => {
     );
     expect(named).toEqual([['other', SECRET], ['other'], ['other'], ['other', SECRET]]);
   });
+
+  it('keeps the secrets where it cannot see all accounts, and tells what it changed before', async () => {
+    const { world, cluster } = await deployed(
+      { ...covering(DEFAULT), serviceAccounts: ['builder', 'runner'] },
+      { name: 'other', ...covering(DEFAULT) },
+    );
+    for (const namespace of NAMESPACES) {
+      putOurs(cluster, namespace, 1, 'other');
+      cluster.serviceAccounts.put(namespace, 'builder', { imagePullSecrets: [{ name: SECRET }] });
+    }
+    cluster.fault(({ path, query }) =>
+      path === '/api/v1/serviceaccounts' && query.get('fieldSelector')?.endsWith('runner')
+        ? { kind: 'status', status: 400 }
+        : undefined,
+    );
+    const report = await cleaned(world);
+    expect(report).toMatchObject({ ok: false, removed: 6, failed: 1, kept: 2 });
+    expect(report).not.toHaveProperty('error');
+    expect(report.removals[0]).toMatchObject({
+      namespace: '*',
+      object: 'service accounts runner',
+      outcome: 'failed',
+      reason: expect.stringContaining('400'),
+    });
+    expect(holders(cluster)).toEqual(NAMESPACES);
+    expect(holders(cluster, 'other')).toEqual([DEFAULT]);
+  });
 });
 
 describe('a cleanup is refused', () => {

@@ -477,7 +477,7 @@ describe('admission', () => {
   });
 
   it("holds writes and deletions to the product's own policy", async () => {
-    kube.admission.push(pullSecretPolicy({ name: group, recreate: false }));
+    kube.admission.push(pullSecretPolicy({ name: group, recreated: [] }));
     const expiry = (time: string) => ({ annotations: { 'ecr-registry-helper/expires-at': time } });
     const account = { annotations: { 'kubernetes.io/service-account.name': 'admin' } };
     const refused = [

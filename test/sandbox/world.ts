@@ -42,8 +42,8 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
       manifest: clusterRights(settings, cluster),
       ...(options.now && { now: options.now }),
     });
-    const recreate = settings.secrets.some((entry) => entry.recreate);
-    kubernetes.admission.push(pullSecretPolicy({ name: settings.name, recreate }));
+    const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));
+    kubernetes.admission.push(pullSecretPolicy({ name: settings.name, recreated }));
     const linked = settings.secrets.filter((entry) => entry.serviceAccounts.length > 0);
     const names = [...new Set(linked.map((entry) => entry.name))];
     if (names.length > 0) {

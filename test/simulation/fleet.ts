@@ -75,8 +75,8 @@ export class Fleet {
       empty(ship);
       this.repair(ship, settings);
       const { api, name } = ship;
-      const recreate = settings.secrets.some((entry) => entry.recreate);
-      api.admission.push(pullSecretPolicy({ name: settings.name, recreate }));
+      const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));
+      api.admission.push(pullSecretPolicy({ name: settings.name, recreated }));
       api.admission.push((request) => guarded(ship.guards.get(request.namespace), request));
       api.admission.push(journalOf(name, settings.name, journal));
     }

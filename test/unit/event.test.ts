@@ -109,6 +109,13 @@ describe('what is refused', () => {
     ['an empty list of namespaces', { namespaces: [] }, /namespaces: .*>=1 items/],
     ['more names than a run takes', { namespaces: Array(101).fill('a') }, /namespaces: .*<=100 items/],
     ['a glob: names only', { namespaces: ['team-*'] }, /namespaces\[0\]: "team-\*" is not a namespace name/],
+    ['a way up in a name', { namespaces: ['..'] }, /namespaces\[0\]: ".." is not a namespace name/],
+    ['a name in capitals', { namespaces: ['Team'] }, /namespaces\[0\]: "Team" is not a namespace name/],
+    ...['a/../../b', 'a//b', 'a/./b', '../a'].map((name): [string, unknown, RegExp] => [
+      `a way through a registry: ${name}`,
+      { action: 'doctor', repository: `111122223333.dkr.ecr.eu-west-1.amazonaws.com/${name}` },
+      /repository: .* is not a repository such as/,
+    ]),
     [
       'a selector in a name',
       { namespaces: ['a,metadata.name!=b'] },

@@ -60,8 +60,8 @@ export function echoPolicy(): Manifest[] {
 /** All of these policies as the emulator is given them, which runs no CEL; in the order in which the real server asks. */
 export function emulatedPolicies(): AdmissionCheck[] {
   return [
-    pullSecretPolicy({ name: DEPLOYMENT, recreate: true }),
-    pullSecretPolicy({ name: CAUTIOUS, recreate: false }),
+    pullSecretPolicy({ name: DEPLOYMENT, recreated: [PULL_SECRET] }),
+    pullSecretPolicy({ name: CAUTIOUS, recreated: [] }),
     (request) => {
       const { object, operation } = request;
       if (operation === 'DELETE' || object?.metadata.labels?.[ECHO_LABEL] !== 'true') return undefined;

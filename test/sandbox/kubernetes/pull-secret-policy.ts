@@ -5,12 +5,16 @@ import { type AdmissionCheck, type AdmissionRequest, deniedByPolicy } from './ad
  * The product's own ValidatingAdmissionPolicy in TypeScript, as nothing here runs CEL: the first validation that
  * fails gives the message. It concerns members of the deployment's group only.
  */
-export function pullSecretPolicy(deployment: { name: string; recreate: boolean }): AdmissionCheck {
-  const { name, recreate } = deployment;
+export function pullSecretPolicy(deployment: {
+  name: string;
+  /** The names of the secrets that an entry recreates. */
+  recreated: readonly string[];
+}): AdmissionCheck {
+  const { name, recreated } = deployment;
   return (request) => {
     if (!request.user.groups.includes(name)) return undefined;
     const text =
-      request.operation === 'DELETE' ? whyNotDelete(request, name, recreate) : whyNotWrite(request);
+      request.operation === 'DELETE' ? whyNotDelete(request, name, recreated) : whyNotWrite(request);
     return text === undefined ? undefined : deniedByPolicy(request, { policy: name, binding: name, text });
   };
 }
@@ -29,7 +33,11 @@ function whyNotWrite({ object, oldObject }: AdmissionRequest): string | undefine
   return Date.parse(after) >= Date.parse(before) ? undefined : NEWER_IS_THERE;
 }
 
-function whyNotDelete({ oldObject }: AdmissionRequest, name: string, recreate: boolean): string | undefined {
+function whyNotDelete(
+  { name: secret, oldObject }: AdmissionRequest,
+  name: string,
+  recreated: readonly string[],
+): string | undefined {
   const isOurs = oldObject?.metadata.labels?.['app.kubernetes.io/managed-by'] === name;
-  return recreate || isOurs ? undefined : 'only secrets of ours are deleted';
+  return recreated.includes(secret) || isOurs ? undefined : 'only secrets of ours are deleted';
 }

@@ -14,6 +14,7 @@ const CEL = {
 interface Secret {
   readonly type: string;
   readonly metadata: {
+    readonly name?: string;
     readonly finalizers?: string[];
     readonly ownerReferences?: object[];
     readonly labels?: Record<string, string>;
@@ -26,7 +27,8 @@ function said(
   request: { object?: Secret; oldObject?: Secret },
   { recreate = false }: { recreate?: boolean } = {},
 ): string | undefined {
-  const settings = settingsOf({ name: 'team-helper', clusters: [{ name: 'prod' }], secrets: [{ recreate }] });
+  const secrets = [{ recreate }, { name: 'kept' }];
+  const settings = settingsOf({ name: 'team-helper', clusters: [{ name: 'prod' }], secrets });
   const policy = clusterRights(settings, { name: 'prod' }).find(
     ({ kind }) => kind === 'ValidatingAdmissionPolicy',
   );
@@ -41,7 +43,7 @@ function said(
 
 const secret = (metadata: Secret['metadata'] = {}, type = 'kubernetes.io/dockerconfigjson'): Secret => ({
   type,
-  metadata,
+  metadata: { name: 'ecr-docker-creds', ...metadata },
 });
 const until = (expiry: string) => secret({ annotations: { [EXPIRES_AT]: expiry } });
 const labelled = (by: string) => secret({ labels: { 'app.kubernetes.io/managed-by': by } });
@@ -80,6 +82,8 @@ describe('a secret', () => {
     for (const oldObject of [labelled('vault-agent'), secret({ labels: {} }), secret()]) {
       expect(said({ oldObject })).toBe('only secrets of ours are deleted');
       expect(said({ oldObject }, { recreate: true })).toBeUndefined();
+      const kept = { ...oldObject, metadata: { ...oldObject.metadata, name: 'kept' } };
+      expect(said({ oldObject: kept }, { recreate: true })).toBe('only secrets of ours are deleted');
     }
   });
 });
