@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import { type Answer, act } from './actions.ts';
+import type { CleanupReport } from './cleanup-report.ts';
 import { startDeadline, systemClock } from './clock.ts';
 import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
@@ -52,7 +53,14 @@ function tell(logger: Logger, { origin }: Invocation, answer: Answer): void {
     return;
   }
   const { ok, action, durationMs } = answer;
-  logger[ok ? 'info' : 'warn'](`${action}: ${ok ? 'ok' : 'not ok'}`, { origin, action, ok, durationMs });
+  const more = answer.action === 'cleanup' ? removalsOf(answer) : {};
+  const line = { origin, action, ok, durationMs, ...more };
+  logger[ok ? 'info' : 'warn'](`${action}: ${ok ? 'ok' : 'not ok'}`, line);
+}
+
+/** Who asked may lose the answer, and this alone was a change. */
+function removalsOf({ cluster, dryRun, removed, failed }: CleanupReport): object {
+  return { cluster, dryRun, removed, failed };
 }
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {

@@ -26,6 +26,10 @@ export function readStoredConfig(secretId: string, config: SecretValue): Map<str
   if (!auths.success || Object.keys(auths.data).length === 0) {
     throw new SecretKeyError(secretId, 'auths', 'is not an object with a registry host for each key');
   }
+  // hosts are shown in reports
+  if (Object.keys(auths.data).some((host) => host.includes('@'))) {
+    throw new SecretKeyError(secretId, 'a host in auths', 'has a login in it, whose place is auth');
+  }
   return new Map(
     Object.entries(auths.data).map(([host, entry]) => {
       const auth = entrySchema.safeParse(entry);

@@ -5,7 +5,7 @@ import { CleanupOffError, ForbiddenError } from '../../lambda/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import type { World } from '../sandbox/world.ts';
 import { PULL_SECRET, putOurs } from './ours.ts';
-import { clusterOf, deploy, holders, invoke, NAMESPACES, requestsTo, SECRET } from './run.ts';
+import { clusterOf, deploy, holders, invoke, jsonLines, NAMESPACES, requestsTo, SECRET } from './run.ts';
 
 type Entries = NonNullable<SettingsInput['secrets']>;
 
@@ -50,6 +50,14 @@ describe('a cleanup', () => {
     expect(requestsTo(cluster, 'DELETE')).toHaveLength(3);
     expect(world.aws.calls.map(({ operation }) => operation)).toEqual(['DescribeCluster']);
     await expect.poll(() => cluster.openSockets).toBe(0);
+  });
+
+  it('is told by the log too, for who lost the answer', async () => {
+    const { world } = await deployed(covering(DEFAULT));
+    const { output } = await invoke<CleanupReport>(world, EVENT);
+    expect(jsonLines(output)).toMatchObject([
+      { message: 'cleanup: ok', cluster: 'demo', dryRun: false, removed: 3, failed: 0 },
+    ]);
   });
 
   it('makes no more sessions than it has deletions at once', async () => {

@@ -77,6 +77,13 @@ describe('what would not work in a pull secret is refused by name', () => {
   });
 });
 
+test('a login in a host is refused and not shown, as hosts stand in reports', () => {
+  const config = { auths: { 'https://user:CanaryHunter2@a.io': {}, 'b.io': { auth: base64('u:p') } } };
+  const read = () => readStoredConfig('docker/hub', config);
+  expect(read).toThrow('docker/hub: a host in auths has a login in it, whose place is auth');
+  expect(read).not.toThrow(/Hunter2/);
+});
+
 test('whatever it holds, only keys and hosts are told', () => {
   const secret = 'CanaryHunter2';
   const value = fc.oneof(
