@@ -38,10 +38,9 @@ function useForAws({ profile, region }: AskOptions): void {
 }
 
 async function askFunction(options: AskOptions, event: unknown): Promise<Answer> {
-  if (options.settings || options.cluster) {
-    throw new UsageError(
-      `${options.settings ? '--settings' : '--cluster'} goes with --local; the function has its own`,
-    );
+  if (options.settings) throw new UsageError('--settings goes with --local; the function has its own');
+  if (options.cluster) {
+    throw new UsageError('--cluster goes with --local; --clusters narrows what the function does');
   }
   const { findFunction, invokeFunction } = await import('./deployed.ts');
   const name = options.function ?? (await findFunction(options.stack));

@@ -125,9 +125,11 @@ describe('the other actions', SPAWNS, () => {
     await cli(['refresh'], env);
     const dry = await cli(['cleanup', '--confirm', 'demo', '--all', '--dry-run'], env);
     expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('4 would be removed') });
+    expect(dry.stdout).toMatch(/^default +secret ecr-docker-creds +would be removed$/m);
     expect(holders(clusterOf(world))).toEqual(NAMESPACES);
     const done = await cli(['cleanup', '--confirm', 'demo', '--all'], env);
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('4 removed') });
+    expect(done.stdout).toMatch(/^default +secret ecr-docker-creds +removed$/m);
     expect(holders(clusterOf(world))).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { examples } from '../examples.ts';
 import { type AskOptions, asking, type NarrowingOptions, narrowing } from '../options.ts';
 
 interface CleanupOptions extends AskOptions, NarrowingOptions {
-  readonly confirm?: string;
+  readonly confirm: string;
   readonly all?: true;
   readonly dryRun?: true;
 }
@@ -17,7 +17,8 @@ export function addCleanup(program: Command): void {
       'removes our secrets that the settings no longer cover; they have to allow it ("cleanup": true)',
     );
   narrowing(asking(command))
-    .option('--confirm <id>', 'the cluster that is meant, by its id')
+    // asked here already: a function that is sent none throws, which sets off the alarm for failed runs
+    .requiredOption('--confirm <id>', 'the cluster that is meant, by its id')
     .option('--all', 'also what the settings cover')
     .option('--dry-run', 'asks the API server, and removes nothing')
     .addHelpText(

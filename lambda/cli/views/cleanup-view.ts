@@ -7,16 +7,17 @@ import { count, verdict } from './verdict.ts';
 export function cleanupView(report: CleanupReport): string {
   const { ok, cluster, dryRun, durationMs, removed, kept, ignored, failed, removals, moreRemovals, error } =
     report;
+  const gone = dryRun ? 'would be removed' : 'removed';
   return paragraphs(
     `${verdict(ok)}: cleanup of ${cluster}${dryRun ? ' (dry run)' : ''}, in ${duration(durationMs)}`,
-    `${removed} ${dryRun ? 'would be removed' : 'removed'}, ${kept} kept, ${ignored} ignored, ${count(failed, 'red')} failed`,
+    `${removed} ${gone}, ${kept} kept, ${ignored} ignored, ${count(failed, 'red')} failed`,
     error ? `${paint('red', 'failed')}: ${error.reason}` : '',
     table(
       ['NAMESPACE', 'OBJECT', 'OUTCOME', 'WHY'],
       removals.map(({ namespace, object, outcome, reason }) => [
         namespace,
         object,
-        outcome === 'failed' ? paint('red', outcome) : outcome,
+        outcome === 'failed' ? paint('red', outcome) : gone,
         reason ?? '',
       ]),
     ),
