@@ -56,7 +56,9 @@ export class AwsCallError extends HelperError {
       `${action} on ${object} failed (${code})`,
       /AccessDenied/.test(code)
         ? `Allow ${action} on it to your own identity.`
-        : 'If the function was reached, it may be running: look at its log before you start it again.',
+        : action === 'lambda:InvokeFunction'
+          ? 'If the function was reached, it may be running: look at its log before you start it again.'
+          : 'Check that AWS can be reached from here, and try it again.',
     );
   }
 }

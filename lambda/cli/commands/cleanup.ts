@@ -19,7 +19,7 @@ export function addCleanup(program: Command): void {
   narrowing(asking(command))
     // asked here already: a function that is sent none throws, which sets off the alarm for failed runs
     .requiredOption('--confirm <id>', 'the cluster that is meant, by its id')
-    .option('--all', 'also what the settings cover')
+    .option('--all', 'also what the settings cover; a refresh makes it again unless "enabled" is false')
     .option('--dry-run', 'asks the API server, and removes nothing')
     .addHelpText(
       'after',
