@@ -4,7 +4,7 @@ import type { EcrRegistry, RegistrySettings, Settings } from '../lambda/settings
 import { acknowledgeWildcards } from './acknowledgements.ts';
 
 /** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
-const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
+export const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
 
 /** What Lambda does to attach a function: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */
 const ATTACH = [
@@ -27,6 +27,8 @@ interface Right extends iam.PolicyStatementProps {
 interface Surroundings {
   readonly inVpc: boolean;
   readonly ruleName: string;
+  /** The ARNs of the roles of entries with `repositories`. */
+  readonly pullRoles: string[];
 }
 
 /** Gives the function's role what the settings need, and forbids it every other use of ECR. */
@@ -44,12 +46,19 @@ export function grantRights(
   );
 }
 
-function rightsOf(stack: Stack, { clusters, secrets }: Settings, { inVpc, ruleName }: Surroundings): Right[] {
+function rightsOf(
+  stack: Stack,
+  { clusters, secrets }: Settings,
+  { inVpc, ruleName, pullRoles }: Surroundings,
+): Right[] {
   const registries = secrets.flatMap((entry) => entry.registries);
-  const own = registries.filter(
-    (registry): registry is EcrRegistry =>
-      registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId,
-  );
+  const own = secrets
+    .filter(({ repositories }) => !repositories)
+    .flatMap((entry) => entry.registries)
+    .filter(
+      (registry): registry is EcrRegistry =>
+        registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId,
+    );
   const assumed = [...clusters, ...registries.filter((registry) => !readsKeys(registry))].flatMap((one) =>
     'roleArn' in one && one.roleArn ? [one.roleArn] : [],
   );
@@ -110,6 +119,12 @@ function rightsOf(stack: Stack, { clusters, secrets }: Settings, { inVpc, ruleNa
       resources: unique(assumed),
     },
     {
+      sid: 'AssumePullRoles',
+      why: 'each opens only the repositories of one entry',
+      actions: ['sts:AssumeRole'],
+      resources: pullRoles,
+    },
+    {
       sid: 'ReadNamedSecrets',
       why: 'registry credentials and keys that the settings name',
       actions: ['secretsmanager:GetSecretValue'],
@@ -148,7 +163,11 @@ function rightsOf(stack: Stack, { clusters, secrets }: Settings, { inVpc, ruleNa
   ];
 }
 
-function repositoryArns(stack: Stack, { region, accountId, repositories }: EcrRegistry): string[] {
+/** The repositories of a registry by its globs, in which `*` is what it is to IAM: any characters, `/` too. */
+export function repositoryArns(
+  stack: Stack,
+  { region, accountId, repositories }: Pick<EcrRegistry, 'region' | 'accountId' | 'repositories'>,
+): string[] {
   return repositories.map((glob) =>
     stack.formatArn({
       service: 'ecr',

@@ -18,6 +18,7 @@ import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
 import { networkOf } from './network.ts';
 import { grantRights } from './policy.ts';
+import { PullRoles } from './pull-roles.ts';
 import { Retries } from './retries.ts';
 
 /**
@@ -46,7 +47,10 @@ export class EcrRegistryHelper extends Construct {
     const network = networkOf(this, props, settings.vpc);
     // given here, so that the function can be told it before the rule is made, which needs the function
     const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
-    grantRights(this.role, stack, settings, { inVpc: network !== undefined, ruleName });
+    const { role } = this;
+    const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, role });
+    const inVpc = network !== undefined;
+    grantRights(role, stack, settings, { inVpc, ruleName, pullRoles: pullRoles.arns });
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
       encryptionKey: props.logKey,
@@ -71,6 +75,7 @@ export class EcrRegistryHelper extends Construct {
         SETTINGS: stack.toJsonString(props.settings),
         POWERTOOLS_SERVICE_NAME: settings.name,
         RULE_NAME: ruleName,
+        ...pullRoles.environment,
         // an endpoint of somebody's choosing would be sent tokens
         AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
       },
@@ -92,11 +97,11 @@ export class EcrRegistryHelper extends Construct {
       targets: [new targets.LambdaFunction(this.refresher)],
     });
     this.rule.node.addDependency(access);
-    if (settings.enabled) this.refreshOnDeploy(retries, access);
+    if (settings.enabled) this.refreshOnDeploy(retries, access, pullRoles);
   }
 
   /** A rate rule may fire hours after the deployment. As an EVENT, a run that fails does not roll the stack back. */
-  private refreshOnDeploy(retries: Retries, access: Access): void {
+  private refreshOnDeploy(retries: Retries, ...before: Construct[]): void {
     // the trigger invokes the published version, and the settings of asynchronous runs are each qualifier's own
     const version = this.refresher.currentVersion;
     version.configureAsyncInvoke(retries.asynchronous());
@@ -104,7 +109,7 @@ export class EcrRegistryHelper extends Construct {
     new triggers.Trigger(this, 'FirstRefresh', {
       handler: this.refresher,
       invocationType: triggers.InvocationType.EVENT,
-      executeAfter: [access, version, this.role],
+      executeAfter: [...before, version, this.role],
     });
   }
 }

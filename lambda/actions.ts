@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly deadline: Deadline;
   /** Of the rule that starts the function; undefined where this runs outside of its deployment. */
   readonly ruleName?: string | undefined;
+  /** What the ARNs of the pull roles begin with; undefined where this runs outside of its deployment. */
+  readonly pullRolePrefix?: string | undefined;
 }
 
 /**
@@ -32,10 +34,10 @@ export interface Surroundings {
 export async function act(
   settings: Settings,
   invocation: Invocation,
-  { region, clock, deadline, ruleName }: Surroundings,
+  { region, clock, deadline, ruleName, pullRolePrefix }: Surroundings,
 ): Promise<Answer> {
   const aws = new AwsAccess(region, settings.name, deadline.signal);
-  const credentials = new CredentialReader(aws, clock, deadline.signal);
+  const credentials = new CredentialReader(aws, clock, deadline.signal, pullRolePrefix);
   const readCredentials = (entry: SecretEntry) => credentials.read(entry);
   const open = (cluster: ClusterSettings) => openCluster({ cluster, settings, aws, clock, deadline });
   try {

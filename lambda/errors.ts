@@ -68,6 +68,16 @@ export class AssumeRoleError extends HelperError {
   }
 }
 
+/** Which role an entry with `repositories` has is told to the deployed function alone, and only that may assume it. */
+export class PullRoleUnknownError extends HelperError {
+  constructor(secret: string) {
+    super(
+      `the entry of ${secret} has repositories, and its pull role is not known here`,
+      'Ask the deployed function (leave --local out), which alone may assume it; the stack tells it PULL_ROLE_PREFIX.',
+    );
+  }
+}
+
 export class EcrCallError extends HelperError {
   constructor(region: string, code: string) {
     super(

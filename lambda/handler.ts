@@ -64,12 +64,12 @@ function removalsOf({ cluster, dryRun, removed, failed }: CleanupReport): object
 }
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {
-  const { AWS_REGION: region, RULE_NAME: ruleName } = process.env;
+  const { AWS_REGION: region, RULE_NAME: ruleName, PULL_ROLE_PREFIX: pullRolePrefix } = process.env;
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   try {
-    return await act(settings, invocation, { region, clock, deadline, ruleName });
+    return await act(settings, invocation, { region, clock, deadline, ruleName, pullRolePrefix });
   } finally {
     deadline.stop();
   }

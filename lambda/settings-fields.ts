@@ -39,14 +39,14 @@ export function settingsFields(exempt: (value: string) => boolean) {
     roleArn: roleArn.optional(),
     rbac: z.enum(['apply', 'manual']).optional(),
   });
+  const repositories = z
+    .array(field(/^[a-z0-9._/*-]{1,256}$/, 'a repository name or a glob of one such as team-a/*'))
+    .min(1);
   const ecr = strict({
     type: z.literal('ecr'),
     region: region.optional(),
     accountId: accountId.optional(),
-    repositories: z
-      .array(field(/^[a-z0-9._/*-]{1,256}$/, 'a repository name or a glob of one such as team-a/*'))
-      .min(1)
-      .default(['*']),
+    repositories: repositories.default(['*']),
     roleArn: roleArn.optional(),
     keysSecretId: secretId.optional(),
     kmsKeyArn: kmsKeyArn.optional(),
@@ -74,6 +74,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
       )
       .min(1)
       .prefault([{ type: 'ecr' }]),
+    repositories: repositories.optional(),
     namespaces: strict({
       include: z.array(namespaceGlob).min(1).default(['*']),
       exclude: z.array(namespaceGlob).default([]),

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { matchesAny } from './glob.ts';
+import { checkPullRoles } from './pull-role-rules.ts';
 import { clusterId, type Settings } from './settings-fields.ts';
 
 /** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
@@ -23,6 +24,7 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
       say(['clusters', at], `no entry of secrets covers the cluster ${JSON.stringify(id)}`);
     }
   }
+  checkPullRoles(settings.secrets, say);
   for (const [at, entry] of settings.secrets.entries()) {
     for (const [nth, registry] of entry.registries.entries()) {
       if (registry.type === 'ecr' && registry.kmsKeyArn && !registry.keysSecretId) {

@@ -1,3 +1,4 @@
+import { otherOpening } from '../registry/pull-role.ts';
 import type { SecretEntry } from '../settings.ts';
 import type { SecretStatus } from '../status-report.ts';
 import type { HeldSecret } from './held-secrets.ts';
@@ -18,7 +19,7 @@ export type Standing = Omit<SecretStatus, 'namespace' | 'secret'>;
  */
 export function standingOf(
   held: HeldSecret | undefined,
-  entry: Pick<SecretEntry, 'adoptFrom' | 'recreate' | 'registries'>,
+  entry: SecretEntry,
   { now, staleAfterMs }: { now: number; staleAfterMs: number },
 ): Standing {
   if (!held) return { condition: 'missing', reason: 'there is no such secret', remedy: REFRESH };
@@ -28,9 +29,10 @@ export function standingOf(
     ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
   };
   const found = obstacle(held, entry);
+  const other = isOurs && (expiresAt ?? 0) > now ? otherOpening(held.pullRole, entry) : undefined;
   if (found && found !== 'adopt') {
     const { reason = '', remedy = '' } = found;
-    return { condition: 'blocked', ...times, reason, remedy };
+    return { condition: 'blocked', ...times, reason: other ? `${reason}, and ${other}` : reason, remedy };
   }
   if (found === 'adopt' || !isOurs) {
     const reason = 'it is not ours yet';
@@ -50,6 +52,7 @@ export function standingOf(
     const minutes = Math.floor((now - fetchedAt) / MINUTE_MS);
     return { condition: 'stale', ...times, reason: `its token is ${age(minutes)} old`, remedy: REFRESH };
   }
+  if (other) return { condition: 'stale', ...times, reason: other, remedy: REFRESH };
   return { condition: 'fresh', ...times };
 }
 

@@ -1,7 +1,7 @@
 import type { CoreV1Api, V1ManagedFieldsEntry, V1ObjectMeta } from '@kubernetes/client-node';
 import { managerName } from './answer.ts';
 import { METADATA_ONLY, paged } from './pages.ts';
-import { EXPIRES_AT, FETCHED_AT, labelsOf } from './rights.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE } from './rights.ts';
 
 /** What the metadata of a secret that has one of our names tells. */
 export interface HeldSecret {
@@ -13,6 +13,8 @@ export interface HeldSecret {
   /** Milliseconds since the epoch; undefined where the annotation is missing or no time. */
   readonly fetchedAt: number | undefined;
   readonly expiresAt: number | undefined;
+  /** The name of the role that fetched its token; undefined for the function's own. */
+  readonly pullRole: string | undefined;
   /** The other field managers whose fields a refresh would have to change. */
   readonly holders: readonly string[];
   /** Whether it can be a docker config: nobody owns that key of one that is not. */
@@ -63,6 +65,7 @@ function toHeld(metadata: V1ObjectMeta, deployment: string): HeldSecret {
     isOurs: labels[MANAGED_BY] === wanted[MANAGED_BY],
     fetchedAt: timeOf(annotations[FETCHED_AT]),
     expiresAt: timeOf(annotations[EXPIRES_AT]),
+    pullRole: annotations[PULL_ROLE],
     holders: managed
       .filter(({ manager, operation }) => manager !== deployment || operation !== 'Apply')
       .filter((entry) => changing.some((path) => owns(entry, path)))

@@ -6,7 +6,7 @@ import type { Verdict } from '../report.ts';
 import type { SecretEntry } from '../settings.ts';
 import { ApiAnswer } from './answer.ts';
 import type { KubernetesClient } from './client.ts';
-import { EXPIRES_AT, FETCHED_AT, labelsOf, SECRET_TYPE } from './rights.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE, SECRET_TYPE } from './rights.ts';
 import { conflictVerdict, failureVerdict, mustBeRecreated } from './verdict.ts';
 
 /** Metadata alone comes back: nothing here reads a secret's data. */
@@ -155,12 +155,13 @@ export class PullSecret {
 function secretBody(
   deployment: string,
   name: string,
-  { auths, token }: PullCredentials,
+  { auths, token, pullRole }: PullCredentials,
   plan: boolean,
 ): object {
   const annotations = token && {
     [FETCHED_AT]: toSeconds(token.fetchedAt),
     [EXPIRES_AT]: toSeconds(token.expiresAt),
+    ...(pullRole && { [PULL_ROLE]: pullRole }),
   };
   return {
     apiVersion: 'v1',

@@ -38,6 +38,8 @@ export interface ClusterRun {
   readonly clock: Clock;
 }
 
+const OLDER_TOKEN = '; a token that is there already stays until its end (status says whether it opens more)';
+
 type Writable = { readonly settings: SecretEntry; readonly secret: PullSecret | undefined };
 
 /** Brings every secret of one cluster up to date: tries all of them, then judges. Does not throw. */
@@ -88,14 +90,14 @@ async function writeAll(
   };
   const write = async ({ entry, namespace }: Target<Writable>) => {
     const { settings } = entry;
-    const judged = await verdict(entry, namespace);
+    const judged = withOlderToken(await verdict(entry, namespace), settings);
     tally.add(namespace.name, settings.name, judged);
     links.saw(settings, namespace.name, judged.outcome);
     return pMapSkip;
   };
   await pMap(flow(), write, { concurrency: run.concurrency });
   for (const { settings, credentials } of run.entries) {
-    if (credentials instanceof HelperError) tally.tell(unreadable(settings.name, credentials));
+    if (credentials instanceof HelperError) tally.tell(unreadable(settings, credentials));
   }
   if (fault !== undefined) throw fault;
 }
@@ -105,10 +107,23 @@ async function verdict({ secret }: Writable, namespace: Target<Writable>['namesp
   return secret ? await secret.write(namespace.name) : { outcome: 'failed' };
 }
 
+/** What stays in a namespace was not read; where tokens differ, it may open more than what was to be written. */
+function withOlderToken(judged: Verdict, { repositories }: SecretEntry): Verdict {
+  if (!repositories || !judged.reason) return judged;
+  return { ...judged, reason: `${judged.reason}${OLDER_TOKEN}` };
+}
+
 function isRead({ credentials }: ReadEntry): boolean {
   return !(credentials instanceof HelperError);
 }
 
-function unreadable(secret: string, { problem, remedy }: HelperError) {
-  return { namespace: '*', secret, outcome: 'failed', reason: problem, remedy } as const;
+function unreadable(settings: SecretEntry, { problem, remedy }: HelperError) {
+  const judged = withOlderToken({ outcome: 'failed', reason: problem, remedy }, settings);
+  return {
+    namespace: '*',
+    secret: settings.name,
+    outcome: 'failed',
+    reason: judged.reason ?? '',
+    remedy,
+  } as const;
 }

@@ -6,6 +6,8 @@ export const SECRET_TYPE = 'kubernetes.io/dockerconfigjson';
 export const IGNORE_LABEL = 'ecr-registry-helper/ignore';
 export const FETCHED_AT = 'ecr-registry-helper/fetched-at';
 export const EXPIRES_AT = 'ecr-registry-helper/expires-at';
+/** The name of the role whose rights the token has; absent for the function's own. */
+export const PULL_ROLE = 'ecr-registry-helper/pull-role';
 
 /** What the admission policy says when a run that is late would put an older token over a newer one. */
 export const NEWER_IS_THERE = 'a token that expires later is there already';

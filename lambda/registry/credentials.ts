@@ -4,6 +4,7 @@ import type { EcrRegistry, RegistrySettings, SecretEntry } from '../settings.ts'
 import { type Auths, mergeAuths } from './docker-config.ts';
 import { type EcrToken, fetchEcrToken, hostOfAccount } from './ecr.ts';
 import { readKeys } from './keys.ts';
+import { pullRoleArn } from './pull-role.ts';
 import { readSecretValue, type SecretValue } from './secret-value.ts';
 import { readStoredConfig } from './stored.ts';
 
@@ -12,6 +13,8 @@ export interface PullCredentials {
   readonly auths: Auths;
   /** When the oldest of its tokens was fetched and when the first ends; absent without a token of ECR. */
   readonly token?: { readonly fetchedAt: Date; readonly expiresAt: Date };
+  /** The name of the role of an entry with `repositories`, whose rights its tokens carry. */
+  readonly pullRole?: string;
 }
 
 /** Reads the credentials of entries for one run: each token and secret value once, however many entries use it. */
@@ -19,19 +22,25 @@ export class CredentialReader {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #pullRolePrefix: string | undefined;
   readonly #tokens = new Map<string, Promise<EcrToken>>();
   readonly #values = new Map<string, Promise<SecretValue>>();
 
-  constructor(aws: AwsAccess, clock: Clock, signal: AbortSignal) {
+  /** @param pullRolePrefix what the ARNs of the pull roles begin with; undefined where they are not known */
+  constructor(aws: AwsAccess, clock: Clock, signal: AbortSignal, pullRolePrefix?: string) {
     this.#aws = aws;
     this.#clock = clock;
     this.#signal = signal;
+    this.#pullRolePrefix = pullRolePrefix;
   }
 
   /** @throws HelperError of the first registry that cannot be read; then nothing of the entry may be written */
-  async read(entry: Pick<SecretEntry, 'registries'>): Promise<PullCredentials> {
+  async read(entry: SecretEntry): Promise<PullCredentials> {
+    const pullRole = pullRoleArn(entry, this.#pullRolePrefix);
     // all are waited for: a call that is left alone would go on after the run
-    const read = await Promise.allSettled(entry.registries.map((registry) => this.#registry(registry)));
+    const read = await Promise.allSettled(
+      entry.registries.map((registry) => this.#registry(registry, pullRole)),
+    );
     const parts = read.map((part) => {
       if (part.status === 'rejected') throw part.reason;
       return part.value;
@@ -41,11 +50,15 @@ export class CredentialReader {
     if (tokens.length === 0) return { auths };
     const earliest = (dates: Date[]) => new Date(Math.min(...dates.map((date) => date.getTime())));
     const fetchedAt = earliest(tokens.map((token) => token.fetchedAt));
-    return { auths, token: { fetchedAt, expiresAt: earliest(tokens.map((token) => token.expiresAt)) } };
+    return {
+      auths,
+      token: { fetchedAt, expiresAt: earliest(tokens.map((token) => token.expiresAt)) },
+      ...(pullRole && { pullRole: pullRole.slice(pullRole.lastIndexOf('/') + 1) }),
+    };
   }
 
-  async #registry(registry: RegistrySettings): Promise<PullCredentials> {
-    if (registry.type === 'ecr') return this.#ecr(registry);
+  async #registry(registry: RegistrySettings, pullRole: string | undefined): Promise<PullCredentials> {
+    if (registry.type === 'ecr') return this.#ecr(pullRole ? { ...registry, roleArn: pullRole } : registry);
     return { auths: readStoredConfig(registry.secretId, await this.#secretValue(registry.secretId)) };
   }
 

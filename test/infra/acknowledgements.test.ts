@@ -36,6 +36,13 @@ const everything: EcrRegistryHelperProps['settings'] = {
     },
   ],
 };
+const teams: EcrRegistryHelperProps['settings'] = {
+  clusters: [{ name: 'demo' }],
+  secrets: [
+    { namespaces: { include: ['team-a'] }, repositories: ['team-a/*', 'base'] },
+    { repositories: ['base'], registries: [{ type: 'ecr' }, { type: 'ecr', region: 'us-west-2' }] },
+  ],
+};
 
 it.each([
   ['with nothing but a cluster', HOME, () => ({ settings: DEMO })],
@@ -44,6 +51,8 @@ it.each([
   ['with nothing of kubectl', HOME, () => ({ settings: { clusters: [{ name: 'demo', rbac: 'manual' }] } })],
   ['with registries of every kind', HOME, () => ({ settings: everything })],
   ['with registries of every kind, somewhere', {}, () => ({ settings: everything })],
+  ['with entries that have roles of their own', HOME, () => ({ settings: teams })],
+  ['with entries that have roles of their own, somewhere', {}, () => ({ settings: teams })],
   ['in a VPC', HOME, () => ({ settings: { ...DEMO, vpc } })],
   [
     'under keys',

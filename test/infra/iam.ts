@@ -34,17 +34,50 @@ export function statements(template: Template, region = HOME.region ?? ''): Stat
   return deployed(template, region)(policy.Statement) as Statement[];
 }
 
+/** A role that the construct makes for an entry of the settings. */
+export interface PullRole {
+  readonly arn: string;
+  readonly policy: Statement[];
+  readonly trust: Statement[];
+}
+
+/** The roles of entries with `repositories`, in no order. */
+export function pullRoles(template: Template): PullRole[] {
+  return Object.entries(template.findResources('AWS::IAM::Role'))
+    .filter(([id]) => id.startsWith('HelperPullRoles'))
+    .map(([, { Properties }]) => {
+      const { RoleName, Policies, AssumeRolePolicyDocument } = deployed(
+        template,
+        HOME.region ?? '',
+      )(Properties) as {
+        RoleName: string;
+        Policies: { PolicyDocument: { Statement: Statement[] } }[];
+        AssumeRolePolicyDocument: { Statement: Statement[] };
+      };
+      return {
+        arn: `arn:aws:iam::${HOME.account}:role/${RoleName}`,
+        policy: Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement),
+        trust: AssumeRolePolicyDocument.Statement,
+      };
+    });
+}
+
 /** A resource's policy that leaves it to the function's account who of it may do what. */
 export const DELEGATED: Statement[] = [
   { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${HOME.account}:root` }, Action: '*', Resource: '*' },
 ];
 
 /**
- * What IAM says to a call of the function's role, by its own policy and that of the resource.
+ * What IAM says to a call of a role (by default the function's), by its own policy and that of the resource.
  * @throws {Error} for an action that AWS does not know, or a resource that is none of the action's
  */
-export async function verdict(policy: Statement[], call: Call, ofResource = DELEGATED): Promise<Verdict> {
-  const answer = await runSimulation(simulationOf(policy, call, ofResource), {});
+export async function verdict(
+  policy: Statement[],
+  call: Call,
+  ofResource = DELEGATED,
+  principal = ROLE,
+): Promise<Verdict> {
+  const answer = await runSimulation(simulationOf(policy, call, ofResource, principal), {});
   if (answer.resultType === 'error') {
     throw new Error(`${call.action} on ${call.resource}: ${JSON.stringify(answer.errors)}`);
   }
@@ -66,11 +99,12 @@ function simulationOf(
   policy: Statement[],
   { action, resource, context = {} }: Call,
   ofResource: Statement[],
+  principal = ROLE,
 ) {
   const Version = '2012-10-17';
   const simulation: Simulation = {
     request: {
-      principal: ROLE,
+      principal,
       action,
       resource: { resource, accountId: resource.split(':')[4] || (HOME.account ?? '') },
       contextVariables: { ...context },
@@ -91,6 +125,8 @@ function deployed(template: Template, region: string): (value: unknown) => unkno
   const pseudo: Record<string, string> = { 'AWS::Partition': partition, 'AWS::URLSuffix': suffix };
   const arns: Record<string, (id: string) => string> = {
     'AWS::Logs::LogGroup': (id) => `arn:${partition}:logs:${region}:${HOME.account}:log-group:${id}:*`,
+    // the function's, as the others name none but it
+    'AWS::IAM::Role': () => ROLE,
     'AWS::SQS::Queue': (id) => `arn:${partition}:sqs:${region}:${HOME.account}:${id}`,
     'AWS::KMS::Key': (id) => `arn:${partition}:kms:${region}:${HOME.account}:key/${id}`,
   };

@@ -64,6 +64,18 @@ function byTokenHolders(...repositories: string[]): Call[] {
 describe.each<[string, SettingsInput, Account, string[]]>([
   ['with nothing but a cluster, as in the sandbox', DEMO, {}, [repository('team/app')]],
   [
+    'with entries that have roles of their own',
+    {
+      ...DEMO,
+      secrets: [
+        { namespaces: { include: ['default'] }, repositories: ['team-a/*'] },
+        { namespaces: { include: ['kube-public'] }, registries: [{ type: 'ecr', repositories: ['base/*'] }] },
+      ],
+    },
+    {},
+    [repository('base/os')],
+  ],
+  [
     'with registries and clusters of every kind',
     EVERYTHING,
     ACCOUNT,

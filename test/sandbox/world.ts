@@ -1,4 +1,5 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
 import { checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
@@ -29,6 +30,11 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     schedule: settings.schedule,
     state: settings.enabled ? 'ENABLED' : 'DISABLED',
   });
+  const PULL_ROLE_PREFIX = `arn:aws:iam::${aws.accountId}:role/${settings.name}-${aws.region}-`;
+  for (const entry of settings.secrets) {
+    const arn = pullRoleArn(entry, PULL_ROLE_PREFIX);
+    if (arn) aws.addRole({ arn, trusts: [aws.principal.arn] });
+  }
   const clusters = new Map<string, KubernetesEmulator>();
   for (const cluster of settings.clusters) {
     const region = cluster.region ?? aws.region;
@@ -61,7 +67,7 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
   return {
     aws,
     clusters,
-    env: { ...aws.env, SETTINGS: JSON.stringify(input), RULE_NAME },
+    env: { ...aws.env, SETTINGS: JSON.stringify(input), RULE_NAME, PULL_ROLE_PREFIX },
     close: async () => {
       await Promise.all([aws.close(), ...[...clusters.values()].map((cluster) => cluster.close())]);
     },

@@ -17,6 +17,7 @@ function held(given: Partial<HeldSecret> = {}): HeldSecret {
     isOurs: true,
     fetchedAt: NOW - HOUR,
     expiresAt: NOW + 11 * HOUR,
+    pullRole: undefined,
     holders: [],
     isDockerConfig: true,
     ...given,
