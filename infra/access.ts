@@ -123,7 +123,8 @@ function isApplied(scope: Construct, cluster: ClusterSettings): boolean {
   return false;
 }
 
-function elsewhere(
+/** Why a cluster is not, or may not be, where the stack is; undefined when it is there. */
+export function elsewhere(
   what: 'region' | 'account',
   wanted: string | undefined,
   stack: string,

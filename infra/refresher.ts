@@ -17,6 +17,7 @@ import { acknowledgeVersion } from './acknowledgements.ts';
 import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
 import { networkOf } from './network.ts';
+import { NewNamespaces } from './new-namespaces.ts';
 import { grantRights } from './policy.ts';
 import { PullRoles } from './pull-roles.ts';
 import { Retries } from './retries.ts';
@@ -97,6 +98,7 @@ export class EcrRegistryHelper extends Construct {
       targets: [new targets.LambdaFunction(this.refresher)],
     });
     this.rule.node.addDependency(access);
+    new NewNamespaces(this, 'NewNamespaces', { settings, refresher: this.refresher });
     if (settings.enabled) this.refreshOnDeploy(retries, access, pullRoles);
   }
 

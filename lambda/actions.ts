@@ -8,6 +8,7 @@ import type { DoctorReport } from './doctor-report.ts';
 import type { Invocation } from './event.ts';
 import { refresh } from './refresh.ts';
 import { CredentialReader } from './registry/credentials.ts';
+import { KeptCredentials } from './registry/kept-credentials.ts';
 import type { Report } from './report.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings.ts';
 import { status } from './status.ts';
@@ -27,6 +28,9 @@ export interface Surroundings {
   readonly pullRolePrefix?: string | undefined;
 }
 
+/** Outlives a run where the function stays warm. */
+const kept = new KeptCredentials();
+
 /**
  * Does what an invocation asks for with the real clients of a region, and closes what they opened.
  * @throws EventError, NotCoveredError before anything is read or written
@@ -38,7 +42,11 @@ export async function act(
 ): Promise<Answer> {
   const aws = new AwsAccess(region, settings.name, deadline.signal);
   const credentials = new CredentialReader(aws, clock, deadline.signal, pullRolePrefix);
-  const readCredentials = (entry: SecretEntry) => credentials.read(entry);
+  const readCredentials = async (entry: SecretEntry) => {
+    // every other run is there to bring new tokens
+    const known = invocation.origin === 'logged' ? kept.find(entry, settings, clock.now()) : undefined;
+    return known ?? kept.keep(entry, await credentials.read(entry));
+  };
   const open = (cluster: ClusterSettings) => openCluster({ cluster, settings, aws, clock, deadline });
   try {
     switch (invocation.action) {

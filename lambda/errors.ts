@@ -49,7 +49,7 @@ export class UnclearCoverageError extends HelperError {
 
 /** The event names something that the settings do not cover: it may narrow them and never widen them. */
 export class NotCoveredError extends HelperError {
-  constructor(what: 'cluster' | 'namespace', name: string, known: string) {
+  constructor(what: 'cluster' | 'namespace' | 'log group', name: string, known: string) {
     super(
       `event: the settings cover no ${what} ${JSON.stringify(name)}; ${known}`,
       `Add it to the settings, or leave it out.`,

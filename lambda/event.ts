@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { readLogBatch } from './audit-log.ts';
 import { coversNamespace, entriesOf } from './coverage.ts';
 import { EventError, NotCoveredError } from './errors.ts';
 import { explain, strict, text } from './schema.ts';
@@ -7,7 +8,7 @@ import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from
 /** What one run is asked to do. */
 export interface Invocation {
   /** Who asked. A run that was started by hand answers also when it fails; the others throw, to be tried again. */
-  readonly origin: 'manual' | 'scheduled' | 'queued' | 'deployed';
+  readonly origin: 'manual' | 'scheduled' | 'queued' | 'deployed' | 'logged';
   readonly action: (typeof ACTIONS)[number];
   readonly clusters?: readonly string[] | undefined;
   readonly namespaces?: readonly string[] | undefined;
@@ -19,6 +20,15 @@ export interface Invocation {
   readonly all?: boolean | undefined;
   /** Of a cleanup: asks the server and removes nothing. */
   readonly dryRun?: boolean | undefined;
+  /** Of audit records, which may tell of namespaces that are not ours or gone by now: where they come from, what was left out. */
+  readonly logged?:
+    | {
+        readonly owner: string;
+        readonly logGroup: string;
+        readonly unreadable: number;
+        readonly uncovered?: number;
+      }
+    | undefined;
 }
 
 export const ACTIONS = ['refresh', 'plan', 'status', 'doctor', 'cleanup'] as const;
@@ -65,22 +75,32 @@ const scheduledEvent = z.object({
 const queuedEvent = z.object({
   Records: z.array(z.object({ eventSource: z.literal('aws:sqs'), body: z.string() })),
 });
+const logsEvent = strict({ awslogs: strict({ data: z.string() }) });
 const failedRun = z.object({ requestPayload: z.unknown() });
 
 /**
- * Reads what was sent to the function: nothing or a manual event, EventBridge's scheduled event, or the
- * queued record of an asynchronous run that failed (whose `requestPayload` is read in turn).
+ * Reads what was sent to the function: nothing or a manual event, EventBridge's scheduled event, a batch of
+ * audit records, or the queued record of an asynchronous run that failed (whose `requestPayload` is read in turn).
  * @throws EventError for all else, naming the field and what is known
  */
 export function readEvent(event: unknown): Invocation {
   if (scheduledEvent.safeParse(event).success) return { origin: 'scheduled', action: 'refresh' };
   const queued = queuedEvent.safeParse(event);
   if (queued.success) return readQueued(queued.data.Records);
+  const logs = logsEvent.safeParse(event);
+  if (logs.success) return readLogged(logs.data.awslogs.data);
   const chosen = chosenAction.safeParse(event ?? {});
   if (!chosen.success) throw new EventError(explain(chosen.error));
   const manual = manualEvents[chosen.data.action].safeParse(event ?? {});
   if (!manual.success) throw new EventError(explain(manual.error));
   return { origin: 'manual', ...manual.data };
+}
+
+function readLogged(data: string): Invocation {
+  const batch = readLogBatch(data);
+  if (!batch) return { origin: 'logged', action: 'refresh', clusters: [] };
+  const { names: namespaces, ...logged } = batch;
+  return { origin: 'logged', action: 'refresh', namespaces, logged };
 }
 
 function readQueued(records: { body: string }[]): Invocation {

@@ -6,6 +6,7 @@ import { startDeadline, systemClock } from './clock.ts';
 import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
 import { measure } from './measure.ts';
+import { narrowToLogged } from './new-namespaces.ts';
 import { summary } from './report.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -29,7 +30,8 @@ export async function handler(event: unknown, context: InvocationContext): Promi
   try {
     const settings = readSettings(process.env);
     logger = new Logger({ serviceName: settings.name, persistentKeys: { requestId: context.awsRequestId } });
-    const invocation = originOf(readEvent(event), context);
+    const asked = originOf(readEvent(event), context);
+    const invocation = narrowToLogged(settings, asked, context.invokedFunctionArn);
     const answer = await run(settings, invocation, context);
     tell(logger, invocation, answer);
     if (answer.action !== 'refresh') return answer;
@@ -46,10 +48,11 @@ export async function handler(event: unknown, context: InvocationContext): Promi
 }
 
 /** One line for every run. What lists secrets or findings one by one is for who asked, not for the log. */
-function tell(logger: Logger, { origin }: Invocation, answer: Answer): void {
+function tell(logger: Logger, { origin, logged }: Invocation, answer: Answer): void {
   if (answer.action === 'refresh' || answer.action === 'plan') {
-    if (answer.ok) logger.info('ok', { origin, report: answer });
-    else logger.error(summary(answer), { origin, report: answer });
+    const told = { origin, ...(logged && { logged }), report: answer };
+    if (answer.ok) logger.info('ok', told);
+    else logger.error(summary(answer), told);
     return;
   }
   const { ok, action, durationMs } = answer;

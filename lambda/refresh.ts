@@ -46,6 +46,7 @@ export async function refresh(
         deployment: settings.name,
         plan: action === 'plan',
         namespaces,
+        mayBeGone: invocation.logged !== undefined,
         concurrency: settings.concurrency,
         clock,
       }),

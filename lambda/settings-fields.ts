@@ -130,6 +130,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
       }),
     enabled: z.boolean().default(true),
     cleanup: z.boolean().default(false),
+    newNamespaces: z.enum(['audit-log']).optional(),
     alarmTopic: field(
       /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/,
       'the ARN of an SNS topic',

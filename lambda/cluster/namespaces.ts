@@ -2,6 +2,9 @@ import type { CoreV1Api, V1Namespace } from '@kubernetes/client-node';
 import { METADATA_ONLY, paged } from './pages.ts';
 import { IGNORE_LABEL } from './rights.ts';
 
+/** More named ones than that are found in the list of all, which takes fewer requests. */
+const MOST_BY_NAME = 100;
+
 export interface Namespace {
   readonly name: string;
   /** Why it is left alone. */
@@ -23,10 +26,16 @@ export async function* listNamespaces(
   { selector, names }: NamespaceQuery,
 ): AsyncGenerator<Namespace> {
   const labels = selector ? { labelSelector: selector } : {};
-  const queries = names?.map((name) => ({ ...labels, fieldSelector: `metadata.name=${name}` })) ?? [labels];
+  const named = names && new Set(names);
+  const queries = (names && names.length > MOST_BY_NAME ? undefined : names)?.map((name) => ({
+    ...labels,
+    fieldSelector: `metadata.name=${name}`,
+  })) ?? [labels];
   for (const query of queries) {
     const list = paged((page) => core.listNamespace({ ...query, ...page }, METADATA_ONLY));
-    for await (const namespace of list) yield toNamespace(namespace);
+    for await (const namespace of list) {
+      if (!named || named.has(namespace.metadata?.name ?? '')) yield toNamespace(namespace);
+    }
   }
 }
 

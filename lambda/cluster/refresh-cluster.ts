@@ -33,6 +33,8 @@ export interface ClusterRun {
   readonly plan: boolean;
   /** The namespaces that the run is narrowed to. */
   readonly namespaces: readonly string[] | undefined;
+  /** Whether one of these that is not there is skipped instead of failed. */
+  readonly mayBeGone: boolean;
   /** Writes at once. */
   readonly concurrency: number;
   readonly clock: Clock;
@@ -83,7 +85,10 @@ async function writeAll(
   const flow = async function* () {
     try {
       const list = (query: NamespaceQuery) => listNamespaces(client.core, query);
-      yield* targets(entries, list, run.namespaces, (problem) => tally.miss(problem));
+      yield* targets(entries, list, run.namespaces, (problem) => {
+        if (run.mayBeGone) tally.add(problem.namespace, problem.secret, { outcome: 'skipped' });
+        else tally.miss(problem);
+      });
     } catch (caught) {
       fault = caught;
     }
