@@ -35,13 +35,14 @@ export interface World {
   readonly admin: ApiClient;
   /**
    * Invokes the function with settings that, unless they say otherwise, are about the cluster, and with the role
-   * that has the name of `role` (default: that of the settings).
+   * that has the name of `role` (default: that of the settings); `earlier` is what makes it warm.
    * @throws {Error} if its output shows a secret
    */
   invoke<Of extends Answer = Report>(
     settings: Partial<SettingsInput>,
     event?: object,
     role?: string,
+    earlier?: object,
   ): Promise<Invocation<Of>>;
   /** The cluster's API as the role of a deployment, by a bearer token as the function signs it. */
   actAs(role: string): Promise<ApiClient>;
@@ -65,6 +66,7 @@ export const COMPILE_CACHE = {
 export async function startWorld(
   deployments: readonly string[] = [DEPLOYMENT],
   runtime: Record<string, string> = COMPILE_CACHE,
+  { auditLog = false } = {},
 ): Promise<World> {
   const aws = await startAws();
   const roleArn = (name: string) => `arn:aws:iam::${aws.accountId}:role/${name}`;
@@ -72,6 +74,7 @@ export async function startWorld(
     clusterName: CLUSTER,
     region: aws.region,
     principals: aws.principals,
+    auditLog,
     mapRoles: deployments.map((name) => ({ roleArn: roleArn(name), username: name, groups: [name] })),
   });
   const point = ({ endpoint, caPem }: Pick<RecordingProxy, 'endpoint' | 'caPem'>) =>
@@ -93,13 +96,15 @@ export async function startWorld(
       settings: Partial<SettingsInput>,
       event: object = {},
       role: string = settings.name ?? DEPLOYMENT,
+      earlier?: object,
     ) {
-      const invocation = await invoke<Of>(event, {
+      const env = {
         ...runtime,
         ...aws.env,
         ...keysOf(sessionOf(role)),
         SETTINGS: JSON.stringify({ clusters: [{ name: CLUSTER }], ...settings }),
-      });
+      };
+      const invocation = await invoke<Of>(event, env, earlier);
       const shown = findSecrets(JSON.stringify(invocation));
       if (shown.length > 0) throw new Error(`the output shows ${shown.join(', ')}`);
       return invocation;

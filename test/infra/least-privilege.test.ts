@@ -76,6 +76,12 @@ describe.each<[string, SettingsInput, Account, string[]]>([
     [repository('base/os')],
   ],
   [
+    'with new namespaces served from the audit log',
+    { ...DEMO, newNamespaces: 'audit-log' },
+    {},
+    [repository('team/app')],
+  ],
+  [
     'with registries and clusters of every kind',
     EVERYTHING,
     ACCOUNT,

@@ -84,6 +84,15 @@ const NEIGHBOURS: [string, Call][] = [
       resource: 'arn:aws:logs:eu-west-1:111122223333:log-group:other:log-stream:x',
     },
   ],
+  ...['FilterLogEvents', 'PutSubscriptionFilter', 'DescribeSubscriptionFilters'].map(
+    (name): [string, Call] => [
+      `the audit log of a cluster by ${name}`,
+      {
+        action: `logs:${name}`,
+        resource: 'arn:aws:logs:eu-west-1:111122223333:log-group:/aws/eks/demo/cluster',
+      },
+    ],
+  ),
   [
     'another queue',
     { action: 'sqs:SendMessage', resource: 'arn:aws:sqs:eu-west-1:111122223333:HelperRetriesDead' },

@@ -3,6 +3,7 @@ import type { SettingsInput } from '../../lambda/settings.ts';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
 import type { AwsCall } from '../sandbox/aws/faults.ts';
+import { created, logBatch } from '../sandbox/aws/log-batch.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import type { Call } from './iam.ts';
@@ -51,7 +52,8 @@ export async function recordedCalls(
     for (const arn of account.roles ?? []) world.aws.addRole({ arn, trusts: ['*'] });
     const { user } = account;
     if (user) world.aws.addUser(user.arn, user);
-    for (const event of EVENTS) await invoke(world, event);
+    const logged = settings.newNamespaces ? [logBatch([created('default')])] : [];
+    for (const event of [...logged, ...EVENTS]) await invoke(world, event);
     const calls = world.aws.calls.filter(({ principalArn }) => principalArn === world.aws.principal.arn);
     return distinct(calls.flatMap((call) => iamCalls(call, world.aws.accountId, secrets)));
   } finally {

@@ -6,7 +6,7 @@ import type { Answer } from '../../lambda/actions.ts';
 import type { HelperError } from '../../lambda/errors.ts';
 import { ACTIONS } from '../../lambda/event.ts';
 import type { World } from '../sandbox/world.ts';
-import { deploy, invoke, refreshed } from './run.ts';
+import { clusterOf, deploy, invoke, refreshed } from './run.ts';
 import { ALL_NAMESPACES, EXPECTED, REPOSITORY, SETTINGS } from './test-events.ts';
 
 const FOLDER = 'test/events';
@@ -28,8 +28,9 @@ describe('test/events', () => {
   it.each(files)('%s gives what its name says', async (file) => {
     const expected = EXPECTED[basename(file, '.json')];
     if (!expected) throw new Error(`${file} has no expectation in test-events.ts`);
-    const { answer, refused, changes = [] } = expected;
+    const { answer, refused, changes = [], made } = expected;
     const world = await deployed();
+    if (made) clusterOf(world, 'prod').addNamespace(made);
     const before = versions(world);
 
     const { value, error } = await invoke<Answer>(world, read(file));

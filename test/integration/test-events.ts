@@ -12,6 +12,8 @@ export interface Expected {
   readonly refused?: readonly [new (...parts: never[]) => Error, string];
   /** The secrets that it writes or removes, as CLUSTER/NAMESPACE. Default: none. */
   readonly changes?: readonly string[];
+  /** A namespace of prod that is made after the last run. */
+  readonly made?: string;
 }
 
 /** The settings that the files are written for. */
@@ -19,6 +21,7 @@ export const SETTINGS: SettingsInput = {
   clusters: [{ name: 'prod' }, { name: 'staging' }],
   secrets: [{ namespaces: { exclude: ['team-legacy'] } }],
   cleanup: true,
+  newNamespaces: 'audit-log',
 };
 /** What the account's ECR has. */
 export const REPOSITORY = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app';
@@ -57,6 +60,12 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
   'refresh-one-namespace': refreshOfOneNamespace,
   scheduled: wholeRefresh,
+  // also of team-legacy, which is not covered
+  'new-namespace': {
+    made: 'team-new',
+    answer: { ok: true, action: 'refresh', clusters: prod({ ...refreshed(0), created: 1, skipped: 0 }) },
+    changes: ['prod/team-new'],
+  },
   'failed-run-queued': wholeRefresh,
   'failed-run-of-a-namespace-queued': refreshOfOneNamespace,
   plan: { answer: { ok: true, action: 'plan', clusters: both(refreshed(5)) } },

@@ -217,6 +217,11 @@ describe('what is wrong is told with field, value and what is allowed', () => {
       withCluster({ rbac: 'auto' }),
       /clusters\[0\]\.rbac: .*"apply"\|"manual".*found "auto"/,
     ],
+    [
+      'another way to new namespaces',
+      { ...withCluster({}), newNamespaces: 'watch' },
+      /newNamespaces: .*"audit-log" \(found "watch"\)/,
+    ],
     ['no entry', { ...withCluster({}), secrets: [] }, /secrets: .*>=1 items/],
     [
       'a secret with capitals',

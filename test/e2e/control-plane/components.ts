@@ -89,8 +89,15 @@ export async function authenticatorCommand(
   return { name: 'aws-iam-authenticator', binary: binaries.awsIamAuthenticator, args, env, directory };
 }
 
-/** The API server with its certificates: started only when etcd and the authenticator listen. */
-export async function apiServerCommand(site: Site, authority: Authority): Promise<DaemonCommand> {
+/**
+ * The API server with its certificates: started only when etcd and the authenticator listen.
+ * @param auditLog the file for its audit records, if it is to write any
+ */
+export async function apiServerCommand(
+  site: Site,
+  authority: Authority,
+  auditLog?: string,
+): Promise<DaemonCommand> {
   const { directory, binaries, ports } = site;
   const own = join(directory, 'kube-apiserver');
   await mkdir(own);
@@ -127,9 +134,30 @@ export async function apiServerCommand(site: Site, authority: Authority): Promis
     `--authentication-token-webhook-config-file=${join(directory, webhookFile)}`,
     // There is no controller manager that would make the accounts it asks for.
     '--disable-admission-plugins=ServiceAccount',
+    ...(auditLog
+      ? [
+          `--audit-policy-file=${await write('audit.json', JSON.stringify(auditPolicy))}`,
+          `--audit-log-path=${auditLog}`,
+        ]
+      : []),
   ];
   return { name: 'kube-apiserver', binary: binaries.kubeApiserver, args, env: {}, directory };
 }
+
+/** Of namespaces with the answers, as EKS logs what changes a known API, and of secrets without what is in them. */
+const auditPolicy = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [
+    { level: 'Metadata', resources: [{ group: '', resources: ['secrets'] }] },
+    {
+      level: 'RequestResponse',
+      resources: [{ group: '', resources: ['namespaces', 'namespaces/status', 'namespaces/finalize'] }],
+    },
+    { level: 'None' },
+  ],
+};
 
 /** Nobody is anonymous but a health check, as on EKS since 1.32: without a token the answer is 401, not 403. */
 const authentication = {

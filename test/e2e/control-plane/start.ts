@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   mapRoles: readonly RoleMapping[];
   /** Whose signatures STS accepts; read anew for every token, so that a test can add some. */
   principals: Iterable<Principal>;
+  /** Whether the API server writes down what is done to namespaces. */
+  auditLog?: boolean;
 }
 
 export interface ControlPlane {
@@ -35,6 +37,8 @@ export interface ControlPlane {
   /** The API as a member of `system:masters`. */
   admin: ApiClient;
   binaries: Binaries;
+  /** The file of audit records, one a line, if they are asked for. */
+  auditLog?: string;
   daemons: { etcd: Daemon; authenticator: Daemon; apiServer: Daemon };
   /** Kills all and removes what was written. */
   stop(): Promise<void>;
@@ -78,13 +82,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     );
     await etcd.untilReady(() => isListening(site.ports.etcd), startTimeoutMs);
     await authenticator.untilReady(() => isListening(site.ports.authenticator), startTimeoutMs);
-    const apiServer = await start(await apiServerCommand(site, authority));
+    const auditLog = options.auditLog ? join(directory, 'audit.log') : undefined;
+    const apiServer = await start(await apiServerCommand(site, authority, auditLog));
     const endpoint = `https://127.0.0.1:${site.ports.apiServer}`;
     const admin = await createAdmin(endpoint, authority);
     ends.push(admin.close);
     await apiServer.untilReady(() => isReady(admin), startTimeoutMs);
     const daemons = { etcd, authenticator, apiServer };
-    return { endpoint, caPem: authority.certificatePem, admin, binaries, daemons, stop };
+    const caPem = authority.certificatePem;
+    return { endpoint, caPem, admin, binaries, ...(auditLog && { auditLog }), daemons, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -15,15 +15,18 @@ const runtime = new URL('runtime.ts', import.meta.url);
 
 /**
  * Invokes the bundle in a process of its own that has no environment but `env`.
+ * @param earlier what the same process is invoked with before
  * @throws {Error} with what the process wrote, if it ends without an answer or does not end after it
  */
 export async function invoke<Of extends Answer = Report>(
   event: unknown,
   env: Record<string, string>,
+  earlier?: unknown,
 ): Promise<Invocation<Of>> {
   const order: Order = {
     bundle: BUNDLE.href,
     event,
+    ...(earlier !== undefined && { earlier }),
     remainingMs: 300_000,
     functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper',
   };

@@ -8,6 +8,8 @@ import { type PatchTimes, patchTimer } from './patch-times.ts';
 export interface Order {
   readonly bundle: string;
   readonly event: unknown;
+  /** What the same process is invoked with before, so that it is warm. */
+  readonly earlier?: unknown;
   readonly remainingMs: number;
   readonly functionArn: string;
 }
@@ -25,7 +27,7 @@ export interface Done<Of extends Answer = Report> {
 }
 
 /** Does what Lambda's runtime does after a cold start. */
-serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<Done<Answer>> => {
+serveOrder(async ({ bundle, event, earlier, remainingMs, functionArn }: Order): Promise<Done<Answer>> => {
   const beforeImport = performance.now();
   const { handler }: typeof import('../../../lambda/handler.ts') = await import(bundle);
   const began = performance.now();
@@ -36,6 +38,7 @@ serveOrder(async ({ bundle, event, remainingMs, functionArn }: Order): Promise<D
     invokedFunctionArn: functionArn,
     getRemainingTimeInMillis: () => remainingMs - (performance.now() - began),
   };
+  if (earlier !== undefined) await handler(earlier, context);
   const outcome = await handler(event, context).then(
     (report) => ({ report }),
     ({ name, message }: Error) => ({ error: { name, message } }),
