@@ -9,6 +9,7 @@ export function dashboardUrl(stack: Stack, dashboardName: string): string {
       aws: { host: 'console.aws.amazon.com' },
       'aws-cn': { host: 'console.amazonaws.cn' },
       'aws-us-gov': { host: 'console.amazonaws-us-gov.com' },
+      'aws-eusc': { host: 'console.amazonaws-eusc.eu' },
     },
   });
   const console = `https://${hosts.findInMap(stack.partition, 'host')}/cloudwatch/home`;

@@ -2,6 +2,7 @@ import { Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
+import { cacheGlobs, cacheRights, IMPORT, publicRights } from './registry-rights.ts';
 
 /** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
 export const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
@@ -17,9 +18,9 @@ const ATTACH = [
 ];
 
 /** One statement of the function's policy, and why it is there. */
-interface Right extends iam.PolicyStatementProps {
+export interface Right extends iam.PolicyStatementProps {
   readonly sid: string;
-  readonly resources: string[];
+  readonly resources?: string[];
   readonly why: string;
 }
 
@@ -38,11 +39,15 @@ export function grantRights(
   settings: Settings,
   surroundings: Surroundings,
 ): void {
-  const rights = rightsOf(stack, settings, surroundings).filter(({ resources }) => resources.length > 0);
+  const rights = rightsOf(stack, settings, surroundings).filter(
+    ({ resources = [], notResources = [] }) => resources.length + notResources.length > 0,
+  );
   for (const { why: _, ...statement } of rights) role.addToPolicy(new iam.PolicyStatement(statement));
   acknowledgeWildcards(
     role,
-    rights.filter(({ effect }) => effect !== iam.Effect.DENY),
+    rights.flatMap(({ effect, resources = [], why }) =>
+      effect === iam.Effect.DENY ? [] : [{ resources, why }],
+    ),
   );
 }
 
@@ -59,6 +64,7 @@ function rightsOf(
       (registry): registry is EcrRegistry =>
         registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId,
     );
+  const caches = unique(own.flatMap((one) => repositoryArns(stack, one, cacheGlobs(one))));
   const assumed = [...clusters, ...registries.filter((registry) => !readsKeys(registry))].flatMap((one) =>
     'roleArn' in one && one.roleArn ? [one.roleArn] : [],
   );
@@ -73,15 +79,17 @@ function rightsOf(
       sid: 'PullWithToken',
       why: 'whoever holds the token pulls with the rights of this role; the settings choose the repositories',
       actions: PULL,
-      resources: unique(own.flatMap((registry) => repositoryArns(stack, registry))),
+      resources: unique(own.flatMap((one) => repositoryArns(stack, one, one.repositories))),
     },
     {
       sid: 'NothingElseInRepositories',
       why: "the token goes to every namespace, and a repository's policy could let this role push",
       effect: iam.Effect.DENY,
-      notActions: ['ecr:GetAuthorizationToken', ...PULL],
+      notActions: ['ecr:GetAuthorizationToken', ...PULL, ...(caches.length > 0 ? IMPORT : [])],
       resources: [stack.formatArn({ service: 'ecr', region: '*', account: '*', resource: '*' })],
     },
+    ...cacheRights(caches),
+    ...publicRights(stack, registries),
     {
       sid: 'NothingElseInRegistries',
       why: 'the actions of a whole registry have no resource, so the statement above does not reach them',
@@ -163,12 +171,13 @@ function rightsOf(
   ];
 }
 
-/** The repositories of a registry by its globs, in which `*` is what it is to IAM: any characters, `/` too. */
+/** The repositories of a registry by globs, in which `*` is what it is to IAM: any characters, `/` too. */
 export function repositoryArns(
   stack: Stack,
-  { region, accountId, repositories }: Pick<EcrRegistry, 'region' | 'accountId' | 'repositories'>,
+  { region, accountId }: Pick<EcrRegistry, 'region' | 'accountId'>,
+  globs: readonly string[],
 ): string[] {
-  return repositories.map((glob) =>
+  return globs.map((glob) =>
     stack.formatArn({
       service: 'ecr',
       resource: 'repository',
@@ -189,6 +198,7 @@ function readsKeys(registry: RegistrySettings): boolean {
 
 /** A token (in somebody's app) is taken as an ARN; a name is completed by Secrets Manager with six characters. */
 function secretArns(stack: Stack, registry: RegistrySettings): string[] {
+  if (registry.type === 'ecr-public') return [];
   const id = registry.type === 'stored' ? registry.secretId : registry.keysSecretId;
   if (id === undefined) return [];
   if (Token.isUnresolved(id) || id.startsWith('arn:')) return [id];
@@ -205,7 +215,7 @@ function secretArns(stack: Stack, registry: RegistrySettings): string[] {
 function decryptions(stack: Stack, registries: RegistrySettings[]): Right[] {
   const keys = registries
     .filter((registry) => secretArns(stack, registry).length > 0)
-    .flatMap(({ kmsKeyArn }) => kmsKeyArn ?? []);
+    .flatMap((registry) => ('kmsKeyArn' in registry && registry.kmsKeyArn ? [registry.kmsKeyArn] : []));
   return unique(keys).map((key, at) => {
     const region = Arn.split(key, ArnFormat.SLASH_RESOURCE_NAME).region ?? stack.region;
     return {

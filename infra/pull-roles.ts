@@ -97,7 +97,7 @@ function makeRole(
 /** @throws SettingsError naming what makes the list too long for a policy */
 function repositoriesOf(stack: Stack, at: number, { repositories = [], registries }: SecretEntry): string[] {
   const arns = registries.flatMap((registry) =>
-    registry.type === 'ecr' ? repositoryArns(stack, { ...registry, repositories }) : [],
+    registry.type === 'ecr' ? repositoryArns(stack, registry, repositories) : [],
   );
   const list = [...new Set(arns)];
   // as long as those of the longest region, as the place may be known only at deployment

@@ -5,6 +5,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { AssumeRoleError, codeOf, DeadlineError, HelperError } from './errors.ts';
+import type { EndpointKinds } from './registry/ecr-hosts.ts';
 
 /** Static keys that somebody who moves over from a CronJob still has. */
 export interface StaticKeys {
@@ -42,8 +43,14 @@ export class AwsAccess {
     this.#signal = signal;
   }
 
-  ecr(region: string, identity: Identity): ECRClient {
-    return this.#keep(new ECRClient(this.#config(region, identity)));
+  ecr(region: string, identity: Identity, { fips, dualStack }: EndpointKinds = {}): ECRClient {
+    return this.#keep(
+      new ECRClient({
+        ...this.#config(region, identity),
+        ...(fips !== undefined && { useFipsEndpoint: fips }),
+        ...(dualStack !== undefined && { useDualstackEndpoint: dualStack }),
+      }),
+    );
   }
 
   eks(region: string, identity: Identity): EKSClient {

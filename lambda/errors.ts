@@ -89,6 +89,17 @@ export class EcrCallError extends HelperError {
   }
 }
 
+export class EcrPublicCallError extends HelperError {
+  constructor(code: string) {
+    super(
+      `ECR Public gave no token (${code})`,
+      code === 'AccessDeniedException'
+        ? "Allow ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken on * to the function's role."
+        : 'It is asked in us-east-1 of the commercial partition: check that it can be reached; passing faults mend themselves with the next run.',
+    );
+  }
+}
+
 export class EcrTokenMissingError extends HelperError {
   constructor(region: string, lack: string) {
     super(`the answer of ECR in ${region} has no ${lack}`, 'Run it again; if it stays, ask AWS support.');

@@ -50,10 +50,22 @@ export function settingsFields(exempt: (value: string) => boolean) {
     roleArn: roleArn.optional(),
     keysSecretId: secretId.optional(),
     kmsKeyArn: kmsKeyArn.optional(),
+    fips: z.boolean().optional(),
+    dualStack: z.boolean().optional(),
+    pullThroughCache: z
+      .array(
+        field(
+          /^(?=.{2,30}$)[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/,
+          'the prefix of a pull-through cache rule such as docker-hub',
+        ),
+      )
+      .min(1)
+      .optional(),
     hosts: z
       .array(field(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?$/, 'a registry host without https://'))
       .optional(),
   });
+  const ecrPublic = strict({ type: z.literal('ecr-public') });
   const stored = strict({ type: z.literal('stored'), secretId, kmsKeyArn: kmsKeyArn.optional() });
   const namespaceGlob = field(
     /^[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?$/,
@@ -65,10 +77,10 @@ export function settingsFields(exempt: (value: string) => boolean) {
     ),
     registries: z
       .array(
-        z.discriminatedUnion('type', [ecr, stored], {
+        z.discriminatedUnion('type', [ecr, ecrPublic, stored], {
           error: ({ code, input }) =>
             code === 'invalid_union'
-              ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, stored`
+              ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, ecr-public, stored`
               : undefined,
         }),
       )

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { matchesAny } from './glob.ts';
 import { checkPullRoles } from './pull-role-rules.ts';
-import { clusterId, type Settings } from './settings-fields.ts';
+import { clusterId, type EcrRegistry, type Settings } from './settings-fields.ts';
 
 /** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
 export function checkTogether(settings: Settings, check: z.core.$RefinementCtx): void {
@@ -34,6 +34,10 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
         );
       }
     }
+    for (const [nth, registry] of entry.registries.entries()) {
+      const problem = registry.type === 'ecr' ? cacheProblem(registry) : undefined;
+      if (problem) say(['secrets', at, 'registries', nth, 'pullThroughCache'], problem);
+    }
     for (const [nth, name] of entry.serviceAccounts.entries()) {
       if (entry.serviceAccounts.indexOf(name) !== nth) {
         say(['secrets', at, 'serviceAccounts', nth], `${JSON.stringify(name)} is named twice`);
@@ -50,4 +54,14 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
       }
     }
   }
+}
+
+/** The rights of a pull-through cache are the function's role's, and worth nothing without that to pull. */
+function cacheProblem({ pullThroughCache = [], repositories, roleArn, keysSecretId }: EcrRegistry) {
+  if (pullThroughCache.length === 0) return undefined;
+  if (roleArn ?? keysSecretId) {
+    return 'is for a token of the function itself; with roleArn or keysSecretId give that identity the rights';
+  }
+  const bare = pullThroughCache.find((prefix) => !matchesAny(repositories, `${prefix}/x`));
+  return bare && `${JSON.stringify(bare)}: repositories must cover ${JSON.stringify(`${bare}/*`)} as well`;
 }

@@ -27,7 +27,8 @@ export async function actHere(settings: Settings, event: unknown): Promise<Answe
 export function refuseOwnToken({ secrets }: Settings): void {
   const places = secrets.flatMap(({ name, registries }, entry) =>
     registries.flatMap((registry, nth) =>
-      registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId
+      registry.type === 'ecr-public' ||
+      (registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId)
         ? [`secrets[${entry}].registries[${nth}] (${name})`]
         : [],
     ),

@@ -1,10 +1,8 @@
 import { request } from 'undici';
 import { codeOf } from '../errors.ts';
 import type { Redacted } from '../redacted.ts';
+import { readEcrHost } from '../registry/ecr-hosts.ts';
 
-/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html */
-const ECR_HOST =
-  /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/;
 const MANIFEST = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.oci.image.manifest.v1+json',
@@ -17,14 +15,6 @@ const TIMEOUT_MS = 10_000;
 export interface RegistryAnswer {
   readonly code: number;
   readonly error?: string | undefined;
-}
-
-/** The account and region of a registry of ECR, which may be shown a token; undefined for any other host. */
-export function readEcrHost(
-  host: string,
-): { readonly accountId: string; readonly region: string } | undefined {
-  const [, accountId, region] = ECR_HOST.exec(host) ?? [];
-  return accountId && region ? { accountId, region } : undefined;
 }
 
 /**

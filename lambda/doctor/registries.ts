@@ -1,8 +1,10 @@
 import type { Finding } from '../doctor-report.ts';
 import type { Redacted } from '../redacted.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
+import { readEcrHost } from '../registry/ecr-hosts.ts';
+import { PUBLIC_HOST } from '../registry/ecr-public.ts';
 import type { SecretEntry } from '../settings.ts';
-import { askEcr, readEcrHost } from './ecr-host.ts';
+import { askEcr } from './ecr-host.ts';
 import { failed, notLookedAt, passed, unknown } from './findings.ts';
 
 /** Asks each registry of ECR whether it takes the token that is for it; nobody else is shown one. */
@@ -26,7 +28,8 @@ async function examineHost(host: string, auth: Redacted, signal: AbortSignal): P
   const step = 'registry';
   const ecr = readEcrHost(host);
   if (!ecr) {
-    return unknown(step, host, 'not asked: it is no host of ECR', `Try it by hand: docker login ${host}`);
+    const is = host === PUBLIC_HOST ? 'it is asked in another way' : 'it is no host of ECR';
+    return unknown(step, host, `not asked: ${is}`, `Try it by hand: docker login ${host}`);
   }
   const answer = await askEcr(host, '/v2/', auth, signal);
   if (typeof answer === 'string') {

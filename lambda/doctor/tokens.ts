@@ -1,5 +1,11 @@
 import type { Finding } from '../doctor-report.ts';
-import { AssumeRoleError, EcrCallError, HelperError, SecretCallError } from '../errors.ts';
+import {
+  AssumeRoleError,
+  EcrCallError,
+  EcrPublicCallError,
+  HelperError,
+  SecretCallError,
+} from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import type { RegistrySettings, SecretEntry } from '../settings.ts';
 import { failedBy, passed } from './findings.ts';
@@ -7,6 +13,7 @@ import { failedBy, passed } from './findings.ts';
 /** What each kind of call that AWS can deny asks for. */
 const ACTIONS = [
   [EcrCallError, 'ecr:GetAuthorizationToken'],
+  [EcrPublicCallError, 'ecr-public:GetAuthorizationToken sts:GetServiceBearerToken'],
   [AssumeRoleError, 'sts:AssumeRole'],
   [SecretCallError, 'secretsmanager:GetSecretValue'],
 ] as const;
@@ -62,6 +69,7 @@ async function examineRegistry(
 
 function nameOf(registry: RegistrySettings): string {
   if (registry.type === 'stored') return `stored ${registry.secretId}`;
+  if (registry.type === 'ecr-public') return 'ECR Public';
   const { accountId, region } = registry;
   return `ecr${accountId ? ` of ${accountId}` : ''}${region ? ` in ${region}` : ''}`;
 }

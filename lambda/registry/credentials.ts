@@ -2,7 +2,9 @@ import type { AwsAccess } from '../aws.ts';
 import type { Clock } from '../clock.ts';
 import type { EcrRegistry, RegistrySettings, SecretEntry } from '../settings.ts';
 import { type Auths, mergeAuths } from './docker-config.ts';
-import { type EcrToken, fetchEcrToken, hostOfAccount } from './ecr.ts';
+import { type EcrToken, fetchEcrToken, hostOfAccount, type PullToken } from './ecr.ts';
+import { furtherHosts, readEcrHost } from './ecr-hosts.ts';
+import { fetchPublicToken, PUBLIC_HOST, PUBLIC_REGION } from './ecr-public.ts';
 import { readKeys } from './keys.ts';
 import { pullRoleArn } from './pull-role.ts';
 import { readSecretValue, type SecretValue } from './secret-value.ts';
@@ -24,6 +26,7 @@ export class CredentialReader {
   readonly #signal: AbortSignal;
   readonly #pullRolePrefix: string | undefined;
   readonly #tokens = new Map<string, Promise<EcrToken>>();
+  #publicToken: Promise<PullToken> | undefined;
   readonly #values = new Map<string, Promise<SecretValue>>();
 
   /** @param pullRolePrefix what the ARNs of the pull roles begin with; undefined where they are not known */
@@ -59,18 +62,29 @@ export class CredentialReader {
 
   async #registry(registry: RegistrySettings, pullRole: string | undefined): Promise<PullCredentials> {
     if (registry.type === 'ecr') return this.#ecr(pullRole ? { ...registry, roleArn: pullRole } : registry);
+    if (registry.type === 'ecr-public') return this.#ecrPublic();
     return { auths: readStoredConfig(registry.secretId, await this.#secretValue(registry.secretId)) };
   }
 
-  async #ecr({ roleArn, keysSecretId, hosts, ...registry }: EcrRegistry): Promise<PullCredentials> {
+  async #ecrPublic(): Promise<PullCredentials> {
+    const { credentials } = this.#aws.ecr(PUBLIC_REGION, {}).config;
+    this.#publicToken ??= fetchPublicToken(credentials, this.#clock, this.#signal);
+    const token = await this.#publicToken;
+    return { auths: new Map([[PUBLIC_HOST, token.auth]]), token };
+  }
+
+  async #ecr({ roleArn, keysSecretId, hosts = [], ...registry }: EcrRegistry): Promise<PullCredentials> {
+    const { fips, dualStack } = registry;
     const secret = keysSecretId ? readKeys(keysSecretId, await this.#secretValue(keysSecretId)) : undefined;
     const region = registry.region ?? secret?.region ?? this.#aws.region;
     const identity = { roleArn, keys: secret?.keys };
-    const token = await once(this.#tokens, [region, roleArn, keysSecretId].join(' '), () =>
-      fetchEcrToken(this.#aws.ecr(region, identity), region, this.#clock, this.#signal),
+    const token = await once(this.#tokens, [region, roleArn, keysSecretId, fips, dualStack].join(' '), () =>
+      fetchEcrToken(this.#aws.ecr(region, identity, { fips, dualStack }), region, this.#clock, this.#signal),
     );
     const host = hostOfAccount(token.host, registry.accountId ?? secret?.accountId);
-    const auths: Auths = new Map([host, ...(hosts ?? [])].map((name) => [name, token.auth]));
+    const place = readEcrHost(host);
+    const further = place ? furtherHosts(place, { fips, dualStack }) : [];
+    const auths: Auths = new Map([host, ...further, ...hosts].map((name) => [name, token.auth]));
     return { auths, token };
   }
 

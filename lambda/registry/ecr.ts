@@ -9,20 +9,24 @@ import {
   HelperError,
 } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
+import { readEcrHost } from './ecr-hosts.ts';
 
-/** A token that pulls from every registry of a region that its principal may read. */
-export interface EcrToken {
+/** A token that pulls. */
+export interface PullToken {
   /** `user:password` in base64, as a docker config holds it. */
   readonly auth: Redacted;
-  /** The host of the principal's own registry. */
-  readonly host: string;
   /** Counted from before the call. */
   readonly fetchedAt: Date;
   readonly expiresAt: Date;
 }
 
+/** A token that pulls from every registry of a region that its principal may read. */
+export interface EcrToken extends PullToken {
+  /** The host of the principal's own registry. */
+  readonly host: string;
+}
+
 const USER = 'AWS';
-const ENDPOINT = /^https:\/\/(\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+)$/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
@@ -38,13 +42,27 @@ export async function fetchEcrToken(
 ): Promise<EcrToken> {
   const fetchedAt = new Date(clock.now());
   const [data] = await ask(client, region, signal);
+  const token = readToken(data, region, fetchedAt);
+  const host = /^https:\/\/(.+)$/.exec(data?.proxyEndpoint ?? '')?.[1];
+  if (!host || !readEcrHost(host)) throw new EcrTokenMissingError(region, 'registry endpoint');
+  return { ...token, host };
+}
+
+/**
+ * Checks what an answer gave as a token.
+ * @param region or host that gave it, for a person
+ * @throws EcrTokenMissingError, EcrTokenMalformedError
+ */
+export function readToken(
+  data: { authorizationToken?: string | undefined; expiresAt?: Date | undefined } | undefined,
+  region: string,
+  fetchedAt: Date,
+): PullToken {
   if (!data?.authorizationToken) throw new EcrTokenMissingError(region, 'token');
   if (!data.expiresAt || Number.isNaN(data.expiresAt.getTime()))
     throw new EcrTokenMissingError(region, 'expiry');
-  const host = ENDPOINT.exec(data.proxyEndpoint ?? '')?.[1];
-  if (!host) throw new EcrTokenMissingError(region, 'registry endpoint');
   if (data.expiresAt <= fetchedAt) throw new EcrTokenMalformedError(region, 'has expired already');
-  return { auth: checked(data.authorizationToken, region), host, fetchedAt, expiresAt: data.expiresAt };
+  return { auth: checked(data.authorizationToken, region), fetchedAt, expiresAt: data.expiresAt };
 }
 
 async function ask(client: ECRClient, region: string, signal: AbortSignal) {

@@ -30,6 +30,8 @@ const everything: EcrRegistryHelperProps['settings'] = {
       registries: [
         { type: 'ecr', region: 'us-west-2', repositories: ['base/*', 'tool'] },
         { type: 'ecr', accountId: '444455556666', roleArn: 'arn:aws:iam::444455556666:role/puller' },
+        { type: 'ecr', pullThroughCache: ['docker-hub'] },
+        { type: 'ecr-public' },
         { type: 'ecr', accountId: '555566667777', keysSecretId: 'aws-conf' },
         { type: 'stored', secretId: 'hub', kmsKeyArn: key },
       ],

@@ -40,6 +40,16 @@ export const EVERYTHING: SettingsInput = {
   ],
 };
 
+/** ECR Public and pull-through caches. */
+export const REGISTRIES: SettingsInput = {
+  clusters: [{ name: 'demo' }],
+  secrets: [
+    {
+      registries: [{ type: 'ecr', pullThroughCache: ['docker-hub', 'quay'] }, { type: 'ecr-public' }],
+    },
+  ],
+};
+
 const keys = {
   accessKeyId: 'AKIACANARYUSER000001',
   secretAccessKey: 'CanarySecretKey/0123456789abcdefghijklmn',

@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
-import { ACCOUNT, EVERYTHING, repository } from './deployments.ts';
+import { ACCOUNT, EVERYTHING, REGISTRIES, repository } from './deployments.ts';
 import { type Call, list, type Statement, statements, verdict } from './iam.ts';
 import { type Account, recordedCalls } from './recorded-calls.ts';
 import { DEMO, HOME, resource, synth } from './synth.ts';
@@ -61,8 +61,19 @@ function byTokenHolders(...repositories: string[]): Call[] {
   return repositories.flatMap((resource) => actions.map((name) => ({ action: `ecr:${name}`, resource })));
 }
 
-describe.each<[string, SettingsInput, Account, string[]]>([
+/** The first pull through a cache: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html */
+function byFirstPull(...prefixes: string[]): Call[] {
+  return prefixes.flatMap((prefix) =>
+    ['CreateRepository', 'BatchImportUpstreamImage'].map((name) => ({
+      action: `ecr:${name}`,
+      resource: repository(`${prefix}/library/alpine`),
+    })),
+  );
+}
+
+describe.each<[string, SettingsInput, Account, string[], string[]?]>([
   ['with nothing but a cluster, as in the sandbox', DEMO, {}, [repository('team/app')]],
+  ['with ECR Public and caches', REGISTRIES, {}, [repository('team/app')], ['docker-hub', 'quay']],
   [
     'with entries that have roles of their own',
     {
@@ -87,13 +98,14 @@ describe.each<[string, SettingsInput, Account, string[]]>([
     ACCOUNT,
     [repository('team/app'), repository('base/os', 'us-west-2'), repository('tool', 'us-west-2')],
   ],
-])('%s the role', async (_, settings, account, repositories) => {
+])('%s the role', async (_, settings, account, repositories, caches = []) => {
   const { template } = synth(() => ({ settings }));
   const policy = statements(template);
   const needed = [
     ...(await recordedCalls(settings, ruleNameOf(template), account)),
     ...byLambda(policy),
     ...byTokenHolders(...repositories),
+    ...byFirstPull(...caches),
   ];
 
   it.each(needed)('may call $action on $resource', async (call) => {

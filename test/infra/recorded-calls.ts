@@ -76,6 +76,13 @@ function iamCalls(
   switch (action) {
     case 'ecr:GetAuthorizationToken':
       return [{ action, resource: '*' }];
+    case 'ecr-public:GetAuthorizationToken': {
+      const context = { 'sts:AWSServiceName': 'ecr-public.amazonaws.com' };
+      return [
+        { action, resource: '*' },
+        { action: 'sts:GetServiceBearerToken', resource: '*', context },
+      ];
+    }
     case 'events:DescribeRule':
       return [{ action, resource: `arn:aws:events:${region}:${accountId}:rule/${detail}` }];
     // IAM asks for nothing

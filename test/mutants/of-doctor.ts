@@ -4,9 +4,9 @@ import type { Mutant } from './mutate.ts';
 export const ofDoctor: readonly Mutant[] = [
   {
     name: 'show the token to any host',
-    file: 'lambda/doctor/ecr-host.ts',
-    find: 'const [, accountId, region] = ECR_HOST.exec(host) ?? [];',
-    replace: 'const [, accountId = host, region = host] = ECR_HOST.exec(host) ?? [];',
+    file: 'lambda/registry/ecr-hosts.ts',
+    find: 'if (!accountId || !region) return undefined;',
+    replace: 'if (!accountId || !region) return { accountId: host, region: host };',
     harm: 'whoever runs a registry that the settings name can pull every image',
     caughtBy: ['test/unit/doctor/ecr-host.test.ts', 'test/integration/doctor.test.ts'],
   },

@@ -16,8 +16,8 @@ export const ofRegistries: readonly Mutant[] = [
   {
     name: 'token of one region for another',
     file: 'lambda/registry/credentials.ts',
-    find: "[region, roleArn, keysSecretId].join(' ')",
-    replace: "[roleArn, keysSecretId].join(' ')",
+    find: "[region, roleArn, keysSecretId, fips, dualStack].join(' ')",
+    replace: "[roleArn, keysSecretId, fips, dualStack].join(' ')",
     harm: 'ECR refuses the pulls of the second region',
     caughtBy: ['test/integration/registries.test.ts'],
   },

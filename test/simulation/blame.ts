@@ -33,6 +33,7 @@ export function entryMayFail({ registries }: SecretEntry, { hits }: Pick<Phase, 
     failing.some((hit) => isOperation(hit.fault, operation) && hit.about === what);
   return registries.some((registry) => {
     if (registry.type === 'stored') return about('GetSecretValue', registry.secretId);
+    if (registry.type === 'ecr-public') return about('GetAuthorizationToken', 'us-east-1');
     const { region = 'eu-west-1', roleArn, keysSecretId } = registry;
     return (
       about('GetAuthorizationToken', region) ||

@@ -56,6 +56,7 @@ export function hostsOf(entry: SecretEntry): string[] {
   return entry.registries
     .map((registry) => {
       if (registry.type === 'stored') return HUB_HOST;
+      if (registry.type === 'ecr-public') return 'public.ecr.aws';
       const account = registry.roleArn ? OTHER_ACCOUNT : '111122223333';
       return `${account}.dkr.ecr.${registry.region ?? 'eu-west-1'}.amazonaws.com`;
     })

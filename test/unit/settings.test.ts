@@ -232,7 +232,7 @@ describe('what is wrong is told with field, value and what is allowed', () => {
     [
       'an unknown type of registry',
       withRegistry({ type: 'gcr' }),
-      /registries\[0\]\.type: "gcr" is no type of registry; known are ecr, stored/,
+      /registries\[0\]\.type: "gcr" is no type of registry; known are ecr, ecr-public, stored/,
     ],
     ['a registry that is a text', withRegistry('ecr'), /registries\[0\]: .*expected object.*found "ecr"/],
     [
@@ -398,6 +398,26 @@ describe('fields that do not go together', () => {
   test('a cluster that no entry covers is told', () => {
     const input = { clusters: [{ name: 'prod' }, { name: 'dev' }], secrets: [{ clusters: ['prod'] }] };
     expect(problemOf(input)).toBe('settings: clusters[1]: no entry of secrets covers the cluster "dev"');
+  });
+
+  test.for([
+    ['an upper case prefix', { pullThroughCache: ['Hub'] }, /pullThroughCache\[0\].*"Hub"|"Hub".*prefix/],
+    ['a glob', { pullThroughCache: ['hub/*'] }, /"hub\/\*"/],
+    ['a single letter', { pullThroughCache: ['h'] }, /"h"/],
+    ['none', { pullThroughCache: [] }, /pullThroughCache/],
+    ['a role', { pullThroughCache: ['hub'], roleArn }, /give that identity the rights/],
+    ['static keys', { pullThroughCache: ['hub'], keysSecretId: 'aws-conf' }, /give that identity the rights/],
+    [
+      'repositories that leave it out',
+      { pullThroughCache: ['hub', 'quay'], repositories: ['hub/*'] },
+      /pullThroughCache: "quay": repositories must cover "quay\/\*" as well/,
+    ],
+  ] as const)('a pull-through cache with %s', ([, fields, problem]) => {
+    expect(problemOf(withRegistry({ type: 'ecr', ...fields }))).toMatch(problem);
+  });
+
+  test('ECR Public has no place and no identity of its own', () => {
+    expect(problemOf(withRegistry({ type: 'ecr-public', roleArn }))).toContain('roleArn');
   });
 
   test('a key of a registry is for the secret that holds its static keys', () => {

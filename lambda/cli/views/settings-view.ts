@@ -36,6 +36,7 @@ export function settingsView(settings: Settings, bytes: number, most: number): s
 
 function registryName(registry: RegistrySettings): string {
   if (registry.type === 'stored') return `stored ${registry.secretId}`;
+  if (registry.type === 'ecr-public') return 'ECR Public';
   const { accountId = 'own account', region = 'own region', repositories } = registry;
   return `ecr ${accountId} ${region} (${repositories.join(', ')})`;
 }

@@ -4,6 +4,28 @@ import { readJsonOperation, type Service, ServiceError } from './service.ts';
 
 const lifeMs = 12 * 3_600_000;
 
+/** ECR Public's GetAuthorizationToken: one token, of us-east-1 only. */
+export function createEcrPublic(): Service {
+  return {
+    name: 'ecr-public',
+    signingName: 'ecr-public',
+    protocol: 'json',
+    read: (request) => readJsonOperation(request),
+    answer(operation, { principal, region, now }) {
+      if (operation.name !== 'GetAuthorizationToken' || region !== 'us-east-1') {
+        throw new ServiceError('UnsupportedCommandException', 400, '');
+      }
+      const password = mintPassword('public', principal.arn, now);
+      return JSON.stringify({
+        authorizationData: {
+          authorizationToken: Buffer.from(`AWS:${password}`).toString('base64'),
+          expiresAt: (now.getTime() + lifeMs) / 1_000,
+        },
+      });
+    },
+  };
+}
+
 /**
  * Amazon ECR's GetAuthorizationToken: one token a region, for the caller's own registry, good for 12 hours.
  * @param taker is told of each

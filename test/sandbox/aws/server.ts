@@ -5,7 +5,7 @@ import { devNull } from 'node:os';
 import type { Principal } from '../signatures.ts';
 import { createCloudFormation } from './cloudformation.ts';
 import { handle } from './dispatch.ts';
-import { createEcr } from './ecr.ts';
+import { createEcr, createEcrPublic } from './ecr.ts';
 import { type ClusterOptions, clusterKey, createEks } from './eks.ts';
 import { createEventBridge, type Rule } from './eventbridge.ts';
 import { type AwsCall, type AwsFaultPlan, AwsFaults, type PlannedFault } from './faults.ts';
@@ -93,6 +93,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const calls: AwsCall[] = [];
   const services = [
     createEcr(registries),
+    createEcrPublic(),
     createEks(clusters),
     createSts(identities),
     createSecretsManager(secrets),

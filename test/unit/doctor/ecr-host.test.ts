@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { askEcr, readEcrHost } from '../../../lambda/doctor/ecr-host.ts';
+import { askEcr } from '../../../lambda/doctor/ecr-host.ts';
 import { Redacted } from '../../../lambda/redacted.ts';
+import { readEcrHost } from '../../../lambda/registry/ecr-hosts.ts';
 
 describe('a host of ECR', () => {
   test.for([

@@ -81,6 +81,20 @@ describe('an ECR registry', () => {
     });
   });
 
+  test('with FIPS and dual-stack has those hosts of its account beside the classic one', async () => {
+    const { read, calls } = awsOf({});
+    const place = { type: 'ecr', region: 'us-east-1', accountId: '444455556666' } as const;
+    const { logins } = await read([{ ...place, fips: true, dualStack: true }]);
+    expect(Object.keys(logins)).toEqual([
+      '444455556666.dkr.ecr.us-east-1.amazonaws.com',
+      '444455556666.dkr.ecr-fips.us-east-1.amazonaws.com',
+      '444455556666.dkr-ecr.us-east-1.on.aws',
+      '444455556666.dkr-ecr-fips.us-east-1.on.aws',
+    ]);
+    expect(new Set(Object.values(logins))).toEqual(new Set(['AWS:us-east-1-111122223333']));
+    expect(calls).toEqual(['token us-east-1 111122223333']);
+  });
+
   test('takes region and account of the static keys', async () => {
     const { read, calls } = awsOf({ 'aws-conf': conf });
     const { logins } = await read([{ type: 'ecr', keysSecretId: 'aws-conf' }]);
