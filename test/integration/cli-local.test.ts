@@ -21,7 +21,10 @@ describe('--local', SPAWNS, () => {
       const world = await deploy(OWN);
       const settings = settingsFile({
         ...OWN,
-        secrets: [...(BY_ROLE.secrets ?? []), { name: 'own', registries: [{ type: 'ecr' }] }],
+        secrets: [
+          ...(BY_ROLE.secrets ?? []),
+          { name: 'own', registries: [{ type: 'ecr' }, { type: 'ecr-public' }] },
+        ],
       });
       for (const command of [['refresh'], ['invoke', event]]) {
         const { code, stdout, stderr } = await cli(
@@ -30,7 +33,7 @@ describe('--local', SPAWNS, () => {
         );
         expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
         expect(stderr).toMatch(
-          /spread a token of your own identity: secrets\[1\]\.registries\[0\] \(own\) has neither/,
+          /spread a token of your own identity: secrets\[1\]\.registries\[0\] \(own\), secrets\[1\]\.registries\[1\] \(own\) has neither/,
         );
       }
       expect(world.aws.calls).toEqual([]);
