@@ -26,6 +26,10 @@ export function checkPullRoles(
         const message = `${JSON.stringify(registry[field])} cannot fetch the token of an entry with repositories, which has a role of its own; leave ${field} or the entry's repositories out`;
         say(['secrets', at, 'registries', nth, field], message);
       }
+      if (registry.pullThroughCache) {
+        const message = `${JSON.stringify(registry.pullThroughCache)} asks for more than the role of an entry with repositories may do`;
+        say(['secrets', at, 'registries', nth, 'pullThroughCache'], message);
+      }
       if (registry.repositories.join(' ') !== '*') {
         const message = `${JSON.stringify(registry.repositories)} stand beside the repositories of the entry; name them there`;
         say(['secrets', at, 'registries', nth, 'repositories'], message);

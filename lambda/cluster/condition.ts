@@ -40,7 +40,7 @@ export function standingOf(
     return { condition: 'foreign', ...times, reason, remedy };
   }
   // the annotations are of ECR's token, and a stored login has none
-  if (!entry.registries.some(({ type }) => type === 'ecr')) return { condition: 'fresh', ...times };
+  if (entry.registries.every(({ type }) => type === 'stored')) return { condition: 'fresh', ...times };
   if (expiresAt !== undefined && expiresAt <= now) {
     return { condition: 'expired', ...times, reason: 'its token has expired', remedy: REFRESH };
   }

@@ -52,6 +52,11 @@ describe('a secret', () => {
     expect(standingOf(held(given), entryOf(), TIMES)).toMatchObject({ condition });
   });
 
+  test('of ECR Public alone ends too', () => {
+    const entry = entryOf({ registries: [{ type: 'ecr-public' }] });
+    expect(standingOf(held({ expiresAt: NOW }), entry, TIMES)).toMatchObject({ condition: 'expired' });
+  });
+
   test('that is not there is missing', () => {
     expect(standingOf(undefined, entryOf(), TIMES)).toEqual({
       condition: 'missing',

@@ -80,6 +80,12 @@ describe('settings', () => {
     );
   });
 
+  test('refuse a pull-through cache, as the role may only pull', () => {
+    check({ repositories, registries: [{ type: 'ecr', pullThroughCache: ['quay'] }] }).toThrow(
+      'secrets[0].registries[0].pullThroughCache: ["quay"] asks for more than the role of an entry with repositories may do',
+    );
+  });
+
   test('refuse two entries for the same namespaces', () => {
     check({ repositories }, { repositories: ['b'] }).toThrow(
       'secrets[1]: is for the same name, namespaces and clusters as secrets[0]',
