@@ -59,8 +59,7 @@ export class AwsAccess {
 
   /** A client for the region of the secret's ARN, or the own one where only its name is given. */
   secretsManager(secretId: string): SecretsManagerClient {
-    const region = secretId.startsWith('arn:') ? secretId.split(':')[3] : undefined;
-    return this.#keep(new SecretsManagerClient(this.#config(region ?? this.region, {})));
+    return this.#keep(new SecretsManagerClient(this.#config(regionOfSecret(secretId) ?? this.region, {})));
   }
 
   /** Of the own region and identity, as the rule that starts the function is. */
@@ -101,6 +100,11 @@ export class AwsAccess {
     };
     return { ...shared, credentials };
   }
+}
+
+/** The region that the ARN of a secret names; none where only its name is given. */
+export function regionOfSecret(secretId: string): string | undefined {
+  return secretId.startsWith('arn:') ? secretId.split(':')[3] : undefined;
 }
 
 /** Stops waiting when `signal` aborts, for what cannot be aborted itself. */

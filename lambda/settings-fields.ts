@@ -38,6 +38,8 @@ export function settingsFields(exempt: (value: string) => boolean) {
     accountId: accountId.optional(),
     roleArn: roleArn.optional(),
     rbac: z.enum(['apply', 'manual']).optional(),
+    kubeconfigSecretId: secretId.optional(),
+    kmsKeyArn: kmsKeyArn.optional(),
   });
   const repositories = z
     .array(field(/^[a-z0-9._/*-]{1,256}$/, 'a repository name or a glob of one such as team-a/*'))

@@ -3,6 +3,9 @@ import { matchesAny } from './glob.ts';
 import { checkPullRoles } from './pull-role-rules.ts';
 import { clusterId, type EcrRegistry, type Settings } from './settings-fields.ts';
 
+/** What a cluster that is reached by a kubeconfig has not. */
+const OF_EKS = ['region', 'accountId', 'roleArn', 'rbac'] as const;
+
 /** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
 export function checkTogether(settings: Settings, check: z.core.$RefinementCtx): void {
   if (settings.clusters.length === 0) return;
@@ -15,6 +18,16 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
     const id = ids[at] ?? '';
     if (ids.indexOf(id) !== at) {
       say(['clusters', at, 'id'], `${JSON.stringify(id)} is used twice; give each cluster an id of its own`);
+    }
+    for (const field of cluster.kubeconfigSecretId ? OF_EKS : []) {
+      if (cluster[field] === undefined || cluster[field] === 'manual') continue;
+      say(
+        ['clusters', at, field],
+        `${JSON.stringify(cluster[field])} is for a cluster of EKS; one with kubeconfigSecretId has no ${field === 'rbac' ? 'rbac but "manual"' : field}`,
+      );
+    }
+    if (cluster.kmsKeyArn && !cluster.kubeconfigSecretId) {
+      say(['clusters', at, 'kmsKeyArn'], 'is for the secret of kubeconfigSecretId, which is missing');
     }
     const roleAccount = cluster.roleArn?.split(':')[4];
     if (roleAccount && cluster.accountId && roleAccount !== cluster.accountId) {

@@ -24,8 +24,10 @@ export function rbacManifest(
   }
   const comments = [
     `What ${settings.name} may do in ${clusters.map(clusterId).join(', ')}; kubectl apply takes it from here.`,
-    ...(clusters.every(({ roleArn }) => roleArn) ? [] : ['', ...roleCommand(settings.name, region)]),
-    ...clusters.flatMap((cluster) => ['', ...entryCommands(settings, cluster, region)]),
+    ...(clusters.every(({ roleArn, kubeconfigSecretId }) => roleArn ?? kubeconfigSecretId)
+      ? []
+      : ['', ...roleCommand(settings.name, region)]),
+    ...clusters.flatMap((cluster) => ['', ...wayIn(settings, cluster, region)]),
   ];
   return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
 }
@@ -41,6 +43,17 @@ function roleCommand(stack: string, region: string | undefined): string[] {
   return [
     "The function's role, for the commands below:",
     `  ROLE_ARN=$(aws cloudformation describe-stacks --stack-name ${stack}${option('region', region)} ${query})`,
+  ];
+}
+
+function wayIn(settings: Settings, cluster: ClusterSettings, stackRegion: string | undefined): string[] {
+  const { name } = settings;
+  const { kubeconfigSecretId } = cluster;
+  if (!kubeconfigSecretId) return entryCommands(settings, cluster, stackRegion);
+  return [
+    `Who comes to ${clusterId(cluster)} with the kubeconfig in ${kubeconfigSecretId} has to be in the group ${name}, by a client certificate:`,
+    `  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key -out ${name}.csr -subj "/O=${name}/CN=${name}"`,
+    'How to have it signed, and to put it into a kubeconfig: docs/guides/kubeconfig-clusters.md',
   ];
 }
 

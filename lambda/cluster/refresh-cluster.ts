@@ -20,7 +20,8 @@ export interface ReadEntry {
 
 /** A cluster whose API server can be asked. */
 export interface OpenCluster extends KubernetesClient {
-  readonly arn: string;
+  /** Only EKS gives it one. */
+  readonly arn?: string;
 }
 
 export interface ClusterRun {

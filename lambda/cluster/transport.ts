@@ -4,7 +4,6 @@ import { codeOf, DeadlineError, UnreachableError } from '../errors.ts';
 import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing, retryDelay } from './backoff.ts';
-import type { ClusterEndpoint } from './eks.ts';
 import { exchange } from './exchange.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -12,19 +11,31 @@ const ANSWER_TIMEOUT_MS = 15_000;
 
 /** What a transport needs of the tokens of its cluster. */
 export interface TokenSource {
-  current(): Promise<Redacted>;
-  forget(token: Redacted): void;
+  /** Undefined where a client certificate says who we are. */
+  current(): Promise<Redacted | undefined>;
+  /** Absent where there is no other token to come. */
+  forget?(token: Redacted): void;
+}
+
+/** Where an API server is, how it proves itself, and a client certificate where that is what it knows us by. */
+export interface ApiEndpoint {
+  /** `https://…` without a path. */
+  readonly url: string;
+  readonly caPem: string;
+  /** The name in its certificate, where that is not the host's. */
+  readonly serverName?: string | undefined;
+  readonly clientCertificate?: { readonly certificatePem: string; readonly key: Redacted } | undefined;
 }
 
 export interface TransportOptions {
-  readonly endpoint: Pick<ClusterEndpoint, 'url' | 'caPem'>;
+  readonly endpoint: ApiEndpoint;
   readonly tokens: TokenSource;
   /** Connections, and so TLS sessions, at most. */
   readonly connections: number;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly deadline: Deadline;
-  /** The error of a request that is answered with 401 also when it is signed anew. */
+  /** The error of a request that is answered with 401, also when it is signed anew where it can be. */
   readonly unauthorized: () => Error;
 }
 
@@ -53,6 +64,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    const { caPem, serverName, clientCertificate } = options.endpoint;
     this.#agent = new Agent({
       connections: options.connections,
       pipelining: 1,
@@ -60,7 +72,16 @@ export class Transport {
       allowH2: false,
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: ANSWER_TIMEOUT_MS,
-      connect: { ca: options.endpoint.caPem, rejectUnauthorized: true, timeout: CONNECT_TIMEOUT_MS },
+      connect: {
+        ca: caPem,
+        rejectUnauthorized: true,
+        timeout: CONNECT_TIMEOUT_MS,
+        ...(serverName && { servername: serverName }),
+        ...(clientCertificate && {
+          cert: clientCertificate.certificatePem,
+          key: clientCertificate.key.reveal(),
+        }),
+      },
     });
     options.deadline.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
@@ -87,7 +108,7 @@ export class Transport {
       if (answer instanceof UnreachableError && answer.untrusted) throw answer;
       const said = answer instanceof ApiAnswer ? answer : undefined;
       if (said?.code === 401) {
-        if (signedAnew) throw this.#options.unauthorized();
+        if (signedAnew || !token || !tokens.forget) throw this.#options.unauthorized();
         signedAnew = true;
         tokens.forget(token);
         continue;
@@ -119,7 +140,10 @@ export class Transport {
   }
 
   /** One request; an answer that is cut off or not JSON counts as none. */
-  async #try(request: ApiRequest, token: Redacted): Promise<ApiSuccess | ApiAnswer | UnreachableError> {
+  async #try(
+    request: ApiRequest,
+    token: Redacted | undefined,
+  ): Promise<ApiSuccess | ApiAnswer | UnreachableError> {
     const { endpoint, userAgent } = this.#options;
     try {
       const { code, headers, text } = await exchange(this.#agent, {
@@ -127,7 +151,7 @@ export class Transport {
         origin: endpoint.url,
         headers: {
           ...request.headers,
-          authorization: `Bearer ${token.reveal()}`,
+          ...(token && { authorization: `Bearer ${token.reveal()}` }),
           'user-agent': userAgent,
         },
       });

@@ -9,7 +9,7 @@ export interface Visit {
 }
 
 /** Opens a cluster, does `work` there and closes it in any case. Does not throw: what ended it is told. */
-export async function visitCluster<Cluster extends { readonly arn: string; close(): Promise<void> }>(
+export async function visitCluster<Cluster extends { readonly arn?: string; close(): Promise<void> }>(
   open: () => Promise<Cluster>,
   work: (cluster: Cluster) => Promise<void>,
 ): Promise<Visit> {
@@ -23,7 +23,7 @@ export async function visitCluster<Cluster extends { readonly arn: string; close
   } finally {
     await cluster?.close();
   }
-  const visited = cluster && { arn: cluster.arn };
+  const visited = cluster?.arn ? { arn: cluster.arn } : undefined;
   if (fault === undefined) return { ...visited };
   const object = fault instanceof ApiAnswer && fault.kind !== '' ? fault.kind : 'namespaces';
   const { reason = '', remedy = '' } = failureVerdict(fault, object);

@@ -2,7 +2,7 @@ import { ApiAnswer } from '../cluster/answer.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
 import { connect, type FoundCluster, type Opening } from '../cluster/open.ts';
 import type { Finding } from '../doctor-report.ts';
-import { UnauthorizedError } from '../errors.ts';
+import { KubeconfigUnauthorizedError, UnauthorizedError } from '../errors.ts';
 import { failed, failedBy, notLookedAt, passed, stepsAfter } from './findings.ts';
 
 /** A refresh waits for minutes until an API server is back; who waits for a diagnosis does not. */
@@ -18,13 +18,13 @@ export interface ExaminedArrival {
 
 /**
  * Asks the API server of a cluster whom it takes us for, which everybody may ask whom it knows. Does not throw.
- * @param describe the command that shows the cluster
+ * @param look how to look at its address and authority, for one that is not reached
  */
 export async function examineArrival(
   found: FoundCluster,
   opening: Opening,
   where: string,
-  describe: string,
+  look: string,
 ): Promise<ExaminedArrival> {
   const { clock, deadline } = opening;
   const at = Math.min(deadline.at, clock.now() + PATIENCE_MS);
@@ -35,21 +35,20 @@ export async function examineArrival(
   try {
     groups = await groupsOf(client);
   } catch (fault) {
-    if (fault instanceof UnauthorizedError) {
+    if (fault instanceof UnauthorizedError || fault instanceof KubeconfigUnauthorizedError) {
       const rest = notLookedAt(stepsAfter('authentication'), where, 'authentication');
       return { findings: [reached, failedBy('authentication', where, fault), ...rest], ...outside };
     }
     // who is forbidden to ask is known
     if (!(fault instanceof ApiAnswer && fault.code === 403)) {
-      const command = `Look at its address and authority: ${describe} --query 'cluster.[endpoint,certificateAuthority,resourcesVpcConfig]'`;
       const rest = notLookedAt(stepsAfter('endpoint'), where, 'endpoint');
-      return { findings: [failedBy('endpoint', where, fault, command), ...rest], ...outside };
+      return { findings: [failedBy('endpoint', where, fault, look), ...rest], ...outside };
     }
   } finally {
     await client.close();
   }
   const isOutsideGroup = groups !== undefined && !groups.includes(opening.settings.name);
-  const known = isOutsideGroup ? withoutGroup(opening, where) : passed('authentication', where);
+  const known = isOutsideGroup ? withoutGroup(found, opening, where) : passed('authentication', where);
   return { findings: [reached, known], isIn: true, isOutsideGroup };
 }
 
@@ -68,10 +67,26 @@ async function groupsOf(client: Pick<KubernetesClient, 'send'>): Promise<readonl
   return (json as { status?: { userInfo?: { groups?: string[] } } }).status?.userInfo?.groups ?? [];
 }
 
-function withoutGroup({ cluster, settings, aws, principal }: Opening, where: string): Finding {
-  const { name, region = aws.region, roleArn = principal ?? 'FUNCTION_ROLE_ARN' } = cluster;
-  const at = `--region ${region} --cluster-name ${name} --principal-arn ${roleArn}`;
+function withoutGroup(
+  { source }: FoundCluster,
+  { cluster, settings, aws, principal }: Opening,
+  where: string,
+): Finding {
   const reason = `we are known, but not in the group ${settings.name}, which the rights and admission policies are for`;
-  const remedy = `Put the function's role into it: aws eks update-access-entry ${at} --kubernetes-groups ${settings.name}`;
-  return failed('authentication', where, reason, remedy);
+  const fail = (remedy: string) => failed('authentication', where, reason, remedy);
+  if (!('arn' in source)) {
+    return fail(
+      `Store a kubeconfig in ${cluster.kubeconfigSecretId} whose identity is in it, as by a client certificate with O=${settings.name}.`,
+    );
+  }
+  const { name, region = aws.region, roleArn = principal ?? 'FUNCTION_ROLE_ARN' } = cluster;
+  if (source.authenticationMode === 'CONFIG_MAP') {
+    return fail(
+      `Put the function's role into it: eksctl create iamidentitymapping --region ${region} --cluster ${name} --arn ${roleArn} --group ${settings.name} --username ${settings.name}`,
+    );
+  }
+  const at = `--region ${region} --cluster-name ${name} --principal-arn ${roleArn}`;
+  return fail(
+    `Put the function's role into it: aws eks update-access-entry ${at} --kubernetes-groups ${settings.name}`,
+  );
 }

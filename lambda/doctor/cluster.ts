@@ -1,3 +1,4 @@
+import { regionOfSecret } from '../aws.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
 import type { ClusterEndpoint } from '../cluster/eks.ts';
 import { connect, type FoundCluster, findCluster, type Opening } from '../cluster/open.ts';
@@ -11,6 +12,7 @@ import { examinePolicies } from './admission.ts';
 import { examineApplies } from './applies.ts';
 import { examineArrival } from './arrival.ts';
 import { failed, failedBy, notLookedAt, passed, stepsAfter, unknown } from './findings.ts';
+import { describedByKubeconfig } from './kubeconfig.ts';
 import { examineNamespaces } from './namespaces.ts';
 import { examineRights } from './rights.ts';
 
@@ -28,7 +30,10 @@ export interface Patient extends Opening {
 export async function examineCluster(patient: Patient): Promise<Finding[]> {
   const { cluster, aws } = patient;
   const where = `cluster ${clusterId(cluster)}`;
-  const describe = `aws eks describe-cluster --region ${cluster.region ?? aws.region} --name ${cluster.name}`;
+  const { name, region = aws.region, kubeconfigSecretId: secretId } = cluster;
+  const describe = secretId
+    ? `aws secretsmanager describe-secret --region ${regionOfSecret(secretId) ?? region} --secret-id ${secretId}`
+    : `aws eks describe-cluster --region ${region} --name ${name}`;
   let found: FoundCluster;
   try {
     found = await findCluster(patient);
@@ -36,17 +41,17 @@ export async function examineCluster(patient: Patient): Promise<Finding[]> {
     const finding = failedBy('cluster', where, fault, `See whether it is there: ${describe}`);
     return [finding, ...notLookedAt(stepsAfter('cluster'), where, 'cluster')];
   }
-  const findings = [describedAs(found.endpoint, patient.settings, where, describe)];
-  try {
-    const { length } = (await found.tokens.current()).reveal();
-    findings.push(passed('bearer token', where, `${length} of ${LONGEST_TOKEN} characters`));
-  } catch (fault) {
-    const role = (cluster.roleArn ?? patient.principal)?.split('/').at(-1) ?? 'ROLE';
-    const command = `Look at the tags that its sessions carry: aws iam list-role-tags --role-name ${role}`;
-    const rest = notLookedAt(stepsAfter('bearer token'), where, 'bearer token');
-    return [...findings, failedBy('bearer token', where, fault, command), ...rest];
-  }
-  const arrival = await examineArrival(found, patient, where, describe);
+  const { source } = found;
+  const findings: Finding[] = [];
+  let look = `Look at server, certificate-authority-data and tls-server-name of the kubeconfig in ${secretId}.`;
+  if ('arn' in source) {
+    findings.push(describedAs(source, patient.settings, where, describe));
+    const signed = await examineBearerToken(found, patient, where);
+    findings.push(...signed);
+    if (signed.length > 1) return findings;
+    look = `Look at its address and authority: ${describe} --query 'cluster.[endpoint,certificateAuthority,resourcesVpcConfig]'`;
+  } else findings.push(...describedByKubeconfig(source, where, patient.clock.now()));
+  const arrival = await examineArrival(found, patient, where, look);
   findings.push(...arrival.findings);
   if (!arrival.isIn) return findings;
   const client = connect(found, patient);
@@ -54,6 +59,23 @@ export async function examineCluster(patient: Patient): Promise<Finding[]> {
     return [...findings, ...(await examineInside(client, patient, where, arrival.isOutsideGroup))];
   } finally {
     await client.close();
+  }
+}
+
+/** One finding if it could be signed, else also what was not looked at for that. */
+async function examineBearerToken(
+  { tokens }: FoundCluster,
+  { cluster, principal }: Patient,
+  where: string,
+): Promise<Finding[]> {
+  const step = 'bearer token';
+  try {
+    const length = (await tokens.current())?.reveal().length;
+    return [passed(step, where, `${length} of ${LONGEST_TOKEN} characters`)];
+  } catch (fault) {
+    const role = (cluster.roleArn ?? principal)?.split('/').at(-1) ?? 'ROLE';
+    const command = `Look at the tags that its sessions carry: aws iam list-role-tags --role-name ${role}`;
+    return [failedBy(step, where, fault, command), ...notLookedAt(stepsAfter(step), where, step)];
   }
 }
 

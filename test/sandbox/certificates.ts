@@ -22,6 +22,8 @@ export interface CertificateSubject {
   dnsNames?: string[];
   ipAddresses?: string[];
   usage: 'server' | 'client';
+  /** Default: in seven days. */
+  notAfter?: Date;
 }
 
 /** A certificate with its private key, both as PEM (PKCS #8 for the key). */
@@ -105,6 +107,7 @@ export async function createAuthority(commonName: string): Promise<Authority> {
       const certificate = await X509CertificateGenerator.create(
         {
           ...validity(),
+          ...(subject.notAfter && { notAfter: subject.notAfter }),
           subject: distinguishedName(subject),
           issuer,
           publicKey: leaf.publicKey,

@@ -65,6 +65,29 @@ describe('defaults', () => {
   });
 });
 
+describe('a cluster by kubeconfig', () => {
+  const kubeconfigSecretId = 'edge-kubeconfig';
+
+  test.each([{}, { kmsKeyArn }, { rbac: 'manual' }, { id: 'far' }])('may have %o', (more) => {
+    expect(checkSettings(withCluster({ kubeconfigSecretId, ...more })).clusters[0]).toMatchObject(more);
+  });
+
+  test.each([
+    ['roleArn', roleArn],
+    ['region', 'eu-west-1'],
+    ['accountId', '444455556666'],
+    ['rbac', 'apply'],
+  ])('has no %s', (field, value) => {
+    expect(problemOf(withCluster({ kubeconfigSecretId, [field]: value }))).toContain(
+      `clusters[0].${field}: "${value}" is for a cluster of EKS; one with kubeconfigSecretId has no ${field}`,
+    );
+  });
+
+  test('alone has a key', () => {
+    expect(problemOf(withCluster({ kmsKeyArn }))).toContain('clusters[0].kmsKeyArn: is for the secret of');
+  });
+});
+
 const examples: [string, SettingsInput][] = [
   [
     'every field',
