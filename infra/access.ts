@@ -98,6 +98,8 @@ class Kubectl extends Construct {
  * @throws SettingsError when it is asked to and cannot, or when the function could never get there
  */
 function isApplied(scope: Construct, cluster: ClusterSettings): boolean {
+  // nothing of AWS reaches into it, CDK's kubectl neither
+  if (cluster.kubeconfigSecretId) return false;
   const { region, account } = Stack.of(scope);
   const id = clusterId(cluster);
   if (!cluster.roleArn && differs(cluster.accountId, account) === true) {

@@ -1,6 +1,6 @@
 import { Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type { EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
+import type { ClusterSettings, EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
 import { cacheGlobs, cacheRights, IMPORT, publicRights } from './registry-rights.ts';
 
@@ -51,13 +51,11 @@ export function grantRights(
   );
 }
 
-function rightsOf(
-  stack: Stack,
-  { clusters, secrets }: Settings,
-  { inVpc, ruleName, pullRoles }: Surroundings,
-): Right[] {
-  const registries = secrets.flatMap((entry) => entry.registries);
-  const own = secrets
+function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles }: Surroundings): Right[] {
+  const { clusters } = settings;
+  const registries = settings.secrets.flatMap((entry) => entry.registries);
+  const secrets = [...registries, ...clusters].flatMap(namedSecrets);
+  const own = settings.secrets
     .filter(({ repositories }) => !repositories)
     .flatMap((entry) => entry.registries)
     .filter(
@@ -110,7 +108,7 @@ function rightsOf(
       why: "the API server's address and certificate authority",
       actions: ['eks:DescribeCluster'],
       resources: clusters
-        .filter((cluster) => !cluster.roleArn)
+        .filter((cluster) => !cluster.roleArn && !cluster.kubeconfigSecretId)
         .map(({ name, region, accountId }) =>
           stack.formatArn({
             service: 'eks',
@@ -134,11 +132,11 @@ function rightsOf(
     },
     {
       sid: 'ReadNamedSecrets',
-      why: 'registry credentials and keys that the settings name',
+      why: 'registry credentials, keys and kubeconfigs that the settings name',
       actions: ['secretsmanager:GetSecretValue'],
-      resources: unique(registries.flatMap((registry) => secretArns(stack, registry))),
+      resources: unique(secrets.flatMap(({ id }) => secretArns(stack, id))),
     },
-    ...decryptions(stack, registries),
+    ...decryptions(stack, secrets),
     {
       sid: 'SeeSchedule',
       why: 'doctor says whether the rule is enabled',
@@ -196,11 +194,21 @@ function readsKeys(registry: RegistrySettings): boolean {
   return registry.type === 'ecr' && registry.keysSecretId !== undefined;
 }
 
+/** A secret that the function reads, and the key of one's own that it lies under. */
+interface NamedSecret {
+  readonly id: string;
+  readonly kmsKeyArn: string | undefined;
+}
+
+/** What a registry or a cluster names of Secrets Manager: none or one. */
+function namedSecrets(one: RegistrySettings | ClusterSettings): NamedSecret[] {
+  const { kmsKeyArn, secretId, keysSecretId, kubeconfigSecretId } = one as Partial<Record<string, string>>;
+  const id = secretId ?? keysSecretId ?? kubeconfigSecretId;
+  return id === undefined ? [] : [{ id, kmsKeyArn }];
+}
+
 /** A token (in somebody's app) is taken as an ARN; a name is completed by Secrets Manager with six characters. */
-function secretArns(stack: Stack, registry: RegistrySettings): string[] {
-  if (registry.type === 'ecr-public') return [];
-  const id = registry.type === 'stored' ? registry.secretId : registry.keysSecretId;
-  if (id === undefined) return [];
+function secretArns(stack: Stack, id: string): string[] {
   if (Token.isUnresolved(id) || id.startsWith('arn:')) return [id];
   return [
     stack.formatArn({
@@ -212,10 +220,8 @@ function secretArns(stack: Stack, registry: RegistrySettings): string[] {
   ];
 }
 
-function decryptions(stack: Stack, registries: RegistrySettings[]): Right[] {
-  const keys = registries
-    .filter((registry) => secretArns(stack, registry).length > 0)
-    .flatMap((registry) => ('kmsKeyArn' in registry && registry.kmsKeyArn ? [registry.kmsKeyArn] : []));
+function decryptions(stack: Stack, secrets: NamedSecret[]): Right[] {
+  const keys = secrets.flatMap(({ kmsKeyArn }) => kmsKeyArn ?? []);
   return unique(keys).map((key, at) => {
     const region = Arn.split(key, ArnFormat.SLASH_RESOURCE_NAME).region ?? stack.region;
     return {

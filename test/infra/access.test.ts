@@ -58,6 +58,13 @@ it('shares one kubectl among clusters, that still finds one which has left the s
   );
 });
 
+it('makes nothing for a cluster by kubeconfig, and says nothing of it', () => {
+  const settings = { clusters: [{ name: 'edge', kubeconfigSecretId: 'edge-kubeconfig' }] };
+  const { template } = synth(() => ({ settings }));
+  template.resourceCountIs('AWS::EKS::AccessEntry', 0);
+  expect(JSON.stringify(template.toJSON())).not.toMatch(/eks:DescribeCluster|KubectlProvider/);
+});
+
 it('leaves nothing of kubectl in a stack of "manual" clusters', () => {
   const { template, stack } = synth(() => ({ settings: { clusters: [{ name: 'demo', rbac: 'manual' }] } }));
   expect(entries(template)).toEqual([]);

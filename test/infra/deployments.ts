@@ -2,6 +2,7 @@ import type { SettingsInput } from '../../infra/index.ts';
 import type { Account } from './recorded-calls.ts';
 
 export const KEY = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+export const EDGE_KEY = KEY.replace('1234abcd', '5678abcd');
 export const FAR_KEY = KEY.replace('eu-west-1', 'us-west-2');
 
 export const role = (name: string, account = '444455556666') => `arn:aws:iam::${account}:role/${name}`;
@@ -12,12 +13,13 @@ export const repository = (name: string, region = 'eu-west-1', account = '111122
 export const cluster = (name: string, region = 'eu-west-1', account = '111122223333') =>
   `arn:aws:eks:${region}:${account}:cluster/${name}`;
 
-/** Settings with all at once: the own ECR in two regions, keys, roles, stored secrets, clusters near and far. */
+/** Settings with all at once: the own ECR in two regions, keys, roles, stored secrets, clusters near, far and outside of AWS. */
 export const EVERYTHING: SettingsInput = {
   clusters: [
     { name: 'demo' },
     { name: 'west', region: 'us-west-2' },
     { name: 'far', accountId: '444455556666', roleArn: role('cluster') },
+    { name: 'edge', kubeconfigSecretId: 'edge-kubeconfig', kmsKeyArn: EDGE_KEY },
   ],
   secrets: [
     {

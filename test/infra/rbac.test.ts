@@ -40,6 +40,12 @@ describe('the manifest', () => {
     expect(said).not.toContain('ROLE_ARN');
   });
 
+  it('tells of a cluster by kubeconfig how to get into its group, and nothing of AWS', () => {
+    const said = comments(manifest({ clusters: [{ name: 'edge', kubeconfigSecretId: 'edge-kubeconfig' }] }));
+    expect(said.join('\n')).toContain('-subj "/O=ecr-registry-helper/CN=ecr-registry-helper"');
+    expect(said.join('\n')).not.toMatch(/aws |eksctl|ROLE_ARN/);
+  });
+
   it('comes once for clusters of the same rights, with the commands of each', () => {
     const yaml = manifest({ clusters: [{ name: 'one' }, { name: 'two' }] });
     expect(objects(yaml)).toHaveLength(4);

@@ -4,6 +4,7 @@ import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
 import type { AwsCall } from '../sandbox/aws/faults.ts';
 import { created, logBatch } from '../sandbox/aws/log-batch.ts';
+import { secretArn } from '../sandbox/aws/secrets-manager.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import type { Call } from './iam.ts';
@@ -48,6 +49,10 @@ export async function recordedCalls(
     for (const [name, { value, kmsKeyArn, ...place }] of Object.entries(account.secrets ?? {})) {
       const arn = world.aws.addSecret({ name, value: JSON.stringify(value), ...place });
       for (const id of [name, arn]) secrets.set(id, { arn, kmsKeyArn });
+    }
+    for (const { kubeconfigSecretId: name, kmsKeyArn } of settings.clusters) {
+      const { accountId, region } = world.aws;
+      if (name) secrets.set(name, { arn: secretArn({ name, accountId, region }), kmsKeyArn });
     }
     for (const arn of account.roles ?? []) world.aws.addRole({ arn, trusts: ['*'] });
     const { user } = account;

@@ -1,8 +1,10 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
 import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
 import { checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
+import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
+import { kubeconfigJson, kubeconfigParts } from './kubeconfig.ts';
 import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
 import { serviceAccountPolicy } from './kubernetes/service-account-policy.ts';
@@ -40,11 +42,15 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     const region = cluster.region ?? aws.region;
     const accountId = cluster.roleArn?.split(':')[4] ?? aws.accountId;
     const roleArn = cluster.roleArn ?? `arn:aws:iam::${aws.accountId}:role/ecr-registry-helper`;
+    const user = { username: 'ecr-registry-helper', groups: [settings.name] };
+    const token = mintSessionToken(`token of ${clusterId(cluster)}`);
     const kubernetes = await startKubernetes({
       clusterName: cluster.name,
       region,
       principals: aws.principals,
-      accessEntries: [{ principalArn: roleArn, username: 'ecr-registry-helper', groups: [settings.name] }],
+      ...(cluster.kubeconfigSecretId
+        ? { tokens: new Map([[token, user]]) }
+        : { accessEntries: [{ principalArn: roleArn, ...user }] }),
       manifest: clusterRights(settings, cluster),
       ...(options.now && { now: options.now }),
     });
@@ -55,13 +61,11 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     if (names.length > 0) {
       kubernetes.serviceAccounts.admission.push(serviceAccountPolicy(settings.name, names));
     }
-    aws.addCluster({
-      name: cluster.name,
-      region,
-      accountId,
-      endpoint: kubernetes.endpoint,
-      caPem: kubernetes.caPem,
-    });
+    const { endpoint, caPem } = kubernetes;
+    if (cluster.kubeconfigSecretId) {
+      const value = JSON.stringify(kubeconfigJson(kubeconfigParts(kubernetes, token)));
+      aws.addSecret({ name: cluster.kubeconfigSecretId, value });
+    } else aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem });
     clusters.set(clusterId(cluster), kubernetes);
   }
   return {

@@ -6,6 +6,7 @@ import { createAuthority } from '../certificates.ts';
 import type { Principal } from '../signatures.ts';
 import type { AdmissionCheck, Quota } from './admission.ts';
 import { type AccessEntry, createAuthenticator } from './authentication.ts';
+import type { User } from './authorization.ts';
 import { Exchange } from './exchange.ts';
 import { type FaultRule, Faults } from './faults.ts';
 import { createNamespaceLister } from './namespaces.ts';
@@ -24,6 +25,8 @@ export interface KubernetesOptions {
   /** Whom AWS knows: {@link AwsEmulator.principals}. Nobody can sign in without. */
   principals?: Iterable<Principal>;
   accessEntries?: AccessEntry[];
+  /** Static tokens, as of a cluster that is not EKS. Default: none. */
+  tokens?: ReadonlyMap<string, User>;
   /** ClusterRoles and ClusterRoleBindings; objects of other kinds are looked over. */
   manifest?: object[];
   /** Namespaces to begin with. Default: the four of a new cluster. */
@@ -74,6 +77,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const { clusterName = 'prod', region = 'eu-west-1', principals = [], now = () => new Date() } = options;
   const accessEntries = options.accessEntries ?? [];
   const manifest = options.manifest ?? [];
+  const tokens = options.tokens ?? new Map<string, User>();
   const admission: AdmissionCheck[] = [];
   const quotas = new Map<string, Quota>();
   const requests: KubernetesRequest[] = [];
@@ -92,7 +96,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const tls = { cert: certificate.certificatePem, key: certificate.keyPem };
   const server =
     options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
-  const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, now });
+  const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, tokens, now });
   const lists = { namespaces, secrets, serviceAccounts };
   const state = { authenticate, faults, requests, ...lists, store, manifest, admission, quotas };
   server.on('request', (request, response) => {
