@@ -89,14 +89,24 @@ export async function authenticatorCommand(
   return { name: 'aws-iam-authenticator', binary: binaries.awsIamAuthenticator, args, env, directory };
 }
 
+/** A bearer token of the API server's own, and whose it is. */
+export interface StaticToken {
+  token: string;
+  username: string;
+  group: string;
+}
+
 /**
  * The API server with its certificates: started only when etcd and the authenticator listen.
- * @param auditLog the file for its audit records, if it is to write any
+ * @param options.auditLog the file for its audit records, if it is to write any
  */
 export async function apiServerCommand(
   site: Site,
   authority: Authority,
-  auditLog?: string,
+  {
+    auditLog,
+    staticTokens = [],
+  }: { auditLog?: string | undefined; staticTokens?: readonly StaticToken[] | undefined },
 ): Promise<DaemonCommand> {
   const { directory, binaries, ports } = site;
   const own = join(directory, 'kube-apiserver');
@@ -116,7 +126,11 @@ export async function apiServerCommand(
     await writeFile(join(own, name), content, { mode: 0o600 });
     return join(own, name);
   };
+  const tokenLines = staticTokens.map(
+    ({ token, username, group }) => `${token},${username},${username},${group}\n`,
+  );
   const args = [
+    ...(tokenLines.length > 0 ? [`--token-auth-file=${await write('tokens.csv', tokenLines.join(''))}`] : []),
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     '--bind-address=127.0.0.1',
     '--advertise-address=127.0.0.1',

@@ -11,6 +11,7 @@ import {
   etcdCommand,
   type RoleMapping,
   type Site,
+  type StaticToken,
 } from './components.ts';
 import { type Daemon, type DaemonCommand, startDaemon } from './daemon.ts';
 import { freePorts, isListening } from './loopback.ts';
@@ -23,6 +24,8 @@ export interface ControlPlaneOptions {
   /** The region whose STS host tokens must be signed for. */
   region: string;
   mapRoles: readonly RoleMapping[];
+  /** Who comes with a token that the API server itself knows. Default: none. */
+  staticTokens?: readonly StaticToken[];
   /** Whose signatures STS accepts; read anew for every token, so that a test can add some. */
   principals: Iterable<Principal>;
   /** Whether the API server writes down what is done to namespaces. */
@@ -34,6 +37,8 @@ export interface ControlPlane {
   endpoint: string;
   /** The authority that issued the API server's certificate. */
   caPem: string;
+  /** The same, which also issues what clients show of themselves. */
+  authority: Authority;
   /** The API as a member of `system:masters`. */
   admin: ApiClient;
   binaries: Binaries;
@@ -83,14 +88,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await etcd.untilReady(() => isListening(site.ports.etcd), startTimeoutMs);
     await authenticator.untilReady(() => isListening(site.ports.authenticator), startTimeoutMs);
     const auditLog = options.auditLog ? join(directory, 'audit.log') : undefined;
-    const apiServer = await start(await apiServerCommand(site, authority, auditLog));
+    const { staticTokens } = options;
+    const apiServer = await start(await apiServerCommand(site, authority, { auditLog, staticTokens }));
     const endpoint = `https://127.0.0.1:${site.ports.apiServer}`;
     const admin = await createAdmin(endpoint, authority);
     ends.push(admin.close);
     await apiServer.untilReady(() => isReady(admin), startTimeoutMs);
     const daemons = { etcd, authenticator, apiServer };
     const caPem = authority.certificatePem;
-    return { endpoint, caPem, admin, binaries, ...(auditLog && { auditLog }), daemons, stop };
+    const audited = auditLog && { auditLog };
+    return { endpoint, caPem, authority, admin, binaries, ...audited, daemons, stop };
   } catch (error) {
     await stop();
     throw error;
