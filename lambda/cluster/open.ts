@@ -15,7 +15,7 @@ import { type ClusterEndpoint, describeCluster } from './eks.ts';
 import { type Kubeconfig, readKubeconfig } from './kubeconfig.ts';
 import type { OpenCluster } from './refresh-cluster.ts';
 import { BearerTokens, stsSigner } from './token.ts';
-import type { ApiEndpoint, TokenSource } from './transport.ts';
+import type { ApiEndpoint, TokenSource } from './way-in.ts';
 
 /** Which cluster, for which deployment, by whom. */
 export interface Opening {

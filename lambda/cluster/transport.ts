@@ -5,27 +5,10 @@ import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing, retryDelay } from './backoff.ts';
 import { exchange } from './exchange.ts';
+import { type ApiEndpoint, type TokenSource, tlsOf } from './way-in.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 15_000;
-
-/** What a transport needs of the tokens of its cluster. */
-export interface TokenSource {
-  /** Undefined where a client certificate says who we are. */
-  current(): Promise<Redacted | undefined>;
-  /** Absent where there is no other token to come. */
-  forget?(token: Redacted): void;
-}
-
-/** Where an API server is, how it proves itself, and a client certificate where that is what it knows us by. */
-export interface ApiEndpoint {
-  /** `https://…` without a path. */
-  readonly url: string;
-  readonly caPem: string;
-  /** The name in its certificate, where that is not the host's. */
-  readonly serverName?: string | undefined;
-  readonly clientCertificate?: { readonly certificatePem: string; readonly key: Redacted } | undefined;
-}
 
 export interface TransportOptions {
   readonly endpoint: ApiEndpoint;
@@ -64,7 +47,6 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    const { caPem, serverName, clientCertificate } = options.endpoint;
     this.#agent = new Agent({
       connections: options.connections,
       pipelining: 1,
@@ -72,16 +54,7 @@ export class Transport {
       allowH2: false,
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: ANSWER_TIMEOUT_MS,
-      connect: {
-        ca: caPem,
-        rejectUnauthorized: true,
-        timeout: CONNECT_TIMEOUT_MS,
-        ...(serverName && { servername: serverName }),
-        ...(clientCertificate && {
-          cert: clientCertificate.certificatePem,
-          key: clientCertificate.key.reveal(),
-        }),
-      },
+      connect: { ...tlsOf(options.endpoint), rejectUnauthorized: true, timeout: CONNECT_TIMEOUT_MS },
     });
     options.deadline.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
