@@ -103,8 +103,13 @@ describe('two real API servers in one run, one of EKS and one by kubeconfig', ()
     });
     store(await edge.authority.issue({ ...subject, organization: 'by-hand' }));
     const { report } = await world.invoke<DoctorReport>(alone, { action: 'doctor' });
-    const failed = report?.findings.filter(({ result }) => result === 'fail').map(({ step }) => step);
-    expect(failed).toContain('admission policy');
+    expect(report?.findings.filter(({ result }) => result === 'fail')).toMatchObject([
+      {
+        step: 'authentication',
+        reason: expect.stringContaining(`not in the group ${DEPLOYMENT}`),
+        remedy: expect.stringContaining(`O=${DEPLOYMENT}`),
+      },
+    ]);
   });
 });
 
