@@ -7,6 +7,8 @@ import { Construct } from 'constructs';
 import { CLUSTER_DIMENSIONS, type ClusterMetric, METRICS_NAMESPACE } from '../lambda/metrics.ts';
 import { staleAfterHours } from '../lambda/schedule.ts';
 import type { Settings } from '../lambda/settings.ts';
+import type { Fleet } from './fleet.ts';
+import { fleetMetric } from './fleet-alarms.ts';
 import { QUERIES } from './queries.ts';
 
 /** What is looked at. */
@@ -16,6 +18,7 @@ export interface Watched {
   readonly logGroup: logs.ILogGroup;
   readonly failedQueue: sqs.IQueue;
   readonly deadLetterQueue: sqs.IQueue;
+  readonly fleet: Fleet | undefined;
 }
 
 const WIDTH = 24;
@@ -34,7 +37,7 @@ export class Dashboard extends Construct {
       defaultInterval: Duration.days(3),
       widgets: [
         ...alarmRows(alarms),
-        ...clusterRows(watched.settings),
+        ...(watched.fleet ? [fleetRow(watched.settings, watched.fleet)] : clusterRows(watched.settings)),
         functionRow(watched),
         ...logRows(watched.logGroup),
       ],
@@ -51,6 +54,18 @@ function alarmRows(alarms: readonly cloudwatch.IAlarm[]): cloudwatch.IWidget[][]
     rows.push([new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: shown, width: WIDTH, height })]);
   }
   return rows;
+}
+
+/** In place of a line for each cluster. */
+function fleetRow(settings: Settings, { stateMachine }: Fleet): cloudwatch.IWidget[] {
+  const sum = { statistic: 'Sum', period: HOUR };
+  return [
+    graph('Clusters', 2, [
+      fleetMetric(settings, 'DiscoveredClusters', 'found'),
+      fleetMetric(settings, 'FailedClusters', 'failed'),
+    ]),
+    graph('Runs of the fleet', 2, [stateMachine.metricSucceeded(sum), stateMachine.metricFailed(sum)]),
+  ];
 }
 
 /** Metrics are searched for, so that it takes any number of clusters, and shows also those that left the settings. */

@@ -24,6 +24,8 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
   readonly memorySize?: number;
   /** At most 15 minutes. @default Duration.minutes(15) */
   readonly timeout?: Duration;
+  /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
+  readonly fleetConcurrency?: number;
   /** @default RetentionDays.THREE_MONTHS */
   readonly logRetention?: logs.RetentionDays;
   /** Of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */

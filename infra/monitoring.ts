@@ -11,6 +11,7 @@ import { clusterId, type Settings } from '../lambda/settings.ts';
 import { type AlarmTopicProps, alarmTopicOf } from './alarm-topic.ts';
 import { clusterPlace } from './cluster-place.ts';
 import { Dashboard, type Watched } from './dashboard.ts';
+import { fleetAlarms } from './fleet-alarms.ts';
 import { heartbeatAlarm } from './heartbeat.ts';
 import { saveQueries } from './queries.ts';
 
@@ -31,9 +32,10 @@ export class Monitoring extends Construct {
 
   constructor(scope: Construct, id: string, watched: Watched, topic: AlarmTopicProps) {
     super(scope, id);
-    const { settings, refresher, deadLetterQueue, logGroup } = watched;
+    const { settings, refresher, deadLetterQueue, logGroup, fleet } = watched;
     this.topic = alarmTopicOf(this, topic, settings);
-    this.alarms = [...this.ofClusters(settings), ...this.ofRuns(refresher, deadLetterQueue)];
+    const ofClusters = fleet ? fleetAlarms(this, settings, fleet) : this.ofClusters(settings);
+    this.alarms = [...ofClusters, ...this.ofRuns(refresher, deadLetterQueue)];
     const notify = new SnsAction(this.topic);
     for (const alarm of this.alarms) {
       alarm.addAlarmAction(notify);

@@ -14,6 +14,7 @@ import { SettingsError } from '../lambda/errors.ts';
 import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
 import { Access } from './access.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
+import { FLEET_CONCURRENCY, Fleet } from './fleet.ts';
 import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
 import { networkOf } from './network.ts';
@@ -36,6 +37,8 @@ export class EcrRegistryHelper extends Construct {
   readonly logGroup: logs.LogGroup;
   readonly failedQueue: sqs.Queue;
   readonly deadLetterQueue: sqs.Queue;
+  /** Only with `fleet`. */
+  readonly fleet: Fleet | undefined;
   readonly monitoring: Monitoring;
 
   constructor(scope: Construct, id: string, props: EcrRegistryHelperProps) {
@@ -86,7 +89,12 @@ export class EcrRegistryHelper extends Construct {
       securityGroups: network?.securityGroups,
       ...retries.asynchronous(),
     });
-    retries.feed(this.refresher, settings.enabled);
+    const { refresher, failedQueue } = this;
+    const concurrency = props.fleetConcurrency ?? FLEET_CONCURRENCY;
+    this.fleet = settings.fleet
+      ? new Fleet(this, 'Fleet', { refresher, failedQueue, concurrency })
+      : undefined;
+    retries.feed(refresher, settings.enabled, this.fleet && concurrency);
     this.monitoring = new Monitoring(this, 'Monitoring', this, props);
 
     const access = new Access(this, 'Access', { settings, role: this.role, network });
@@ -95,11 +103,13 @@ export class EcrRegistryHelper extends Construct {
       description: 'Refreshes ECR pull secrets before their tokens end',
       schedule: events.Schedule.expression(settings.schedule),
       enabled: settings.enabled,
-      targets: [new targets.LambdaFunction(this.refresher)],
+      targets: [this.fleet?.target ?? new targets.LambdaFunction(this.refresher)],
     });
     this.rule.node.addDependency(access);
     new NewNamespaces(this, 'NewNamespaces', { settings, refresher: this.refresher });
-    if (settings.enabled) this.refreshOnDeploy(retries, access, pullRoles);
+    if (!settings.enabled) return;
+    if (this.fleet) this.fleet.startOnDeploy();
+    else this.refreshOnDeploy(retries, access, pullRoles);
   }
 
   /** A rate rule may fire hours after the deployment. As an EVENT, a run that fails does not roll the stack back. */

@@ -56,12 +56,16 @@ export class Retries extends Construct {
     };
   }
 
-  /** Gives failed runs back to the function, one at a time; while `enabled` is false they wait (four days). */
-  feed(handler: lambda.Function, enabled: boolean): void {
+  /**
+   * Gives failed runs back to the function, one at a time; while `enabled` is false they wait (four days).
+   * @param maxConcurrency of a fleet, of which many clusters may have failed at once
+   */
+  feed(handler: lambda.Function, enabled: boolean, maxConcurrency?: number): void {
     handler.addEventSourceMapping('Failed', {
       eventSourceArn: this.failedQueue.queueArn,
       batchSize: 1,
       enabled,
+      maxConcurrency,
     });
   }
 }

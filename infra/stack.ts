@@ -18,7 +18,7 @@ export class EcrRegistryHelperStack extends Stack {
       ...props,
     });
     this.helper = new EcrRegistryHelper(this, 'Helper', { settings });
-    const { refresher, role, failedQueue, monitoring } = this.helper;
+    const { refresher, role, failedQueue, monitoring, fleet } = this.helper;
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output('FunctionName', refresher.functionName, 'The function that refreshes the secrets');
@@ -30,6 +30,14 @@ export class EcrRegistryHelperStack extends Stack {
       dashboardUrl(this, monitoring.dashboard.dashboardName),
       'Whether all is fresh, what failed and how long it took',
     );
+    if (fleet) {
+      output(
+        'StartCommand',
+        `aws stepfunctions start-execution --state-machine-arn ${fleet.stateMachine.stateMachineArn} --region ${this.region}`,
+        'Refreshes all clusters of the fleet now',
+      );
+      return;
+    }
     output(
       'InvokeCommand',
       // the CLI gives up after 60 s and invokes again unless told otherwise

@@ -143,6 +143,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
         }
       }),
     enabled: z.boolean().default(true),
+    fleet: z.boolean().default(false),
     cleanup: z.boolean().default(false),
     newNamespaces: z.enum(['audit-log']).optional(),
     alarmTopic: field(

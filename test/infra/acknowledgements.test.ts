@@ -55,6 +55,8 @@ it.each([
   ['with registries of every kind, somewhere', {}, () => ({ settings: everything })],
   ['with entries that have roles of their own', HOME, () => ({ settings: teams })],
   ['with entries that have roles of their own, somewhere', {}, () => ({ settings: teams })],
+  ['as a fleet', HOME, () => ({ settings: { ...DEMO, fleet: true } })],
+  ['as a fleet, somewhere', {}, () => ({ settings: { ...DEMO, fleet: true } })],
   ['in a VPC', HOME, () => ({ settings: { ...DEMO, vpc } })],
   [
     'under keys',

@@ -28,9 +28,9 @@ export const ROLE = `arn:aws:iam::${HOME.account}:role/ecr-registry-helper`;
 
 const VERDICTS = { Allowed: 'allowed', ExplicitlyDenied: 'denied', ImplicitlyDenied: 'not allowed' } as const;
 
-/** The statements of the policy of the function's role, as they are once CloudFormation has deployed them. */
-export function statements(template: Template, region = HOME.region ?? ''): Statement[] {
-  const policy = resource(template, 'AWS::IAM::Policy', 'HelperRole').properties.PolicyDocument;
+/** The statements of the policy of a role, the function's if no other is named, as they are once CloudFormation has deployed them. */
+export function statements(template: Template, region = HOME.region ?? '', role = 'HelperRole'): Statement[] {
+  const policy = resource(template, 'AWS::IAM::Policy', role).properties.PolicyDocument;
   return deployed(template, region)(policy.Statement) as Statement[];
 }
 
@@ -128,6 +128,7 @@ function deployed(template: Template, region: string): (value: unknown) => unkno
     // the function's, as the others name none but it
     'AWS::IAM::Role': () => ROLE,
     'AWS::SQS::Queue': (id) => `arn:${partition}:sqs:${region}:${HOME.account}:${id}`,
+    'AWS::Lambda::Function': (id) => `arn:${partition}:lambda:${region}:${HOME.account}:function:${id}`,
     'AWS::KMS::Key': (id) => `arn:${partition}:kms:${region}:${HOME.account}:key/${id}`,
   };
   const resources = template.toJSON().Resources as Record<string, { Type: string }>;

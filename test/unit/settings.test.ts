@@ -34,6 +34,7 @@ describe('defaults', () => {
   test('the name of a cluster is enough', () => {
     expect(checkSettings({ clusters: [{ name: 'prod' }] })).toEqual({
       name: 'ecr-registry-helper',
+      fleet: false,
       clusters: [{ name: 'prod' }],
       secrets: [
         {

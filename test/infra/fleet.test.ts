@@ -1,0 +1,243 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, it } from 'vitest';
+import { EcrRegistryHelperStack } from '../../infra/stack.ts';
+import type { ClusterReport, Report } from '../../lambda/report.ts';
+import { rowsOf } from '../unit/markdown-tables.ts';
+import { definitionOf } from './definition.ts';
+import { alarmOf, alarmsOf, widgetsOf } from './monitored.ts';
+import { execute, StateError } from './states.ts';
+import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
+
+const FLEET = { ...DEMO, fleet: true };
+const { template } = synth(() => ({ settings: FLEET }));
+const definition = definitionOf(template);
+const machine = resource(template, 'AWS::StepFunctions::StateMachine');
+const refresher = resource(template, 'AWS::Lambda::Function', 'HelperRefresher');
+const failedQueue = resource(template, 'AWS::SQS::Queue', 'HelperRetriesFailed');
+
+const arn = (name: string) => `arn:aws:eks:eu-west-1:111122223333:cluster/${name}`;
+const names = (count: number) => Array.from({ length: count }, (_, at) => arn(`c${at}`));
+
+function report(id: string, cluster: Partial<ClusterReport> = {}): Partial<Report> {
+  const counts = { created: 0, refreshed: 1, unchanged: 0, skipped: 0, blocked: 0, failed: 0 };
+  const { ok = true } = cluster;
+  return {
+    ok,
+    action: 'refresh',
+    clusters: [{ id, ok, durationMs: 1, ...counts, problems: [], ...cluster }],
+  };
+}
+
+interface Summary {
+  readonly results: { id: string; ok: boolean; reason?: string }[];
+}
+
+/** A function that finds these clusters, refreshes each as `refresh` says, and throws when one failed; and a queue. */
+function world(ids: string[], refresh: (id: string, nth: number) => unknown, { ok = true } = {}) {
+  const seen = {
+    events: [] as unknown[],
+    queued: [] as unknown[],
+    summary: undefined as Summary | undefined,
+    most: 0,
+  };
+  const tries = new Map<string, number>();
+  let running = 0;
+  const answer = async (event: { action: string; clusters: string[] } & Summary) => {
+    if (event.action === 'discover') {
+      return {
+        ok,
+        action: 'discover',
+        items: ids.map((id) => ({ action: 'refresh', clusters: [id] })),
+        problems: ok ? [] : [{ where: '444455556666 eu-west-1', reason: 'no right to list', remedy: 'x' }],
+      };
+    }
+    if (event.action === 'summarize') {
+      seen.summary = event;
+      if (event.results.some((result) => !result.ok)) throw new StateError('RefreshFailedError');
+      return { ok: true };
+    }
+    seen.events.push(event);
+    const [id = ''] = event.clusters;
+    const nth = tries.get(id) ?? 0;
+    tries.set(id, nth + 1);
+    running += 1;
+    seen.most = Math.max(seen.most, running);
+    await Promise.resolve();
+    running -= 1;
+    return refresh(id, nth);
+  };
+  const port = async (task: string, given: never) => {
+    const { FunctionName, Payload, QueueUrl, MessageBody } = given as Record<string, unknown>;
+    if (task === 'lambda:invoke') {
+      expect(FunctionName).toBe(`<${refresher.id}>`);
+      return { StatusCode: 200, Payload: await answer(Payload as Parameters<typeof answer>[0]) };
+    }
+    expect([task, QueueUrl]).toEqual(['sqs:sendMessage', `<${failedQueue.id}>`]);
+    seen.queued.push(JSON.parse(String(MessageBody)));
+    return { MessageId: '1' };
+  };
+  return { seen, run: () => execute(definition, {}, port) };
+}
+
+describe('a run of the fleet', () => {
+  it('gives each cluster its item and nothing else, no more at once than said, and tells of all', async () => {
+    const ids = names(50);
+    const { seen, run } = world(ids, (id) => report(id));
+    await run();
+    expect(seen.events).toEqual(ids.map((id) => ({ action: 'refresh', clusters: [id] })));
+    expect(seen.summary?.results).toEqual(ids.map((id) => ({ id, ok: true })));
+    expect(seen.most).toBe(20);
+    expect(seen.queued).toEqual([]);
+  });
+
+  it.each([
+    ['an error of the cluster', { error: { reason: 'it is gone', remedy: 'x' } }, 'it is gone'],
+    [
+      'a namespace that failed, not one that is blocked',
+      {
+        problems: [
+          { namespace: 'a', secret: 's', outcome: 'blocked' as const, reason: 'theirs', remedy: '' },
+          { namespace: 'b', secret: 's', outcome: 'failed' as const, reason: 'ours', remedy: '' },
+        ],
+      },
+      'ours',
+    ],
+    ['nothing by itself', {}, 'its report is in the log'],
+  ])(
+    'survives one that was not ok, for %s, and gives it to the queue of failed runs',
+    async (_, cluster, reason) => {
+      const ids = names(3);
+      const bad = arn('c1');
+      const { seen, run } = world(ids, (id) => report(id, id === bad ? { ...cluster, ok: false } : {}));
+      await expect(run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
+      expect(seen.events).toHaveLength(3);
+      expect(seen.summary?.results).toEqual([
+        { id: arn('c0'), ok: true },
+        { id: bad, ok: false, reason },
+        { id: arn('c2'), ok: true },
+      ]);
+      expect(seen.queued).toEqual([{ requestPayload: { action: 'refresh', clusters: [bad] } }]);
+    },
+  );
+
+  it('survives one whose run threw, and names the error', async () => {
+    const { seen, run } = world(names(2), (id) => {
+      if (id === arn('c0')) throw new StateError('NotCoveredError', '{"trace":[]}');
+      return report(id);
+    });
+    await expect(run()).rejects.toThrow();
+    expect(seen.events).toHaveLength(2);
+    expect(seen.summary?.results[0]).toEqual({ id: arn('c0'), ok: false, reason: 'NotCoveredError' });
+    expect(seen.queued).toHaveLength(1);
+  });
+
+  it('tries again where Lambda itself failed', async () => {
+    const { seen, run } = world(names(1), (id, nth) => {
+      if (nth < 3) throw new StateError('Lambda.TooManyRequestsException');
+      return report(id);
+    });
+    await run();
+    expect(seen.events).toHaveLength(4);
+    expect(seen.summary?.results).toEqual([{ id: arn('c0'), ok: true }]);
+  });
+
+  it('fails with what could not be looked through, after what was found is fresh', async () => {
+    const { seen, run } = world(names(2), (id) => report(id), { ok: false });
+    await expect(run()).rejects.toMatchObject({ name: 'NotAllFound' });
+    expect(seen.summary?.results).toHaveLength(2);
+  });
+
+  it('says also of none that it was none', async () => {
+    const { seen, run } = world([], () => undefined, { ok: false });
+    await expect(run()).rejects.toMatchObject({ name: 'NotAllFound' });
+    expect(seen.summary).toEqual({ action: 'summarize', results: [] });
+  });
+
+  it('has room for 1,000 clusters with the longest names that all failed for long reasons', async () => {
+    const long = (at: number) =>
+      `arn:aws-us-gov:eks:us-gov-west-1:111122223333:cluster/${String(at).padStart(100, 'x')}`;
+    const ids = Array.from({ length: 1000 }, (_, at) => long(at));
+    const reason = 'the EKS cluster does not '.repeat(20);
+    const { seen, run } = world(ids, (id) => report(id, { ok: false, error: { reason, remedy: '' } }));
+    await expect(run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
+    expect(seen.summary?.results).toHaveLength(1000);
+    expect(seen.queued).toHaveLength(1000);
+  });
+});
+
+describe('what starts it', () => {
+  const target = { Arn: { Ref: machine.id }, Input: '{}' };
+
+  it('is the schedule, and the end of a deployment in place of the first refresh', () => {
+    const scheduled = resource(template, 'AWS::Events::Rule', 'HelperSchedule').properties;
+    expect(scheduled).toMatchObject({ ScheduleExpression: 'rate(8 hours)', Targets: [target] });
+    const deployed = resource(template, 'AWS::Events::Rule', 'HelperFleetDeployed').properties;
+    expect(deployed).toMatchObject({
+      EventPattern: {
+        source: ['aws.cloudformation'],
+        detail: {
+          'stack-id': [{ Ref: 'AWS::StackId' }],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE'] },
+        },
+      },
+      Targets: [target],
+    });
+    template.resourceCountIs('Custom::Trigger', 0);
+    template.resourceCountIs('AWS::Lambda::Version', 0);
+  });
+
+  it('is nobody but a person while it is not enabled', () => {
+    const { template: off } = synth(() => ({ settings: { ...FLEET, enabled: false } }));
+    expect(resource(off, 'AWS::Events::Rule').properties.State).toBe('DISABLED');
+    expect(alarmsOf(off).map(({ id }) => id)).not.toContain(alarmOf(template, 'SilentFleet').id);
+  });
+});
+
+it('takes the number of clusters at once, also for those that come back from the queue', () => {
+  const { template: wide } = synth(() => ({ settings: FLEET, fleetConcurrency: 100 }));
+  expect(definitionOf(wide).States.RefreshAll?.MaxConcurrency).toBe(100);
+  const { ScalingConfig } = resource(wide, 'AWS::Lambda::EventSourceMapping').properties;
+  expect(ScalingConfig).toEqual({ MaximumConcurrency: 100 });
+  for (const fleetConcurrency of [0, 1, 1.5, 1001]) {
+    expect(() => synth(() => ({ settings: FLEET, fleetConcurrency }))).toThrow(
+      `fleetConcurrency: ${fleetConcurrency} is no whole number from 2 to 1000`,
+    );
+  }
+});
+
+it('has alarms of the fleet, as the guide says, and none of each cluster', () => {
+  const { template: many } = synth(() => ({
+    settings: { ...FLEET, clusters: [{ name: 'a' }, { name: 'b' }] },
+  }));
+  const alarms = alarmsOf(many).map(({ id, metric, properties }) => ({
+    alarm: id.replace(/^HelperMonitoring(\w+)[0-9A-F]{8}$/, '$1'),
+    watches: metric.name,
+    dimensions: Object.keys(metric.dimensions).join(', '),
+    'without data': properties.TreatMissingData,
+  }));
+  const own = alarms.filter(({ alarm }) => !['FailedRun', 'DeadLetter', 'Throttled'].includes(alarm));
+  const rows = rowsOf('docs/guides/fleets.md', 'Alarms').map(({ 'in alarm when': _, ...row }) => row);
+  expect(new Set(rows)).toEqual(new Set(own));
+  expect(alarmOf(many, 'SilentFleet').properties.EvaluationPeriods).toBe(9);
+});
+
+it('shows the fleet on the dashboard, and no line for each cluster', () => {
+  const text = JSON.stringify(widgetsOf(template));
+  for (const metric of ['DiscoveredClusters', 'FailedClusters', 'ExecutionsFailed'])
+    expect(text).toContain(metric);
+  expect(text).not.toContain('SEARCH');
+});
+
+it('still lets the role into listed clusters', () => {
+  resource(template, 'AWS::EKS::AccessEntry', 'HelperAccessClusterdemoEntry');
+  expect(resource(template, 'AWS::Events::Rule', 'HelperSchedule').dependsOn).toContain(
+    resource(template, 'Custom::AWSCDK-EKS-KubernetesResource').id,
+  );
+});
+
+it('tells how to start it in place of the function', () => {
+  const stack = new EcrRegistryHelperStack(newApp(), 'Test', { settings: FLEET, env: HOME });
+  const outputs = Template.fromStack(stack).findOutputs('*');
+  expect(JSON.stringify(outputs.StartCommand?.Value)).toContain('aws stepfunctions start-execution');
+  expect(outputs).not.toHaveProperty('InvokeCommand');
+});
