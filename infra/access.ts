@@ -6,6 +6,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { clusterRights } from '../lambda/cluster/rights.ts';
 import { SettingsError } from '../lambda/errors.ts';
+import { listedClusters } from '../lambda/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
 import { acknowledgeKubectl } from './acknowledgements.ts';
 import { clusterPlace } from './cluster-place.ts';
@@ -21,7 +22,7 @@ export interface AccessProps {
 export class Access extends Construct {
   constructor(scope: Construct, id: string, { settings, role, network }: AccessProps) {
     super(scope, id);
-    const applied = settings.clusters.filter((cluster) => isApplied(this, cluster));
+    const applied = listedClusters(settings).filter((cluster) => isApplied(this, cluster));
     if (applied.length === 0) return;
     const kubectl = new Kubectl(this, 'Kubectl', applied[0]?.name ?? '', network);
     for (const [at, cluster] of applied.entries()) {

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import { METRICS_NAMESPACE } from '../lambda/metrics.ts';
+import { type FleetMetric, METRICS_NAMESPACE } from '../lambda/metrics.ts';
 import { staleAfterHours } from '../lambda/schedule.ts';
 import type { Settings } from '../lambda/settings.ts';
 import type { Fleet } from './fleet.ts';
@@ -10,9 +10,6 @@ import { heartbeatAlarm } from './heartbeat.ts';
 const HOUR = Duration.hours(1);
 const AT_LEAST_ONE = { threshold: 1, evaluationPeriods: 1 };
 const { IGNORE, NOT_BREACHING } = cloudwatch.TreatMissingData;
-
-/** What the summary of a fleet's run sends, with the dimension `service` alone. */
-export type FleetMetric = 'DiscoveredClusters' | 'FailedClusters';
 
 /** One metric of the fleet of a deployment. */
 export function fleetMetric({ name }: Settings, metricName: FleetMetric, label?: string): cloudwatch.Metric {

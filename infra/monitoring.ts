@@ -5,6 +5,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { listedClusters } from '../lambda/fleet-settings.ts';
 import { type CLUSTER_DIMENSIONS, type ClusterMetric, METRICS_NAMESPACE } from '../lambda/metrics.ts';
 import { staleAfterHours } from '../lambda/schedule.ts';
 import { clusterId, type Settings } from '../lambda/settings.ts';
@@ -45,9 +46,10 @@ export class Monitoring extends Construct {
     saveQueries(this, logGroup);
   }
 
-  private ofClusters({ name, clusters, schedule, enabled }: Settings): cloudwatch.Alarm[] {
+  private ofClusters(settings: Settings): cloudwatch.Alarm[] {
+    const { name, schedule, enabled } = settings;
     const after = Duration.hours(staleAfterHours(schedule));
-    return clusters.flatMap((cluster, at) => {
+    return listedClusters(settings).flatMap((cluster, at) => {
       const id = clusterId(cluster);
       const place = clusterPlace(this, id, at);
       const dimensionsMap: Record<(typeof CLUSTER_DIMENSIONS)[number], string> = {

@@ -4,6 +4,7 @@ import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
+import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
 import { elsewhere } from './access.ts';
 import { clusterPlace } from './cluster-place.ts';
@@ -33,8 +34,13 @@ export class NewNamespaces extends Construct {
   constructor(scope: Construct, id: string, { settings, refresher }: NewNamespacesProps) {
     super(scope, id);
     if (!settings.newNamespaces) return;
+    if (discoveriesOf(settings).length > 0) {
+      throw new SettingsError(
+        'newNamespaces: the logs of clusters that a discover finds cannot be subscribed to at deployment; list them, or leave newNamespaces out',
+      );
+    }
     const subscribed = new Set<string>();
-    for (const [at, cluster] of settings.clusters.entries()) {
+    for (const [at, cluster] of listedClusters(settings).entries()) {
       refuseElsewhere(this, cluster);
       // ids may share a cluster, and its log group takes two filters at most
       if (!settings.enabled || subscribed.has(cluster.name)) continue;
@@ -64,7 +70,8 @@ function refuseElsewhere(scope: Construct, cluster: ClusterSettings): void {
   const obstacle =
     elsewhere('region', cluster.region, region) ??
     elsewhere('account', cluster.accountId, account) ??
-    (cluster.roleArn ? 'it is reached by a role' : undefined);
+    (cluster.roleArn ? 'it is reached by a role' : undefined) ??
+    (cluster.kubeconfigSecretId ? 'it is reached by a kubeconfig' : undefined);
   if (!obstacle) return;
   throw new SettingsError(
     `newNamespaces: the log of the cluster ${clusterId(cluster)} cannot reach the function, as ${obstacle}; a subscription is of one account and region. Take a deployment of its own for this cluster, or leave newNamespaces out`,

@@ -1,7 +1,9 @@
 import { Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
 import type { ClusterSettings, EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
+import { discoveryRights } from './discovery-rights.ts';
 import { cacheGlobs, cacheRights, IMPORT, publicRights } from './registry-rights.ts';
 
 /** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
@@ -52,7 +54,8 @@ export function grantRights(
 }
 
 function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles }: Surroundings): Right[] {
-  const { clusters } = settings;
+  const clusters = listedClusters(settings);
+  const found = discoveryRights(stack, discoveriesOf(settings));
   const registries = settings.secrets.flatMap((entry) => entry.registries);
   const secrets = [...registries, ...clusters].flatMap(namedSecrets);
   const own = settings.secrets
@@ -107,22 +110,32 @@ function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles
       sid: 'FindClusters',
       why: "the API server's address and certificate authority",
       actions: ['eks:DescribeCluster'],
-      resources: clusters
-        .filter((cluster) => !cluster.roleArn && !cluster.kubeconfigSecretId)
-        .map(({ name, region, accountId }) =>
-          stack.formatArn({
-            service: 'eks',
-            resource: 'cluster',
-            resourceName: name,
-            ...place(stack, region, accountId),
-          }),
-        ),
+      resources: unique([
+        ...clusters
+          .filter((cluster) => !cluster.roleArn && !cluster.kubeconfigSecretId)
+          .map(({ name, region, accountId }) =>
+            stack.formatArn({
+              service: 'eks',
+              resource: 'cluster',
+              resourceName: name,
+              ...place(stack, region, accountId),
+            }),
+          ),
+        ...found.clusters,
+      ]),
+    },
+    {
+      sid: 'ListClusters',
+      why: 'a discover finds clusters, and ListClusters knows no resources',
+      actions: ['eks:ListClusters'],
+      resources: found.regions.length > 0 ? ['*'] : [],
+      conditions: { StringEquals: { 'aws:RequestedRegion': found.regions } },
     },
     {
       sid: 'AssumeNamedRoles',
       why: 'clusters and registries of other accounts',
       actions: ['sts:AssumeRole'],
-      resources: unique(assumed),
+      resources: unique([...assumed, ...found.roles]),
     },
     {
       sid: 'AssumePullRoles',

@@ -11,6 +11,7 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
+import { isFleet } from '../lambda/fleet-settings.ts';
 import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
 import { Access } from './access.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
@@ -91,7 +92,7 @@ export class EcrRegistryHelper extends Construct {
     });
     const { refresher, failedQueue } = this;
     const concurrency = props.fleetConcurrency ?? FLEET_CONCURRENCY;
-    this.fleet = settings.fleet
+    this.fleet = isFleet(settings)
       ? new Fleet(this, 'Fleet', { refresher, failedQueue, concurrency })
       : undefined;
     retries.feed(refresher, settings.enabled, this.fleet && concurrency);

@@ -3,9 +3,13 @@ import { cleanup } from './cleanup.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import type { Clock, Deadline } from './clock.ts';
 import { openCluster } from './cluster/open.ts';
+import { discover } from './discover.ts';
+import type { DiscoveryReport } from './discovery-report.ts';
 import { examine } from './doctor.ts';
 import type { DoctorReport } from './doctor-report.ts';
 import type { Invocation } from './event.ts';
+import { inOwnRegion } from './fleet-settings.ts';
+import { type FleetSummary, summarize } from './fleet-summary.ts';
 import { refresh } from './refresh.ts';
 import { CredentialReader } from './registry/credentials.ts';
 import { KeptCredentials } from './registry/kept-credentials.ts';
@@ -15,7 +19,7 @@ import { status } from './status.ts';
 import type { StatusReport } from './status-report.ts';
 
 /** What an invocation answers, by its action. */
-export type Answer = Report | StatusReport | DoctorReport | CleanupReport;
+export type Answer = Report | StatusReport | DoctorReport | CleanupReport | DiscoveryReport | FleetSummary;
 
 /** Where and until when an invocation runs. */
 export interface Surroundings {
@@ -33,13 +37,14 @@ const kept = new KeptCredentials();
 
 /**
  * Does what an invocation asks for with the real clients of a region, and closes what they opened.
- * @throws EventError, NotCoveredError before anything is read or written
+ * @throws EventError, NotCoveredError, FleetEventError before anything is read or written; FleetTooLargeError
  */
 export async function act(
-  settings: Settings,
+  given: Settings,
   invocation: Invocation,
   { region, clock, deadline, ruleName, pullRolePrefix }: Surroundings,
 ): Promise<Answer> {
+  const settings = inOwnRegion(given, region);
   const aws = new AwsAccess(region, settings.name, deadline.signal);
   const credentials = new CredentialReader(aws, clock, deadline.signal, pullRolePrefix);
   const readCredentials = async (entry: SecretEntry) => {
@@ -54,6 +59,10 @@ export async function act(
         return await status({ clock, openCluster: open }, settings, invocation);
       case 'cleanup':
         return await cleanup({ clock, openCluster: open }, settings, invocation);
+      case 'discover':
+        return await discover({ aws, clock, deadline }, settings);
+      case 'summarize':
+        return summarize(invocation, clock.now());
       case 'doctor':
         return await examine({ aws, clock, deadline, ruleName, readCredentials }, settings, invocation);
       default:

@@ -3,8 +3,10 @@ import type { Clock } from './clock.ts';
 import { cleanCluster } from './cluster/cluster-cleanup.ts';
 import type { OpenCluster } from './cluster/refresh-cluster.ts';
 import { entriesOf } from './coverage.ts';
+import { coveredCluster } from './covered-cluster.ts';
 import { CleanupOffError, EventError } from './errors.ts';
 import type { Invocation } from './event.ts';
+import { listedClusters } from './fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may answer. */
@@ -22,7 +24,7 @@ export interface CleanupPorts {
  * longer cover, or from all. The next refresh makes again what is covered: suspend it first (`enabled: false`).
  * What has a name that left the settings stays, as with the name the right to see it has gone: clean up before
  * taking the name out.
- * @throws CleanupOffError, EventError before anything is read
+ * @throws CleanupOffError, EventError, NotCoveredError before anything is read
  */
 export async function cleanup(
   { clock, openCluster }: CleanupPorts,
@@ -64,9 +66,12 @@ export async function cleanup(
 /** The one cluster that the settings allow to clean and the event names by `confirm`. */
 function confirmed(settings: Settings, { confirm, clusters = [] }: Invocation): ClusterSettings {
   if (!settings.cleanup) throw new CleanupOffError();
-  const cluster = settings.clusters.find((one) => clusterId(one) === confirm);
+  const listed = listedClusters(settings);
+  const cluster = confirm?.startsWith('arn:')
+    ? coveredCluster(settings, confirm)
+    : listed.find((one) => clusterId(one) === confirm);
   if (!cluster) {
-    const known = settings.clusters.map(clusterId).join(', ');
+    const known = listed.map(clusterId).join(', ');
     const given = confirm === undefined ? 'is missing' : `${JSON.stringify(confirm)} is no cluster`;
     throw new EventError(`confirm ${given}; give the id of the one to clean up, of ${known}`, {
       remedy: FIRST_DRY,

@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { readLogBatch } from './audit-log.ts';
 import { coversNamespace, entriesOf } from './coverage.ts';
-import { EventError, NotCoveredError } from './errors.ts';
+import { coveredCluster } from './covered-cluster.ts';
+import { EventError, FleetEventError, NotCoveredError } from './errors.ts';
+import { isFleet, listedClusters } from './fleet-settings.ts';
+import type { FleetResult, Unseen } from './fleet-summary.ts';
 import { explain, strict, text } from './schema.ts';
 import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from './settings.ts';
 
@@ -29,13 +32,17 @@ export interface Invocation {
         readonly uncovered?: number;
       }
     | undefined;
+  /** Of a summarize: how the items of a fleet ended, and what its discover could not look through. */
+  readonly results?: readonly FleetResult[] | undefined;
+  readonly problems?: readonly Unseen[] | undefined;
 }
 
-export const ACTIONS = ['refresh', 'plan', 'status', 'doctor', 'cleanup'] as const;
+export const ACTIONS = ['refresh', 'plan', 'status', 'doctor', 'cleanup', 'discover', 'summarize'] as const;
 
+const CLUSTER = /^(arn:[a-z-]+:eks:[a-z0-9-]+:\d{12}:cluster\/)?[\w.-]{1,253}$/;
 const names = (pattern: RegExp, what: string) => z.array(text(pattern, what)).min(1).max(100).optional();
 const narrowing = {
-  clusters: names(/^[\w.-]{1,253}$/, 'a cluster id'),
+  clusters: names(CLUSTER, 'a cluster id'),
   // it goes into paths, so it is none that leads elsewhere
   namespaces: names(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a namespace name'),
 };
@@ -62,9 +69,16 @@ const manualEvents: Record<Invocation['action'], z.ZodType<Omit<Invocation, 'ori
   }),
   cleanup: strict({
     ...usual.shape,
-    confirm: text(/^[\w.-]{1,253}$/, 'a cluster id').optional(),
+    confirm: text(CLUSTER, 'a cluster id').optional(),
     all: z.boolean().optional(),
     dryRun: z.boolean().optional(),
+  }),
+  discover: strict({ ...chosenAction.shape }),
+  summarize: strict({
+    ...chosenAction.shape,
+    results: z.array(strict({ id: z.string(), ok: z.boolean(), reason: z.string().optional() })),
+    // as discover answers them, with more fields than are looked at
+    problems: z.array(z.object({ where: z.string(), reason: z.string() })).optional(),
   }),
 };
 
@@ -127,14 +141,17 @@ function readQueued(records: { body: string }[]): Invocation {
 
 /**
  * The clusters of the settings that a run is about.
- * @throws NotCoveredError when the event names a cluster or namespace that the settings do not cover
+ * @throws NotCoveredError when the event names a cluster or namespace that the settings do not cover,
+ *   FleetEventError when it names no cluster and the settings are of a fleet
  */
-export function chosenClusters(settings: Settings, { clusters, namespaces }: Invocation): ClusterSettings[] {
-  const ids = settings.clusters.map(clusterId);
-  for (const id of clusters ?? []) {
-    if (!ids.includes(id)) throw new NotCoveredError('cluster', id, `known are ${ids.join(', ')}`);
-  }
-  const chosen = settings.clusters.filter((cluster) => !clusters || clusters.includes(clusterId(cluster)));
+export function chosenClusters(
+  settings: Settings,
+  { action, clusters, namespaces }: Invocation,
+): ClusterSettings[] {
+  if (isFleet(settings) && !clusters) throw new FleetEventError(action);
+  const named = new Map(clusters?.map((id) => [id, coveredCluster(settings, id)]));
+  const listed = listedClusters(settings).filter((cluster) => !clusters || named.has(clusterId(cluster)));
+  const chosen = [...new Set([...listed, ...named.values()])];
   const entries = chosen.flatMap((cluster) => entriesOf(settings, clusterId(cluster)));
   for (const name of namespaces ?? []) {
     if (!entries.some((entry) => coversNamespace(entry, name))) {

@@ -3,9 +3,11 @@ import type { Context } from 'aws-lambda';
 import { type Answer, act } from './actions.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import { startDeadline, systemClock } from './clock.ts';
-import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
+import { FleetFailedError, HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
-import { measure } from './measure.ts';
+import { isFleet } from './fleet-settings.ts';
+import { fleetFailure } from './fleet-summary.ts';
+import { measure, measureFleet } from './measure.ts';
 import { narrowToLogged } from './new-namespaces.ts';
 import { summary } from './report.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -22,8 +24,8 @@ export type InvocationContext = Pick<
 
 /**
  * The function. Answers with the report of what it was asked to do; a run that was not started by hand throws when it
- * is not ok, so that AWS tries it again and alarms.
- * @throws SettingsError, EventError, NotCoveredError, RefreshFailedError
+ * is not ok, so that AWS tries it again and alarms; so does the summary of a fleet, so that its state machine fails.
+ * @throws SettingsError, EventError, NotCoveredError, FleetEventError, FleetTooLargeError, FleetFailedError, RefreshFailedError
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Answer> {
   let logger = new Logger({ serviceName: PRODUCT });
@@ -34,8 +36,10 @@ export async function handler(event: unknown, context: InvocationContext): Promi
     const invocation = narrowToLogged(settings, asked, context.invokedFunctionArn);
     const answer = await run(settings, invocation, context);
     tell(logger, invocation, answer);
+    if (answer.action === 'discover' || answer.action === 'summarize') measureFleet(settings.name, answer);
+    if (answer.action === 'summarize' && !answer.ok) throw new FleetFailedError(fleetFailure(answer));
     if (answer.action !== 'refresh') return answer;
-    measure(settings.name, invocation, answer);
+    measure(settings.name, invocation, answer, isFleet(settings));
     if (!answer.ok && invocation.origin !== 'manual') throw new RefreshFailedError(summary(answer));
     return answer;
   } catch (fault) {

@@ -29,3 +29,21 @@ export const CLUSTER_METRICS = {
 } as const;
 
 export type ClusterMetric = keyof typeof CLUSTER_METRICS;
+
+/** The dimensions of every metric of a fleet, exactly: each metric is billed, and a fleet may have 1,000 clusters. */
+export const FLEET_DIMENSIONS = ['service'] as const;
+
+/** Every metric that the run of a fleet sends beside {@link CLUSTER_METRICS}, which then have no cluster either. */
+export const FLEET_METRICS = {
+  DiscoveredClusters: { unit: 'Count', meaning: 'clusters that a discover listed or found' },
+  DiscoveryProblems: {
+    unit: 'Count',
+    meaning: 'accounts, regions and clusters that a discover could not look at, or where it found none',
+  },
+  FailedClusters: {
+    unit: 'Count',
+    meaning: 'clusters of the fleet that a run has left without a whole refresh',
+  },
+} as const;
+
+export type FleetMetric = keyof typeof FLEET_METRICS;

@@ -1,6 +1,7 @@
 import { coversNamespace, entriesOf } from './coverage.ts';
 import { NotCoveredError } from './errors.ts';
 import type { Invocation } from './event.ts';
+import { listedClusters } from './fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 
 /**
@@ -14,8 +15,11 @@ export function narrowToLogged(settings: Settings, invocation: Invocation, funct
   if (!logged) return invocation;
   const [, , , region, account] = functionArn.split(':');
   const isHere = (cluster: ClusterSettings) =>
-    !cluster.roleArn && isOwn(cluster.region, region) && isOwn(cluster.accountId, account);
-  const here = settings.newNamespaces ? settings.clusters.filter(isHere) : [];
+    !cluster.roleArn &&
+    !cluster.kubeconfigSecretId &&
+    isOwn(cluster.region, region) &&
+    isOwn(cluster.accountId, account);
+  const here = settings.newNamespaces ? listedClusters(settings).filter(isHere) : [];
   const clusters = here
     .filter(({ name }) => logged.logGroup === logGroupOf(name) && logged.owner === account)
     .map(clusterId);

@@ -23,7 +23,22 @@ export function text(pattern: RegExp, what: string, exempt: (value: string) => b
 
 /** Says each issue of a failed check in one line: the field, what was found and what is allowed. */
 export function explain(error: z.ZodError): string {
-  return error.issues.map((issue) => `${field(issue.path)}: ${issue.message}${found(issue)}`).join('; ');
+  return error.issues
+    .flatMap(likeliest)
+    .map((issue) => `${field(issue.path)}: ${issue.message}${found(issue)}`)
+    .join('; ');
+}
+
+/** Of a union, what is wrong with the option that knows most of the given fields; else the issue itself. */
+function likeliest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const unknown = (issues: z.core.$ZodIssue[]) =>
+    issues
+      .filter(({ path }) => path.length === 0)
+      .flatMap((one) => (one.code === 'unrecognized_keys' ? one.keys : [])).length;
+  const [option] = issue.errors.toSorted((one, other) => unknown(one) - unknown(other));
+  if (!option) return [issue];
+  return option.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** What was found, if the check was made with `reportInput` and its message does not say it. */

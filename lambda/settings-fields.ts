@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { discoveryFields } from './discovery-fields.ts';
 import { LONGEST_GAP_MINUTES, longestGapMinutes } from './schedule.ts';
 import { strict, text } from './schema.ts';
 
@@ -44,6 +45,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
   const repositories = z
     .array(field(/^[a-z0-9._/*-]{1,256}$/, 'a repository name or a glob of one such as team-a/*'))
     .min(1);
+  const discovery = discoveryFields(field, { accountId, region });
   const ecr = strict({
     type: z.literal('ecr'),
     region: region.optional(),
@@ -121,7 +123,8 @@ export function settingsFields(exempt: (value: string) => boolean) {
       /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
       'a name of at most 40 lower case letters, digits and "-" that begins with a letter',
     ).default('ecr-registry-helper'),
-    clusters: z.array(cluster).min(1),
+    clusters: z.array(z.union([cluster, discovery])).min(1),
+    fleet: z.boolean().default(false),
     secrets: z.array(entry).min(1).prefault([{}]),
     schedule: z
       .string()
@@ -143,7 +146,6 @@ export function settingsFields(exempt: (value: string) => boolean) {
         }
       }),
     enabled: z.boolean().default(true),
-    fleet: z.boolean().default(false),
     cleanup: z.boolean().default(false),
     newNamespaces: z.enum(['audit-log']).optional(),
     alarmTopic: field(
@@ -159,7 +161,10 @@ export function settingsFields(exempt: (value: string) => boolean) {
 
 export type SettingsInput = z.input<ReturnType<typeof settingsFields>>;
 export type Settings = z.output<ReturnType<typeof settingsFields>>;
-export type ClusterSettings = Settings['clusters'][number];
+/** One cluster; an element by which others are found gives one for each of them, with the tags of which it must have one. */
+export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: unknown }> & {
+  readonly tags?: readonly { readonly key: string; readonly value: string }[] | undefined;
+};
 export type SecretEntry = Settings['secrets'][number];
 export type RegistrySettings = SecretEntry['registries'][number];
 export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;

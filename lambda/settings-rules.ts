@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { discoveriesOf, discoveryFaults } from './fleet-settings.ts';
 import { matchesAny } from './glob.ts';
 import { checkPullRoles } from './pull-role-rules.ts';
 import { clusterId, type EcrRegistry, type Settings } from './settings-fields.ts';
@@ -9,12 +10,20 @@ const OF_EKS = ['region', 'accountId', 'roleArn', 'rbac'] as const;
 /** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
 export function checkTogether(settings: Settings, check: z.core.$RefinementCtx): void {
   if (settings.clusters.length === 0) return;
-  const ids = settings.clusters.map(clusterId);
+  const ids = settings.clusters.map((cluster) => ('discover' in cluster ? '' : clusterId(cluster)));
+  const discoveries = discoveriesOf(settings);
   const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
   if (settings.alarmTopic && settings.alarmEmail) {
     say(['alarmEmail'], 'alarmTopic is a topic of yours; subscribe the address to it yourself');
   }
   for (const [at, cluster] of settings.clusters.entries()) {
+    if ('discover' in cluster) {
+      const before = discoveries.slice(0, discoveries.indexOf(cluster.discover));
+      for (const [field, fault] of discoveryFaults(cluster.discover, before)) {
+        say(['clusters', at, 'discover', field], fault);
+      }
+      continue;
+    }
     const id = ids[at] ?? '';
     if (ids.indexOf(id) !== at) {
       say(['clusters', at, 'id'], `${JSON.stringify(id)} is used twice; give each cluster an id of its own`);
@@ -62,7 +71,8 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
       }
     }
     for (const [nth, glob] of entry.clusters.entries()) {
-      if (!ids.some((id) => matchesAny([glob], id))) {
+      // what a discover finds is not known yet
+      if (discoveries.length === 0 && !ids.some((id) => matchesAny([glob], id))) {
         say(['secrets', at, 'clusters', nth], `${JSON.stringify(glob)} matches none of ${ids.join(', ')}`);
       }
     }

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { clusterRights, type Manifest } from '../cluster/rights.ts';
 import { SettingsError } from '../errors.ts';
+import { listedClusters } from '../fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
 
 /**
@@ -14,8 +15,9 @@ export function rbacManifest(
   settings: Settings,
   { only, region }: { only?: string | undefined; region?: string | undefined } = {},
 ): string {
-  const clusters = settings.clusters.filter((cluster) => only === undefined || clusterId(cluster) === only);
-  const ids = settings.clusters.map(clusterId).join(', ');
+  const listed = listedClusters(settings);
+  const clusters = listed.filter((cluster) => only === undefined || clusterId(cluster) === only);
+  const ids = listed.map(clusterId).join(', ');
   const manifests = clusters.map((cluster) => documents(clusterRights(settings, cluster)));
   const [manifest] = manifests;
   if (manifest === undefined) throw new SettingsError(`there is no cluster ${only}; known are ${ids}`);

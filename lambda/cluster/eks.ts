@@ -9,7 +9,9 @@ import {
   codeOf,
   DeadlineError,
   HelperError,
+  NotCoveredError,
 } from '../errors.ts';
+import type { ClusterSettings } from '../settings.ts';
 
 /** Where a cluster's API server is and how it proves itself. */
 export interface ClusterEndpoint {
@@ -27,17 +29,27 @@ export interface ClusterEndpoint {
 
 /**
  * Describes an EKS cluster with the client's region and identity.
- * @throws ClusterNotFoundError, ClusterCallError, ClusterNotReadyError, ClusterCaError, ClusterAccountError, AssumeRoleError
+ * @throws ClusterNotFoundError, ClusterCallError, ClusterNotReadyError, ClusterCaError, ClusterAccountError,
+ *   AssumeRoleError, NotCoveredError for one without a tag that it must have
  */
 export async function describeCluster(
   client: EKSClient,
-  { name, region, accountId }: { name: string; region: string; accountId?: string | undefined },
+  {
+    name,
+    region,
+    accountId,
+    tags,
+  }: Pick<ClusterSettings, 'name' | 'accountId' | 'tags'> & { region: string },
   signal: AbortSignal,
 ): Promise<ClusterEndpoint> {
-  const { cluster } = await ask(client, name, region, signal);
+  const { cluster } = await askForCluster(client, name, region, signal);
   if (!cluster?.arn) throw new ClusterNotFoundError(name, region);
   const account = cluster.arn.split(':')[4] ?? '';
   if (accountId && account !== accountId) throw new ClusterAccountError(name, account, accountId);
+  if (tags && !tags.some(({ key, value }) => cluster.tags?.[key] === value)) {
+    const wanted = tags.map(({ key, value }) => `${key}=${value}`).join(' or ');
+    throw new NotCoveredError('cluster', cluster.arn, `it has not the tag ${wanted}`);
+  }
   const status = cluster.status ?? 'unknown';
   if (!cluster.endpoint) throw new ClusterNotReadyError(name, status, 'endpoint');
   const url = URL.parse(cluster.endpoint);
@@ -56,7 +68,11 @@ export async function describeCluster(
   };
 }
 
-async function ask(client: EKSClient, name: string, region: string, signal: AbortSignal) {
+/**
+ * What EKS says of a cluster.
+ * @throws ClusterNotFoundError, ClusterCallError, AssumeRoleError, DeadlineError
+ */
+export async function askForCluster(client: EKSClient, name: string, region: string, signal: AbortSignal) {
   try {
     return await client.send(new DescribeClusterCommand({ name }), { abortSignal: signal });
   } catch (fault) {

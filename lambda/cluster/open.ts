@@ -60,10 +60,10 @@ export async function findCluster(opening: Opening): Promise<FoundCluster> {
 
 async function findInEks(opening: Opening): Promise<FoundCluster> {
   const { cluster, settings, aws, clock, deadline, principal = 'FUNCTION_ROLE_ARN' } = opening;
-  const { name, roleArn, accountId } = cluster;
+  const { name, roleArn, accountId, tags } = cluster;
   const region = cluster.region ?? aws.region;
   const eks = aws.eks(region, { roleArn });
-  const endpoint = await describeCluster(eks, { name, region, accountId }, deadline.signal);
+  const endpoint = await describeCluster(eks, { name, region, accountId, tags }, deadline.signal);
   const tokens = new BearerTokens(name, region, stsSigner(region, eks.config.credentials), clock);
   const unauthorized = () =>
     new UnauthorizedError(name, region, roleArn ?? principal, settings.name, endpoint.authenticationMode);

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterRights, type Manifest } from '../../lambda/cluster/rights.ts';
 import type { DoctorReport, Finding, Step } from '../../lambda/doctor-report.ts';
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { REGISTRY_HOST } from './expected.ts';
@@ -222,7 +223,7 @@ async function give(
   settings: Partial<SettingsInput> = {},
 ): Promise<void> {
   const whole = checkSettings({ name, clusters: [{ name: CLUSTER }], ...settings });
-  const manifests: Manifest[] = whole.clusters.flatMap((cluster) => clusterRights(whole, cluster));
+  const manifests: Manifest[] = listedClusters(whole).flatMap((cluster) => clusterRights(whole, cluster));
   for (const manifest of manifests.filter(({ kind }) => wanted(kind))) {
     await applyManifest(world.admin, manifest);
   }

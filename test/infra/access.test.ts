@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import { Annotations, Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { clusterRights, EcrRegistryHelper, type SettingsInput } from '../../infra/index.ts';
+import { clusterRights, EcrRegistryHelper, listedClusters, type SettingsInput } from '../../infra/index.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
 type ClusterInput = SettingsInput['clusters'][number];
@@ -23,7 +23,7 @@ describe('a cluster with rbac "apply"', () => {
 
   it('gets its RBAC and admission policy by kubectl, which can do so before and after it', () => {
     const rights = resource(template, 'Custom::AWSCDK-EKS-KubernetesResource');
-    const cluster = helper.settings.clusters[0];
+    const [cluster] = listedClusters(helper.settings);
     expect(JSON.parse(rights.properties.Manifest)).toEqual(
       cluster && clusterRights(helper.settings, cluster),
     );

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
 import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { runNode } from './process.ts';
 
@@ -13,7 +14,7 @@ const comments = (yaml: string) => yaml.split('\n').filter((line) => line.starts
 describe('the manifest', () => {
   it('is the rights of the cluster, as YAML', () => {
     const settings = checkSettings({ clusters: [{ name: 'demo' }] });
-    const [cluster] = settings.clusters;
+    const [cluster] = listedClusters(settings);
     expect(objects(rbacManifest(settings))).toEqual(cluster && clusterRights(settings, cluster));
   });
 

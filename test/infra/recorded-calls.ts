@@ -1,5 +1,6 @@
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { handler } from '../../lambda/handler.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
 import type { AwsCall } from '../sandbox/aws/faults.ts';
@@ -50,7 +51,7 @@ export async function recordedCalls(
       const arn = world.aws.addSecret({ name, value: JSON.stringify(value), ...place });
       for (const id of [name, arn]) secrets.set(id, { arn, kmsKeyArn });
     }
-    for (const { kubeconfigSecretId: name, kmsKeyArn } of settings.clusters) {
+    for (const { kubeconfigSecretId: name, kmsKeyArn } of listedClusters(checkSettings(settings))) {
       const { accountId, region } = world.aws;
       if (name) secrets.set(name, { arn: secretArn({ name, accountId, region }), kmsKeyArn });
     }

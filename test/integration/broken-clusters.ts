@@ -21,7 +21,7 @@ import { clusterOf, FUNCTION_ROLE } from './run.ts';
 /** A cluster called broken, beside one called sound. */
 export interface BrokenCluster {
   readonly title: string;
-  readonly cluster?: Omit<SettingsInput['clusters'][number], 'name'>;
+  readonly cluster?: Omit<Exclude<SettingsInput['clusters'][number], { discover: unknown }>, 'name'>;
   readonly arrange: (world: World) => void;
   /** It cannot be reached, which is tried for minutes. */
   readonly isAway?: true;

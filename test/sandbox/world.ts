@@ -1,9 +1,11 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
-import { checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
+import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
+import { createAuthority } from './certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from './kubeconfig.ts';
 import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
@@ -19,11 +21,16 @@ export interface World {
   close(): Promise<void>;
 }
 
+export interface WorldOptions extends AwsOptions {
+  /** Clusters that are there beside the listed ones, with their tags. */
+  found?: readonly ClusterSettings[];
+}
+
 /**
  * Starts AWS and the clusters of the settings on loopback, with the access entry, the rights and the
  * admission policy of each.
  */
-export async function startWorld(input: SettingsInput, options: AwsOptions = {}): Promise<World> {
+export async function startWorld(input: SettingsInput, options: WorldOptions = {}): Promise<World> {
   const settings = checkSettings(input);
   const aws = await startAws(options);
   toRegistries(aws.origin);
@@ -38,7 +45,8 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     if (arn) aws.addRole({ arn, trusts: [aws.principal.arn] });
   }
   const clusters = new Map<string, KubernetesEmulator>();
-  for (const cluster of settings.clusters) {
+  const authority = options.found && (await createAuthority('kubernetes'));
+  for (const { tags, ...cluster } of [...listedClusters(settings), ...(options.found ?? [])]) {
     const region = cluster.region ?? aws.region;
     const accountId = cluster.roleArn?.split(':')[4] ?? aws.accountId;
     const roleArn = cluster.roleArn ?? `arn:aws:iam::${aws.accountId}:role/ecr-registry-helper`;
@@ -52,6 +60,7 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
         ? { tokens: new Map([[token, user]]) }
         : { accessEntries: [{ principalArn: roleArn, ...user }] }),
       manifest: clusterRights(settings, cluster),
+      ...(authority && { authority }),
       ...(options.now && { now: options.now }),
     });
     const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));
@@ -65,7 +74,10 @@ export async function startWorld(input: SettingsInput, options: AwsOptions = {})
     if (cluster.kubeconfigSecretId) {
       const value = JSON.stringify(kubeconfigJson(kubeconfigParts(kubernetes, token)));
       aws.addSecret({ name: cluster.kubeconfigSecretId, value });
-    } else aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem });
+    } else {
+      const tagged = tags && { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) };
+      aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem, ...tagged });
+    }
     clusters.set(clusterId(cluster), kubernetes);
   }
   return {

@@ -21,7 +21,7 @@ export function describe({
   });
   const entries = (settings.secrets ?? []).map((entry) => `  ${JSON.stringify(entry)}`);
   return [
-    `clusters ${settings.clusters.map(({ name }) => name).join(', ')}, concurrency ${settings.concurrency}, entries`,
+    `clusters ${settings.clusters.map((cluster) => ('name' in cluster ? cluster.name : 'found')).join(', ')}, concurrency ${settings.concurrency}, entries`,
     ...entries,
     'namespaces',
     ...found,

@@ -1,4 +1,5 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
 import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
@@ -101,7 +102,7 @@ export class Fleet {
 
   /** Takes away what others have put in the way of a cluster. */
   repair({ name, api, guards }: Ship, settings: Settings): void {
-    const cluster = settings.clusters.find((one) => one.name === name);
+    const cluster = listedClusters(settings).find((one) => one.name === name);
     guards.clear();
     api.quotas.clear();
     const principalArn = name === 'red' ? CLUSTER_ROLE : ROLE;

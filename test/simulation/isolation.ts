@@ -1,3 +1,4 @@
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { clusterMayFail, entryMayFail, hadTime, writeMayFail } from './blame.ts';
 import { type Expected, expectedIn, expectedOutcome, isFresh } from './expected.ts';
 import type { ClusterName } from './schedule.ts';
@@ -7,7 +8,7 @@ import type { Phase, Witness } from './witness.ts';
 export function failuresStayApart(witness: Witness): string[] {
   const { schedule, settings, troubled: phase } = witness;
   if (!hadTime(schedule) || phase.plan || phase.narrowed) return [];
-  return settings.clusters.flatMap(({ name }) => {
+  return listedClusters(settings).flatMap(({ name }) => {
     const cluster = name as ClusterName;
     if (clusterMayFail(cluster, phase)) return [];
     return expectedIn(settings, cluster, phase.before.namespaces.get(cluster) ?? new Map())

@@ -1,3 +1,4 @@
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import type { Outcome } from '../../lambda/report.ts';
 import { type Expected, expectedIn, expectedOutcome, isFresh, missingIn } from './expected.ts';
 import type { ClusterName } from './schedule.ts';
@@ -13,7 +14,7 @@ export function mendsItself({ settings, after: phase }: Witness): string[] {
     return said === undefined ? undefined : Date.parse(said);
   };
   let missing = 0;
-  for (const { name } of settings.clusters) {
+  for (const { name } of listedClusters(settings)) {
     const cluster = name as ClusterName;
     const namespaces = phase.before.namespaces.get(cluster) ?? new Map();
     const counts: Record<Outcome, number> = {

@@ -1,3 +1,4 @@
+import { listedClusters } from '../../lambda/fleet-settings.ts';
 import type { ClusterReport, Problem, Report } from '../../lambda/report.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { answerMayBeLost, clusterMayFail, hadTime, writeMayFail } from './blame.ts';
@@ -15,7 +16,7 @@ export function reportsTheTruth(witness: Witness): string[] {
       ...okWrong(report, ending, troubled),
       ...(troubled.plan || troubled.narrowed
         ? []
-        : settings.clusters.flatMap(({ name }) => clusterWrong(report, name as ClusterName, witness))),
+        : listedClusters(settings).flatMap(({ name }) => clusterWrong(report, name as ClusterName, witness))),
     ];
   });
 }

@@ -1,6 +1,8 @@
 import type { Answer } from '../../actions.ts';
 import { cleanupView } from './cleanup-view.ts';
+import { discoveryView } from './discovery-view.ts';
 import { doctorView } from './doctor-view.ts';
+import { fleetView } from './fleet-view.ts';
 import { refreshView } from './refresh-view.ts';
 import { statusView } from './status-view.ts';
 
@@ -13,6 +15,10 @@ export function answerView(answer: Answer): string {
       return doctorView(answer);
     case 'cleanup':
       return cleanupView(answer);
+    case 'discover':
+      return discoveryView(answer);
+    case 'summarize':
+      return fleetView(answer);
     default:
       return refreshView(answer);
   }

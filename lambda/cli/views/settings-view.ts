@@ -1,3 +1,4 @@
+import { discoveriesOf, listedClusters } from '../../fleet-settings.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../../settings.ts';
 import { paragraphs, table } from './table.ts';
 
@@ -8,7 +9,7 @@ export function settingsView(settings: Settings, bytes: number, most: number): s
     `ok: ${name}, ${schedule}${enabled ? '' : ' (not enabled)'}, ${concurrency} writes at once, cleanup ${cleanup ? 'allowed' : 'off'}; ${bytes} of ${most} bytes`,
     table(
       ['CLUSTER', 'NAME', 'REGION', 'ACCOUNT', 'RBAC', 'ROLE'],
-      settings.clusters.map((cluster) => [
+      listedClusters(settings).map((cluster) => [
         clusterId(cluster),
         cluster.name,
         cluster.region ?? 'own',
@@ -16,6 +17,18 @@ export function settingsView(settings: Settings, bytes: number, most: number): s
         cluster.rbac ?? 'apply where the stack can',
         cluster.roleArn ?? "the function's",
       ]),
+    ),
+    table(
+      ['DISCOVER', 'TAG', 'REGIONS', 'ACCOUNTS', 'ROLE'],
+      discoveriesOf(settings).map(
+        ({ names = ['*'], tag, regions = ['own'], accounts = ['own'], roleName }) => [
+          names.join(', '),
+          tag ? `${tag.key}=${tag.value}` : '',
+          regions.join(', '),
+          accounts.join(', '),
+          roleName ?? "the function's",
+        ],
+      ),
     ),
     table(
       ['SECRET', 'CLUSTERS', 'SERVICE ACCOUNTS', 'REGISTRIES', 'NAMESPACES'],

@@ -1,4 +1,5 @@
 import { clusterRights, type Manifest } from '../../../lambda/cluster/rights.ts';
+import { listedClusters } from '../../../lambda/fleet-settings.ts';
 import { checkSettings } from '../../../lambda/settings.ts';
 import { type AdmissionCheck, deniedByPolicy } from '../../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../../sandbox/kubernetes/pull-secret-policy.ts';
@@ -80,7 +81,7 @@ function rightsOf(name: string, isWhole: boolean): Manifest[] {
   const serviceAccounts = isWhole ? ['default'] : [];
   const secrets = [{ recreate: isWhole, serviceAccounts }];
   const settings = checkSettings({ name, clusters: [{ name: CLUSTER }], secrets });
-  return settings.clusters.flatMap((cluster) => clusterRights(settings, cluster));
+  return listedClusters(settings).flatMap((cluster) => clusterRights(settings, cluster));
 }
 
 function rightToCleanUp(): Manifest[] {

@@ -14,21 +14,32 @@ export interface ClusterOptions {
   version?: string;
   /** Whether its endpoint is reached from outside of its VPC. Default true. */
   publicAccess?: boolean;
+  tags?: Record<string, string>;
 }
 
-/** Amazon EKS's DescribeCluster. `clusters` is keyed by {@link clusterKey}. */
+/** As many as AWS gives in one page when it is not asked for fewer. */
+const PAGE = 100;
+
+/** Amazon EKS's DescribeCluster and ListClusters. `clusters` is keyed by {@link clusterKey}. */
 export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Service {
   return {
     name: 'eks',
     signingName: 'eks',
     protocol: 'rest',
     read(request) {
+      if (/^(?:\/eks)?\/clusters$/.test(request.path) && request.method === 'GET') {
+        const input = Object.fromEntries(new URLSearchParams(request.query));
+        return { name: 'ListClusters', input };
+      }
       const path = /^(?:\/eks)?\/clusters\/([^/]+)$/.exec(request.path);
       if (path?.[1] === undefined || request.method !== 'GET') return undefined;
       const name = decodeURIComponent(path[1]);
       return { name: 'DescribeCluster', input: { name }, detail: name };
     },
     answer(operation, { principal, region }) {
+      if (operation.name === 'ListClusters') {
+        return listPage(clusters, principal.accountId, region, operation.input);
+      }
       const name = String(operation.input.name);
       const cluster = clusters.get(clusterKey({ accountId: principal.accountId, region, name }));
       if (cluster === undefined) {
@@ -43,6 +54,23 @@ export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Servic
       return JSON.stringify({ cluster: toDescription(cluster) });
     },
   };
+}
+
+function listPage(
+  clusters: ReadonlyMap<string, ClusterOptions>,
+  accountId: string,
+  region: string,
+  { maxResults = PAGE, nextToken = 0 }: Record<string, unknown>,
+): string {
+  const names = [...clusters.values()]
+    .filter((cluster) => cluster.accountId === accountId && cluster.region === region)
+    .map(({ name }) => name)
+    .sort();
+  const end = Number(nextToken) + Number(maxResults);
+  return JSON.stringify({
+    clusters: names.slice(Number(nextToken), end),
+    nextToken: end < names.length ? String(end) : null,
+  });
 }
 
 /** A cluster's name is unique in its account and region. */
@@ -72,6 +100,6 @@ function toDescription(cluster: ClusterOptions) {
       endpointPrivateAccess: true,
       publicAccessCidrs: ['0.0.0.0/0'],
     },
-    tags: {},
+    tags: cluster.tags ?? {},
   };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAuthority } from '../certificates.ts';
+import { type Authority, createAuthority } from '../certificates.ts';
 import type { Principal } from '../signatures.ts';
 import type { AdmissionCheck, Quota } from './admission.ts';
 import { type AccessEntry, createAuthenticator } from './authentication.ts';
@@ -31,6 +31,8 @@ export interface KubernetesOptions {
   manifest?: object[];
   /** Namespaces to begin with. Default: the four of a new cluster. */
   namespaces?: string[];
+  /** Signs its certificate, where many emulators share one. Default: an authority of its own. */
+  authority?: Authority;
   /** Offer HTTP/2 besides HTTP/1.1, as the real server does. Default true. */
   http2?: boolean;
   /** The clock. Default: this machine's. */
@@ -90,7 +92,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     store.putNamespace(name, {}, false, 'kube-apiserver');
   }
 
-  const authority = await createAuthority(`kubernetes ${clusterName}`);
+  const authority = options.authority ?? (await createAuthority(`kubernetes ${clusterName}`));
   const names = { dnsNames: ['localhost', 'kubernetes'], ipAddresses: ['127.0.0.1'] };
   const certificate = await authority.issue({ commonName: 'kube-apiserver', ...names, usage: 'server' });
   const tls = { cert: certificate.certificatePem, key: certificate.keyPem };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { clusterRights, labelsOf, NEWER_IS_THERE, SECRET_TYPE } from '../../../lambda/cluster/rights.ts';
+import { listedClusters } from '../../../lambda/fleet-settings.ts';
 import type { SettingsInput } from '../../../lambda/settings.ts';
 import { settingsOf } from '../factories.ts';
 
@@ -12,7 +13,7 @@ interface Rule {
 function rightsOf(secrets: SettingsInput['secrets'], of = 'prod', cleanup = false) {
   const clusters = [{ name: 'prod' }, { name: 'dev' }];
   const settings = settingsOf({ name: 'team-helper', clusters, cleanup, ...(secrets && { secrets }) });
-  const cluster = settings.clusters.find(({ name }) => name === of);
+  const cluster = listedClusters(settings).find(({ name }) => name === of);
   if (!cluster) throw new Error(`no cluster ${of}`);
   const manifests = clusterRights(settings, cluster);
   const [role, binding, policy, policyBinding] = manifests;

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { clusterRights } from '../../../lambda/cluster/rights.ts';
 import { rightsIn } from '../../../lambda/doctor/rights.ts';
+import { listedClusters } from '../../../lambda/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
 
 function rightsOf(secrets: SettingsInput['secrets']): string[] {
   const settings = checkSettings({ clusters: [{ name: 'prod' }], secrets });
-  const manifests = settings.clusters.flatMap((cluster) => clusterRights(settings, cluster));
+  const manifests = listedClusters(settings).flatMap((cluster) => clusterRights(settings, cluster));
   return rightsIn(manifests).map(({ verb, resource, name = '*' }) => `${verb} ${resource} ${name}`);
 }
 
