@@ -124,7 +124,6 @@ export function settingsFields(exempt: (value: string) => boolean) {
       'a name of at most 40 lower case letters, digits and "-" that begins with a letter',
     ).default('ecr-registry-helper'),
     clusters: z.array(z.union([cluster, discovery])).min(1),
-    fleet: z.boolean().default(false),
     secrets: z.array(entry).min(1).prefault([{}]),
     schedule: z
       .string()
@@ -145,6 +144,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
           );
         }
       }),
+    fleet: z.boolean().default(false),
     enabled: z.boolean().default(true),
     cleanup: z.boolean().default(false),
     newNamespaces: z.enum(['audit-log']).optional(),

@@ -52,6 +52,32 @@ export const REGISTRIES: SettingsInput = {
   ],
 };
 
+/** A fleet that is found in the own account by name, and in another one by tag with a role there. */
+export const FLEET: SettingsInput = {
+  clusters: [
+    { discover: { regions: ['eu-west-1', 'us-west-2'], names: ['team-*'] } },
+    {
+      discover: { accounts: ['444455556666'], tag: { key: 'pull', value: 'on' }, roleName: 'cluster' },
+    },
+  ],
+};
+
+const found = (arn: string) => ({ id: arn, name: arn.split('/').at(-1) ?? '', region: arn.split(':')[3] });
+
+/** What {@link FLEET} finds. */
+export const FLEET_ACCOUNT: Account = {
+  roles: [role('cluster')],
+  found: [
+    found(cluster('team-a')),
+    found(cluster('team-b', 'us-west-2')),
+    {
+      ...found(cluster('far', 'eu-west-1', '444455556666')),
+      roleArn: role('cluster'),
+      tags: [{ key: 'pull', value: 'on' }],
+    },
+  ],
+};
+
 const keys = {
   accessKeyId: 'AKIACANARYUSER000001',
   secretAccessKey: 'CanarySecretKey/0123456789abcdefghijklmn',

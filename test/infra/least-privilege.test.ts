@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
-import { ACCOUNT, EVERYTHING, REGISTRIES, repository } from './deployments.ts';
+import { ACCOUNT, EVERYTHING, FLEET, FLEET_ACCOUNT, REGISTRIES, repository } from './deployments.ts';
 import { type Call, list, type Statement, statements, verdict } from './iam.ts';
 import { type Account, recordedCalls } from './recorded-calls.ts';
 import { DEMO, HOME, resource, synth } from './synth.ts';
@@ -98,6 +98,7 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
     ACCOUNT,
     [repository('team/app'), repository('base/os', 'us-west-2'), repository('tool', 'us-west-2')],
   ],
+  ['with a fleet that is found', FLEET, FLEET_ACCOUNT, [repository('team/app')]],
 ])('%s the role', async (_, settings, account, repositories, caches = []) => {
   const { template } = synth(() => ({ settings }));
   const policy = statements(template);
@@ -119,11 +120,11 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
   it('would be caught with one', async () => {
     const more: Statement[] = [
       { Sid: 'Other', Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: 'arn:aws:eks:*:*:cluster/x' },
-      { Sid: 'More', Effect: 'Allow', Action: 'eks:ListClusters', Resource: '*' },
+      { Sid: 'More', Effect: 'Allow', Action: 'eks:ListAddons', Resource: '*' },
     ];
     expect(await unusedRights([...policy, ...more], needed)).toEqual([
       'Other: eks:DescribeCluster on arn:aws:eks:*:*:cluster/x',
-      'More: eks:ListClusters on *',
+      'More: eks:ListAddons on *',
     ]);
   });
 });

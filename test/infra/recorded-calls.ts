@@ -1,6 +1,6 @@
 import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { handler } from '../../lambda/handler.ts';
-import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
+import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
 import type { AwsCall } from '../sandbox/aws/faults.ts';
@@ -21,8 +21,22 @@ const EVENTS = [
   { Records: [{ eventSource: 'aws:sqs', body: JSON.stringify({ requestPayload: SCHEDULED }) }] },
 ];
 
-/** What the emulated account has beside the clusters. */
+/** How the state machine of a fleet invokes it, and a person. */
+function fleetEvents(ids: readonly string[]): object[] {
+  const items = ids.map((id) => ({ action: 'refresh', clusters: [id] }));
+  const results = ids.map((id) => ({ id, ok: true }));
+  return [
+    { action: 'discover' },
+    ...items,
+    { action: 'summarize', results },
+    { action: 'doctor', clusters: ids },
+  ];
+}
+
+/** What the emulated account has beside the listed clusters. */
 export interface Account {
+  /** Clusters that a discover finds: a fleet is invoked item by item. */
+  readonly found?: readonly ClusterSettings[];
   /** Values of Secrets Manager's secrets by name, and the customer key that each lies under. */
   readonly secrets?: Record<string, { value: unknown; region?: string; kmsKeyArn?: string }>;
   /** Roles that the function assumes. */
@@ -42,7 +56,7 @@ export async function recordedCalls(
   ruleName: string,
   account: Account = {},
 ): Promise<Call[]> {
-  const world = await startWorld(settings);
+  const world = await startWorld(settings, account.found ? { found: account.found } : {});
   world.aws.rules.set(ruleName, { schedule: 'rate(8 hours)', state: 'ENABLED' });
   world.env.RULE_NAME = ruleName;
   try {
@@ -59,7 +73,8 @@ export async function recordedCalls(
     const { user } = account;
     if (user) world.aws.addUser(user.arn, user);
     const logged = settings.newNamespaces ? [logBatch([created('default')])] : [];
-    for (const event of [...logged, ...EVENTS]) await invoke(world, event);
+    const ids = account.found?.map(clusterId);
+    for (const event of ids ? fleetEvents(ids) : [...logged, ...EVENTS]) await invoke(world, event);
     const calls = world.aws.calls.filter(({ principalArn }) => principalArn === world.aws.principal.arn);
     return distinct(calls.flatMap((call) => iamCalls(call, world.aws.accountId, secrets)));
   } finally {
@@ -96,6 +111,8 @@ function iamCalls(
       return [];
     case 'eks:DescribeCluster':
       return [{ action, resource: `arn:aws:eks:${region}:${accountId}:cluster/${detail}` }];
+    case 'eks:ListClusters':
+      return [{ action, resource: '*', context: { 'aws:RequestedRegion': region } }];
     case 'sts:AssumeRole':
       return [{ action, resource: detail }];
     case 'secretsmanager:GetSecretValue': {

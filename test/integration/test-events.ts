@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { EventError, NotCoveredError } from '../../lambda/errors.ts';
+import { EventError, FleetFailedError, NotCoveredError } from '../../lambda/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { CONDITIONS, type Condition } from '../../lambda/status-report.ts';
 import { NAMESPACES } from './run.ts';
@@ -106,6 +106,17 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   'cleanup-all': {
     answer: { ok: true, action: 'cleanup', dryRun: false, cluster: 'prod', removed: 6, kept: 0, failed: 0 },
     changes: [...inProd, 'prod/team-legacy'],
+  },
+  discover: {
+    answer: {
+      ok: true,
+      action: 'discover',
+      items: ['prod', 'staging'].map((id) => ({ action: 'refresh', clusters: [id] })),
+      problems: [],
+    },
+  },
+  'summarize-one-failed': {
+    refused: [FleetFailedError, '1 of 2 clusters were not refreshed: arn:aws:eks:eu-west-1:111122223333:'],
   },
   'unknown-action': { refused: [EventError, 'action: "rotate" is no action; known are refresh, plan, '] },
   'unknown-field': { refused: [EventError, 'unknown field "cluster"; known are action, clusters, '] },

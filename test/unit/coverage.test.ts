@@ -21,5 +21,8 @@ test('the entries of a cluster keep their order', () => {
   });
   expect(entriesOf(settings, 'prod-eu').map(({ name }) => name)).toEqual(['c', 'a']);
   expect(entriesOf(settings, 'dev').map(({ name }) => name)).toEqual(['c', 'b']);
+  expect(
+    entriesOf(settings, 'arn:aws:eks:eu-west-1:111122223333:cluster/prod-us').map(({ name }) => name),
+  ).toEqual(['c', 'a']);
   expect(entriesOf(settings, 'other').map(({ name }) => name)).toEqual(['c']);
 });

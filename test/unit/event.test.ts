@@ -59,6 +59,26 @@ describe('what is understood', () => {
       { action: 'cleanup', confirm: 'prod', all: true, dryRun: true },
       { origin: 'manual', action: 'cleanup', confirm: 'prod', all: true, dryRun: true },
     ],
+    ['a discover', { action: 'discover' }, { origin: 'manual', action: 'discover' }],
+    [
+      'the summary of a fleet',
+      {
+        action: 'summarize',
+        results: [{ id: 'prod', ok: false, reason: 'it is down' }],
+        problems: [{ where: 'eu-west-1', reason: 'denied', remedy: 'allow it' }],
+      },
+      {
+        origin: 'manual',
+        action: 'summarize',
+        results: [{ id: 'prod', ok: false, reason: 'it is down' }],
+        problems: [{ where: 'eu-west-1', reason: 'denied' }],
+      },
+    ],
+    [
+      'the item of a cluster that was found',
+      { action: 'refresh', clusters: ['arn:aws:eks:eu-west-1:111122223333:cluster/prod'] },
+      { ...manual, clusters: ['arn:aws:eks:eu-west-1:111122223333:cluster/prod'] },
+    ],
     [
       'a run that is narrowed',
       { clusters: ['prod', 'eu.dev_1'], namespaces: ['team-a'] },
@@ -82,12 +102,12 @@ describe('what is refused', () => {
     [
       'an unknown action',
       { action: 'restart' },
-      /^event: action: "restart" is no action; known are refresh, plan, status, doctor, cleanup$/,
+      /^event: action: "restart" is no action; known are refresh, plan, status, doctor, cleanup, discover, summarize$/,
     ],
     [
       'an action that is no text',
       { action: 1 },
-      /^event: action: 1 is no action; known are refresh, plan, status, doctor, cleanup$/,
+      /^event: action: 1 is no action; known are refresh, plan, status, doctor, cleanup, discover, summarize$/,
     ],
     [
       'unknown fields',
@@ -121,7 +141,14 @@ describe('what is refused', () => {
       { namespaces: ['a,metadata.name!=b'] },
       /namespaces\[0\]: .* is not a namespace name/,
     ],
-    ['a cluster ARN', { clusters: ['arn:aws:eks:x'] }, /clusters\[0\]: "arn:aws:eks:x" is not a cluster id/],
+    ['a discover that is narrowed', { action: 'discover', clusters: ['a'] }, /unknown field "clusters"/],
+    ['a summary without results', { action: 'summarize' }, /results: .*expected array/],
+    [
+      'a result with more than is asked for',
+      { action: 'summarize', results: [{ id: 'a', ok: true, report: {} }] },
+      /results\[0\]: unknown field "report"; known are id, ok, reason/,
+    ],
+    ['no cluster ARN', { clusters: ['arn:aws:eks:x'] }, /clusters\[0\]: "arn:aws:eks:x" is not a cluster id/],
     ['a name that is no text', { clusters: [1] }, /clusters\[0\]: .*expected string/],
     ['a list', [], /top level: .*expected object, received array/],
     ['a text', 'refresh', /top level: .*expected object, received string/],
@@ -140,7 +167,7 @@ describe('what is refused', () => {
       /Records\[0\]\.body is not the record of a failed run/,
     ],
     ['a record in a record', queued(queued({})), /Records\[0\]\.body is not the record of a failed run/],
-    ...['plan', 'status', 'doctor', 'cleanup'].map((action): [string, unknown, RegExp] => [
+    ...['plan', 'status', 'doctor', 'cleanup', 'discover'].map((action): [string, unknown, RegExp] => [
       `a ${action} that failed, which nobody waits for any more`,
       queued({ action }),
       new RegExp(`is of a ${action}; only a refresh is tried again$`),
@@ -168,7 +195,7 @@ test('whatever the JSON, it is an invocation or an EventError', () => {
   const json = fc.jsonValue();
   const nearly = fc.record(
     {
-      action: fc.oneof(fc.constantFrom('refresh', 'plan', 'status', 'doctor', 'cleanup', 'restart'), json),
+      action: fc.oneof(fc.constantFrom(...ACTIONS, 'restart'), json),
       clusters: fc.oneof(fc.array(fc.string()), json),
       namespaces: fc.oneof(fc.array(fc.string()), json),
       source: fc.oneof(fc.constant('aws.events'), json),

@@ -20,13 +20,18 @@ interface Line {
 afterEach(() => vi.restoreAllMocks());
 
 /** The lines in the embedded metric format that a run prints. */
-function linesOf(report: Report, invocation: Partial<Invocation> = {}): Line[] {
+function linesOf(report: Report, invocation: Partial<Invocation> = {}, inFleet?: boolean): Line[] {
   let printed = '';
   vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
     printed += chunk;
     return true;
   });
-  measure('ecr-registry-helper', { origin: 'scheduled', action: report.action, ...invocation }, report);
+  measure(
+    'ecr-registry-helper',
+    { origin: 'scheduled', action: report.action, ...invocation },
+    report,
+    inFleet,
+  );
   vi.restoreAllMocks();
   return printed
     .split('\n')
@@ -99,6 +104,12 @@ describe('ClusterFresh', () => {
   test('is not of a run for some namespaces', () => {
     expect(fresh({}, { namespaces: ['team-a'] })).toEqual([['prod', undefined]]);
   });
+});
+
+test('in a fleet no metric has a cluster', () => {
+  const lines = linesOf(reportOf({ clusters: [clusterReportOf({ created: 1 })] }), {}, true);
+  expect(lines).toEqual([expect.objectContaining({ SecretsCreated: 1, ClusterFresh: 1 })]);
+  expect(lines[0]).not.toHaveProperty('cluster');
 });
 
 test('a plan is not measured', () => {

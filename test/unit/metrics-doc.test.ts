@@ -1,14 +1,22 @@
 import { expect, test } from 'vitest';
-import { CLUSTER_DIMENSIONS, CLUSTER_METRICS } from '../../lambda/metrics.ts';
+import {
+  CLUSTER_DIMENSIONS,
+  CLUSTER_METRICS,
+  FLEET_DIMENSIONS,
+  FLEET_METRICS,
+} from '../../lambda/metrics.ts';
 import { rowsOf } from './markdown-tables.ts';
 
-test('the table of metrics is what the function sends', () => {
-  const rows = rowsOf('docs/metrics.md', 'What the function sends');
+test.for([
+  ['What the function sends', CLUSTER_METRICS, CLUSTER_DIMENSIONS],
+  ['What a fleet sends', FLEET_METRICS, FLEET_DIMENSIONS],
+] as const)('the table is what is sent: %s', ([heading, metrics, dimensions]) => {
+  const rows = rowsOf('docs/metrics.md', heading);
   expect(rows.map(({ 'read by': _, ...row }) => row)).toEqual(
-    Object.entries(CLUSTER_METRICS).map(([metric, { unit, meaning }]) => ({
+    Object.entries(metrics).map(([metric, { unit, meaning }]) => ({
       metric,
       unit,
-      dimensions: CLUSTER_DIMENSIONS.join(', '),
+      dimensions: dimensions.join(', '),
       meaning,
     })),
   );

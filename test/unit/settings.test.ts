@@ -167,6 +167,26 @@ const examples: [string, SettingsInput][] = [
   ],
 ];
 
+examples.push([
+  'clusters that are found, beside one that is listed',
+  {
+    fleet: true,
+    clusters: [
+      { name: 'prod' },
+      { discover: { names: ['team-*'] }, rbac: 'manual' },
+      {
+        discover: {
+          accounts: ['444455556666', '777788889999'],
+          regions: ['eu-west-1', 'us-east-1'],
+          tag: { key: 'team', value: 'x' },
+          roleName: 'ecr-registry-helper-access',
+        },
+      },
+    ],
+    secrets: [{ clusters: ['not-found-yet'] }, {}],
+  },
+]);
+
 test.for(examples)('settings are taken: %s', ([, input]) => {
   expect(checkSettings(JSON.parse(JSON.stringify(input)))).toMatchObject(input);
 });
@@ -449,6 +469,65 @@ describe('fields that do not go together', () => {
       'settings: secrets[0].registries[0].kmsKeyArn: is for the secret of keysSecretId, which is missing',
     );
   });
+
+  test.for<[string, object[], string]>([
+    [
+      'neither names nor a tag',
+      [{}],
+      'clusters[0].discover.names: is missing, and tag too; give one of them',
+    ],
+    [
+      'a role without accounts to assume it in',
+      [{ names: ['*'], roleName: 'r' }],
+      'clusters[0].discover.roleName: is assumed in each of accounts, which is missing',
+    ],
+    [
+      'accounts that the own role does not see',
+      [{ names: ['*'], accounts: ['111122223333', '444455556666'] }],
+      "clusters[0].discover.roleName: is missing, and the function's own role sees one account, not 2",
+    ],
+    [
+      'two roles for one account',
+      [
+        { names: ['a'], accounts: ['444455556666'], roleName: 'r' },
+        { names: ['b'], accounts: ['444455556666'], roleName: 's' },
+      ],
+      'clusters[1].discover.roleName: is another one than in an earlier discover of the same account',
+    ],
+  ])('a discover with %s', ([, discovers, problem]) => {
+    expect(problemOf({ clusters: discovers.map((discover) => ({ discover })) })).toContain(
+      `settings: ${problem}`,
+    );
+  });
+
+  test.for<[string, unknown, string]>([
+    [
+      'a typo in a discover',
+      { discover: { tags: {} } },
+      'clusters[0].discover: unknown field "tags"; known are accounts,',
+    ],
+    [
+      'a typo beside it',
+      { discover: { names: ['*'] }, roleArn },
+      'clusters[0]: unknown field "roleArn"; known are discover, rbac',
+    ],
+    [
+      'a wrong region',
+      { discover: { names: ['*'], regions: ['x'] } },
+      'discover.regions[0]: "x" is not an AWS region',
+    ],
+    [
+      'a typo in a listed one',
+      { name: 'prod', rol: 1 },
+      'clusters[0]: unknown field "rol"; known are name, id,',
+    ],
+    ['no name', {}, 'clusters[0].name: '],
+  ])(
+    'of an element of clusters the fields are told that it is most likely of: %s',
+    ([, cluster, problem]) => {
+      expect(problemOf({ clusters: [cluster] })).toContain(problem);
+    },
+  );
 
   test('a role is of the account of its cluster', () => {
     expect(problemOf(withCluster({ roleArn, accountId: '111122223333' }))).toBe(
