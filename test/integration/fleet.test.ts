@@ -131,9 +131,17 @@ describe('a fleet that is found by its tag', () => {
   it('names its limit when there are more clusters than items fit', { timeout: 30_000 }, async () => {
     const world = await deployFleet(fleetSettings(ONE), []);
     const tags = { 'ecr-registry-helper': 'on' };
-    for (let at = 0; at <= 1_000; at += 1) {
-      world.aws.addCluster({ accountId: '444455556666', region: 'eu-west-1', name: `c-${at}`, tags });
-    }
+    const add = (at: number) =>
+      world.aws.addCluster({
+        ...{ accountId: '444455556666', region: 'eu-west-1', tags },
+        name: String(at).padStart(100, 'n'),
+      });
+    for (let at = 0; at < 1_000; at += 1) add(at);
+    const whole = await discovered(world);
+    expect(whole.items).toHaveLength(1_000);
+    // the rest of a state's 256 KiB is for 100 problems
+    expect(Buffer.byteLength(JSON.stringify(whole))).toBeLessThan(200 * 1024);
+    add(1_000);
     const { error } = await invoke(world, { action: 'discover' });
     expect(String(error)).toContain('1001 clusters were found, and a fleet takes 1000');
   });

@@ -115,6 +115,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
       problems: [],
     },
   },
+  summarize: { answer: { ok: true, action: 'summarize', clusters: 2, failed: [], problems: [] } },
   'summarize-one-failed': {
     refused: [FleetFailedError, '1 of 2 clusters were not refreshed: arn:aws:eks:eu-west-1:111122223333:'],
   },
