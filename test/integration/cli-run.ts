@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
+import { buildCli } from '../../build.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import type { World } from '../sandbox/world.ts';
@@ -11,6 +12,9 @@ import { deploy, invoke } from './run.ts';
 
 export const STACK = 'ecr-registry-helper';
 export const FUNCTION = 'ecr-registry-helper-Refresher';
+
+/** Bundled it starts twice as fast as from its sources. */
+const built = buildCli();
 
 /** How the command line ended, and what it wrote. */
 export interface Ended {
@@ -72,7 +76,8 @@ export async function cli(
   const others = Object.entries(process.env).filter(
     ([name]) => !/^(AWS_|npm_|SETTINGS$|NO_COLOR$|FORCE_COLOR$)/.test(name),
   );
-  const child = spawn(process.execPath, ['lambda/cli/main.ts', ...args], {
+  await built;
+  const child = spawn(process.execPath, ['dist/cli/main.mjs', ...args], {
     env: { ...Object.fromEntries(others), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
