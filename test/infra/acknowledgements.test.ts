@@ -1,8 +1,10 @@
+import { readdirSync } from 'node:fs';
 import { type CfnResource, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { expect, it } from 'vitest';
 import type { EcrRegistryHelperProps } from '../../infra/index.ts';
+import { readAppSettings } from '../../infra/settings.ts';
 import { DEMO, HOME, synth } from './synth.ts';
 
 /** cdk-nag, that also tells each finding, acknowledged or not. */
@@ -46,7 +48,18 @@ const teams: EcrRegistryHelperProps['settings'] = {
   ],
 };
 
+const examples = readdirSync('examples', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
+/** The settings of an example, as `-c settings=` reads them. */
+function example(name: string): EcrRegistryHelperProps['settings'] {
+  const context: Record<string, string> = { settings: `examples/${name}/settings.json` };
+  return readAppSettings((key) => context[key], {}).input;
+}
+
 it.each([
+  ...examples.map((name) => [`of the example ${name}`, HOME, () => ({ settings: example(name) })] as const),
   ['with nothing but a cluster', HOME, () => ({ settings: DEMO })],
   ['in an unknown account', { region: 'eu-west-1' }, () => ({ settings: DEMO })],
   ['in an unknown account and region', {}, () => ({ settings: DEMO })],
