@@ -12,8 +12,9 @@ const ROWS = [
 const before = Object.getOwnPropertyDescriptors(process.stdout);
 
 beforeEach(() => {
-  vi.stubEnv('NO_COLOR', undefined);
-  vi.stubEnv('FORCE_COLOR', undefined);
+  // a runner of CI is taken for a terminal without colours
+  for (const name of ['NO_COLOR', 'FORCE_COLOR', 'NODE_DISABLE_COLORS', 'CI', 'TMUX'])
+    vi.stubEnv(name, undefined);
   vi.stubEnv('TERM', 'xterm-256color');
 });
 afterEach(() => {
