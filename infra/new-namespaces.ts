@@ -6,8 +6,7 @@ import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
-import { elsewhere } from './access.ts';
-import { clusterPlace } from './cluster-place.ts';
+import { clusterPlace, elsewhere } from './cluster-place.ts';
 
 /**
  * The audit records that tell of a namespace made by a create or a server-side apply; the function asks the same again.
@@ -66,10 +65,8 @@ export class NewNamespaces extends Construct {
 }
 
 function refuseElsewhere(scope: Construct, cluster: ClusterSettings): void {
-  const { region, account } = Stack.of(scope);
   const obstacle =
-    elsewhere('region', cluster.region, region) ??
-    elsewhere('account', cluster.accountId, account) ??
+    elsewhere(scope, cluster) ??
     (cluster.roleArn ? 'it is reached by a role' : undefined) ??
     (cluster.kubeconfigSecretId ? 'it is reached by a kubeconfig' : undefined);
   if (!obstacle) return;

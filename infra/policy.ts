@@ -1,10 +1,11 @@
 import { Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
+import { accessPlaces, accessRoleName, ownReach } from '../lambda/places.ts';
 import type { ClusterSettings, EcrRegistry, RegistrySettings, Settings } from '../lambda/settings.ts';
-import { acknowledgeWildcards } from './acknowledgements.ts';
-import { discoveryRights } from './discovery-rights.ts';
+import { findingRights } from './finding-rights.ts';
 import { cacheGlobs, cacheRights, IMPORT, publicRights } from './registry-rights.ts';
+import { addRights, type Right } from './rights.ts';
 
 /** What a client that pulls needs of a repository: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull.html */
 export const PULL = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'];
@@ -18,13 +19,6 @@ const ATTACH = [
   'ec2:AssignPrivateIpAddresses',
   'ec2:UnassignPrivateIpAddresses',
 ];
-
-/** One statement of the function's policy, and why it is there. */
-export interface Right extends iam.PolicyStatementProps {
-  readonly sid: string;
-  readonly resources?: string[];
-  readonly why: string;
-}
 
 /** What the function has beside its settings. */
 interface Surroundings {
@@ -41,21 +35,11 @@ export function grantRights(
   settings: Settings,
   surroundings: Surroundings,
 ): void {
-  const rights = rightsOf(stack, settings, surroundings).filter(
-    ({ resources = [], notResources = [] }) => resources.length + notResources.length > 0,
-  );
-  for (const { why: _, ...statement } of rights) role.addToPolicy(new iam.PolicyStatement(statement));
-  acknowledgeWildcards(
-    role,
-    rights.flatMap(({ effect, resources = [], why }) =>
-      effect === iam.Effect.DENY ? [] : [{ resources, why }],
-    ),
-  );
+  addRights(role, rightsOf(stack, settings, surroundings));
 }
 
 function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles }: Surroundings): Right[] {
   const clusters = listedClusters(settings);
-  const found = discoveryRights(stack, discoveriesOf(settings));
   const registries = settings.secrets.flatMap((entry) => entry.registries);
   const secrets = [...registries, ...clusters].flatMap(namedSecrets);
   const own = settings.secrets
@@ -106,36 +90,12 @@ function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles
       ],
       resources: ['*'],
     },
-    {
-      sid: 'FindClusters',
-      why: "the API server's address and certificate authority",
-      actions: ['eks:DescribeCluster'],
-      resources: unique([
-        ...clusters
-          .filter((cluster) => !cluster.roleArn && !cluster.kubeconfigSecretId)
-          .map(({ name, region, accountId }) =>
-            stack.formatArn({
-              service: 'eks',
-              resource: 'cluster',
-              resourceName: name,
-              ...place(stack, region, accountId),
-            }),
-          ),
-        ...found.clusters,
-      ]),
-    },
-    {
-      sid: 'ListClusters',
-      why: 'a discover finds clusters, and ListClusters knows no resources',
-      actions: ['eks:ListClusters'],
-      resources: found.regions.length > 0 ? ['*'] : [],
-      conditions: { StringEquals: { 'aws:RequestedRegion': found.regions } },
-    },
+    ...findingRights(stack, ownReach(settings)),
     {
       sid: 'AssumeNamedRoles',
       why: 'clusters and registries of other accounts',
       actions: ['sts:AssumeRole'],
-      resources: unique([...assumed, ...found.roles]),
+      resources: unique([...assumed, ...rolesElsewhere(stack, settings)]),
     },
     {
       sid: 'AssumePullRoles',
@@ -179,6 +139,20 @@ function rightsOf(stack: Stack, settings: Settings, { inVpc, ruleName, pullRoles
         },
       },
     },
+  ];
+}
+
+/** The roles of access stacks, and those that a discover names in its accounts. */
+function rolesElsewhere(stack: Stack, settings: Settings): string[] {
+  const arnOf = (account: string, resourceName: string) =>
+    stack.formatArn({ service: 'iam', resource: 'role', resourceName, region: '', account });
+  return [
+    ...accessPlaces(settings).map((place) =>
+      arnOf(place.accountId, accessRoleName(settings.name, place.region)),
+    ),
+    ...discoveriesOf(settings).flatMap(({ roleName, accounts = [] }) =>
+      roleName ? accounts.map((account) => arnOf(account, roleName)) : [],
+    ),
   ];
 }
 

@@ -12,9 +12,11 @@ import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { isFleet } from '../lambda/fleet-settings.ts';
+import { accessPlaces, homeRoleName } from '../lambda/places.ts';
 import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
-import { Access } from './access.ts';
+import { Access, appliedAtHome } from './access.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
+import { checkHome } from './cluster-place.ts';
 import { FLEET_CONCURRENCY, Fleet } from './fleet.ts';
 import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
@@ -48,7 +50,9 @@ export class EcrRegistryHelper extends Construct {
     const settings = checkSettings(props.settings, Token.isUnresolved);
     checkSize(props.settings);
     this.settings = settings;
-    this.role = roleOf(this, props);
+    checkHome(this, settings);
+    const hasAccessStacks = accessPlaces(settings).length > 0;
+    this.role = roleOf(this, props, hasAccessStacks ? homeRoleName(settings.name, stack.region) : undefined);
     const network = networkOf(this, props, settings.vpc);
     // given here, so that the function can be told it before the rule is made, which needs the function
     const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
@@ -98,7 +102,12 @@ export class EcrRegistryHelper extends Construct {
     retries.feed(refresher, settings.enabled, this.fleet && concurrency);
     this.monitoring = new Monitoring(this, 'Monitoring', this, props);
 
-    const access = new Access(this, 'Access', { settings, role: this.role, network });
+    const access = new Access(this, 'Access', {
+      settings,
+      clusters: appliedAtHome(this, settings),
+      role: this.role,
+      network,
+    });
     this.rule = new events.Rule(this, 'Schedule', {
       ruleName,
       description: 'Refreshes ECR pull secrets before their tokens end',
@@ -127,14 +136,22 @@ export class EcrRegistryHelper extends Construct {
   }
 }
 
-function roleOf(scope: Construct, { role, permissionsBoundary }: EcrRegistryHelperProps): iam.Role {
+/** @param roleName where access stacks trust it by its name */
+function roleOf(
+  scope: Construct,
+  { role, permissionsBoundary }: EcrRegistryHelperProps,
+  roleName: string | undefined,
+): iam.Role {
   if (!role) {
     return new iam.Role(scope, 'Role', {
+      roleName,
       description: 'Fetches ECR tokens and writes pull secrets',
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       permissionsBoundary,
     });
   }
+  if (roleName)
+    throw new SettingsError(`role: access stacks trust the role ${roleName}; give none, and it is made`);
   if (permissionsBoundary) throw new SettingsError('permissionsBoundary: set it on the role that you give');
   if (!iam.Role.isRole(role) || Stack.of(role) !== Stack.of(scope)) {
     throw new SettingsError(

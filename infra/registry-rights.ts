@@ -2,7 +2,7 @@ import { type Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { SettingsError } from '../lambda/errors.ts';
 import type { EcrRegistry, RegistrySettings } from '../lambda/settings.ts';
-import type { Right } from './policy.ts';
+import type { Right } from './rights.ts';
 
 /** What a pull through a cache needs: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html */
 export const IMPORT = ['ecr:BatchImportUpstreamImage', 'ecr:CreateRepository'];

@@ -34,12 +34,15 @@ export function readAppSettings(
     );
   }
   const input = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
+  const settings = checkSettings(input);
+  const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'region', given);
+  const account = matching(/^\d{12}$/, 'account', given);
   return {
-    settings: checkSettings(input),
+    settings,
     input: input as SettingsInput,
     env: {
-      region: matching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'region', given) ?? environment.CDK_DEFAULT_REGION,
-      account: matching(/^\d{12}$/, 'account', given) ?? environment.CDK_DEFAULT_ACCOUNT,
+      region: agreed('region', region, settings.region) ?? environment.CDK_DEFAULT_REGION,
+      account: agreed('account', account, settings.accountId) ?? environment.CDK_DEFAULT_ACCOUNT,
     },
   };
 }
@@ -48,4 +51,10 @@ function matching(pattern: RegExp, key: string, given: (key: string) => string |
   const value = given(key);
   if (value === undefined || pattern.test(value)) return value;
   throw new SettingsError(`-c ${key}=${value} is not an AWS ${key === 'account' ? 'account id' : key}`);
+}
+
+/** What the command line or the settings say; they may not differ. */
+function agreed(key: string, given: string | undefined, setting: string | undefined): string | undefined {
+  if (given === undefined || setting === undefined || given === setting) return given ?? setting;
+  throw new SettingsError(`-c ${key}=${given} is given, and the settings say ${setting}`);
 }

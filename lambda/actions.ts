@@ -8,8 +8,8 @@ import type { DiscoveryReport } from './discovery-report.ts';
 import { examine } from './doctor.ts';
 import type { DoctorReport } from './doctor-report.ts';
 import type { Invocation } from './event.ts';
-import { inOwnRegion } from './fleet-settings.ts';
 import { type FleetSummary, summarize } from './fleet-summary.ts';
+import { located } from './located.ts';
 import { refresh } from './refresh.ts';
 import { CredentialReader } from './registry/credentials.ts';
 import { KeptCredentials } from './registry/kept-credentials.ts';
@@ -44,7 +44,7 @@ export async function act(
   invocation: Invocation,
   { region, clock, deadline, ruleName, pullRolePrefix }: Surroundings,
 ): Promise<Answer> {
-  const settings = inOwnRegion(given, region);
+  const settings = located(given, region);
   const aws = new AwsAccess(region, settings.name, deadline.signal);
   const credentials = new CredentialReader(aws, clock, deadline.signal, pullRolePrefix);
   const readCredentials = async (entry: SecretEntry) => {

@@ -16,6 +16,8 @@ export interface StaticKeys {
 /** Whose rights a call uses: the function's own without either, else the keys', the role's, or the role's by the keys. */
 export interface Identity {
   readonly roleArn?: string | undefined;
+  /** What the role's trust policy asks for. */
+  readonly externalId?: string | undefined;
   readonly keys?: StaticKeys | undefined;
 }
 
@@ -82,11 +84,15 @@ export class AwsAccess {
     return client;
   }
 
-  #config(region: string, { roleArn, keys }: Identity) {
+  #config(region: string, { roleArn, externalId, keys }: Identity) {
     const shared = { region, requestHandler };
     if (!roleArn) return keys ? { ...shared, credentials: keys } : shared;
     const assume = fromTemporaryCredentials({
-      params: { RoleArn: roleArn, RoleSessionName: this.#sessionName },
+      params: {
+        RoleArn: roleArn,
+        RoleSessionName: this.#sessionName,
+        ...(externalId && { ExternalId: externalId }),
+      },
       clientConfig: { region: this.region, requestHandler: closingHandler },
       ...(keys && { masterCredentials: keys }),
     });

@@ -3,6 +3,7 @@ import { entriesOf } from './coverage.ts';
 import { NotCoveredError } from './errors.ts';
 import { type Discovery, discoveriesOf, listedClusters } from './fleet-settings.ts';
 import { matchesAny } from './glob.ts';
+import { type AccessRole, accessRole, type Place } from './places.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html
@@ -26,7 +27,8 @@ export function coveredCluster(settings: Settings, id: string): ClusterSettings 
   }
   const refuse = (what: string) => new NotCoveredError('cluster', id, what);
   if (partition(region).name !== partitionOfIt) throw refuse(`${region} is not in ${partitionOfIt}`);
-  let covering = discoveries.filter(({ accounts }) => !accounts || accounts.includes(accountId));
+  const own = settings.accountId ?? accountId;
+  let covering = discoveries.filter(({ accounts = [own] }) => accounts.includes(accountId));
   if (covering.length === 0) throw refuse(`no discover names the account ${accountId}`);
   covering = covering.filter(({ regions }) => regions?.includes(region));
   if (covering.length === 0) throw refuse(`no discover of its account names the region ${region}`);
@@ -39,22 +41,25 @@ export function coveredCluster(settings: Settings, id: string): ClusterSettings 
     name,
     region,
     accountId,
-    roleArn: roleIn(covering, region, accountId),
+    ...roleIn(settings, covering, { accountId, region }),
     ...(tags.length === covering.length && { tags }),
   };
 }
 
-/** The role that a discovery uses in an account; undefined is the function's own. */
+/** The role that a discovery uses in an account and region; undefined is the function's own. */
 export function discoveryRole(
+  settings: Settings,
   { roleName }: Pick<Discovery, 'roleName'>,
-  region: string,
-  accountId: string | undefined,
-): string | undefined {
-  return roleName && accountId && `arn:${partition(region).name}:iam::${accountId}:role/${roleName}`;
+  { accountId, region }: { readonly accountId: string | undefined; readonly region: string },
+): AccessRole | undefined {
+  if (!accountId) return undefined;
+  const { name } = partition(region);
+  if (!roleName) return accessRole(settings, { accountId, region }, name);
+  return { roleArn: `arn:${name}:iam::${accountId}:role/${roleName}` };
 }
 
 /** One account has one role, but for a discovery that names no account, which is of the function's own. */
-function roleIn(covering: readonly Discovery[], region: string, accountId: string): string | undefined {
+function roleIn(settings: Settings, covering: readonly Discovery[], place: Place): AccessRole | undefined {
   const [first] = covering.toSorted((one, other) => Number(!one.accounts) - Number(!other.accounts));
-  return first && discoveryRole(first, region, accountId);
+  return first && discoveryRole(settings, first, place);
 }

@@ -49,8 +49,8 @@ export async function discover(ports: DiscoverPorts, settings: Settings): Promis
     problems.push({ where, reason: fault.problem, remedy: fault.remedy });
   };
   const found = await pMap(
-    discoveries.flatMap(placesOf),
-    async (place) => ({ ...place, arns: await look(ports, place, tell) }),
+    discoveries.flatMap((discovery) => placesOf(discovery, settings.accountId)),
+    async (place) => ({ ...place, arns: await look(ports, settings, place, tell) }),
     { concurrency: PLACES_AT_ONCE },
   );
   for (const [nth, discovery] of discoveries.entries()) {
@@ -75,20 +75,21 @@ export async function discover(ports: DiscoverPorts, settings: Settings): Promis
   };
 }
 
-function placesOf(discovery: Discovery): Place[] {
-  const { accounts = [undefined], regions = [] } = discovery;
+function placesOf(discovery: Discovery, ownAccount: string | undefined): Place[] {
+  const { accounts = [ownAccount], regions = [] } = discovery;
   return accounts.flatMap((accountId) => regions.map((region) => ({ discovery, accountId, region })));
 }
 
 /** The ARNs of what a discovery finds in one place; undefined when it could not be looked through. */
 async function look(
   { aws, deadline: { signal } }: DiscoverPorts,
+  settings: Settings,
   { discovery, accountId, region }: Place,
   tell: (where: string, fault: unknown) => void,
 ): Promise<string[] | undefined> {
   const where = `${accountId ?? 'own account'}, ${region}`;
   const { tag, names: globs = ['*'] } = discovery;
-  const eks = aws.eks(region, { roleArn: discoveryRole(discovery, region, accountId) });
+  const eks = aws.eks(region, discoveryRole(settings, discovery, { accountId, region }) ?? {});
   let names: string[];
   try {
     names = (await listClusters(eks, where, signal)).filter((name) => matchesAny(globs, name));

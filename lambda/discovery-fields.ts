@@ -27,5 +27,5 @@ export function discoveryFields(
     tag: tag.optional(),
     roleName: field(/^[\w+=,.@-]{1,64}$/, 'the name of a role').optional(),
   });
-  return strict({ discover, rbac: z.enum(['apply', 'manual']).optional() });
+  return strict({ discover });
 }

@@ -109,7 +109,7 @@ export class AssumeRoleError extends HelperError {
     super(
       `the role ${roleArn} could not be assumed (${code})`,
       code === 'AccessDenied'
-        ? "Let the role's trust policy name the function's role, and the function's policy sts:AssumeRole on it."
+        ? "If it is the role of an access stack, deploy that: npx cdk deploy --all. Else let its trust policy name the function's role, and the function's policy sts:AssumeRole on it."
         : 'Check that STS can be reached from here; passing faults mend themselves with the next run.',
     );
   }

@@ -20,21 +20,16 @@ export function isFleet(settings: Pick<Settings, 'clusters' | 'fleet'>): boolean
   return settings.fleet || discoveriesOf(settings).length > 0;
 }
 
-/** The same settings where every discovery says its regions: without any, the function's own. */
-export function inOwnRegion(settings: Settings, region: string): Settings {
-  const clusters = settings.clusters.map((element) =>
-    'discover' in element
-      ? { ...element, discover: { ...element.discover, regions: element.discover.regions ?? [region] } }
-      : element,
-  );
-  return { ...settings, clusters };
-}
-
 /**
  * What is wrong with a discovery, by field.
  * @param before the discoveries that stand before it: one account is served with one role
+ * @param isPlaced whether the function's own place is known, so that access stacks make the roles elsewhere
  */
-export function discoveryFaults(discovery: Discovery, before: readonly Discovery[]): [string, string][] {
+export function discoveryFaults(
+  discovery: Discovery,
+  before: readonly Discovery[],
+  isPlaced: boolean,
+): [string, string][] {
   const { accounts = [], names, tag, roleName } = discovery;
   const otherwise = before.find(
     (other) => other.roleName !== roleName && other.accounts?.some((account) => accounts.includes(account)),
@@ -46,8 +41,13 @@ export function discoveryFaults(discovery: Discovery, before: readonly Discovery
     ...(roleName && accounts.length === 0
       ? [['roleName', 'is assumed in each of accounts, which is missing']]
       : []),
-    ...(!roleName && accounts.length > 1
-      ? [['roleName', `is missing, and the function's own role sees one account, not ${accounts.length}`]]
+    ...(!roleName && !isPlaced && accounts.length > 1
+      ? [
+          [
+            'roleName',
+            `is missing, and the function's own role sees one account, not ${accounts.length}; give it, or the function's accountId and region, and CDK makes the roles`,
+          ],
+        ]
       : []),
     ...(otherwise ? [['roleName', 'is another one than in an earlier discover of the same account']] : []),
   ] as [string, string][];

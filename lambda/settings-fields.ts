@@ -5,6 +5,10 @@ import { strict, text } from './schema.ts';
 
 const LABEL_KEY = '(?:[a-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?';
 const LABEL_VALUE = '(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?';
+const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
+const WHAT_REGION = 'an AWS region such as eu-west-1';
+const ACCOUNT = /^\d{12}$/;
+const WHAT_ACCOUNT = 'an AWS account id of 12 digits';
 const REQUIREMENT = [
   `!?${LABEL_KEY}`,
   `${LABEL_KEY} ?(?:=|==|!=) ?${LABEL_VALUE}`,
@@ -17,8 +21,8 @@ const REQUIREMENT = [
  */
 export function settingsFields(exempt: (value: string) => boolean) {
   const field = (pattern: RegExp, what: string) => text(pattern, what, exempt);
-  const region = field(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'an AWS region such as eu-west-1');
-  const accountId = field(/^\d{12}$/, 'an AWS account id of 12 digits');
+  const region = field(REGION, WHAT_REGION);
+  const accountId = field(ACCOUNT, WHAT_ACCOUNT);
   const roleArn = field(
     /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/,
     'the ARN of a role such as arn:aws:iam::111122223333:role/name',
@@ -118,6 +122,13 @@ export function settingsFields(exempt: (value: string) => boolean) {
     securityGroupIds: z.array(field(/^sg-[0-9a-f]{8,17}$/, 'the id of a security group')).min(1),
   });
 
+  // compared at synth, so that they cannot be tokens
+  const place = { accountId: text(ACCOUNT, WHAT_ACCOUNT), region: text(REGION, WHAT_REGION) };
+  const accessStack = strict({
+    ...place,
+    externalId: text(/^[\w+=,.@:/-]{2,256}$/, 'an external id of 2 to 256 characters').optional(),
+  });
+
   return strict({
     name: field(
       /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
@@ -154,6 +165,9 @@ export function settingsFields(exempt: (value: string) => boolean) {
     ).optional(),
     alarmEmail: field(/^[^\s@]{1,64}@[\w.-]{1,253}$/, 'an e-mail address').optional(),
     concurrency: z.int().min(1).max(64).default(16),
+    accountId: place.accountId.optional(),
+    region: place.region.optional(),
+    accessStacks: z.array(accessStack).default([]),
     vpc: vpc.optional(),
     $schema: z.string().optional(),
   });
@@ -164,6 +178,8 @@ export type Settings = z.output<ReturnType<typeof settingsFields>>;
 /** One cluster; an element by which others are found gives one for each of them, with the tags of which it must have one. */
 export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: unknown }> & {
   readonly tags?: readonly { readonly key: string; readonly value: string }[] | undefined;
+  /** What its `roleArn` asks for, where that is the role of an access stack. */
+  readonly externalId?: string | undefined;
 };
 export type SecretEntry = Settings['secrets'][number];
 export type RegistrySettings = SecretEntry['registries'][number];

@@ -1,6 +1,8 @@
 import type * as z from 'zod';
 import { discoveriesOf, discoveryFaults } from './fleet-settings.ts';
 import { matchesAny } from './glob.ts';
+import { checkPlaces } from './place-rules.ts';
+import { homeOf } from './places.ts';
 import { checkPullRoles } from './pull-role-rules.ts';
 import { clusterId, type EcrRegistry, type Settings } from './settings-fields.ts';
 
@@ -12,6 +14,7 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
   if (settings.clusters.length === 0) return;
   const ids = settings.clusters.map((cluster) => ('discover' in cluster ? '' : clusterId(cluster)));
   const discoveries = discoveriesOf(settings);
+  const isPlaced = homeOf(settings) !== undefined;
   const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
   if (settings.alarmTopic && settings.alarmEmail) {
     say(['alarmEmail'], 'alarmTopic is a topic of yours; subscribe the address to it yourself');
@@ -19,7 +22,7 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
   for (const [at, cluster] of settings.clusters.entries()) {
     if ('discover' in cluster) {
       const before = discoveries.slice(0, discoveries.indexOf(cluster.discover));
-      for (const [field, fault] of discoveryFaults(cluster.discover, before)) {
+      for (const [field, fault] of discoveryFaults(cluster.discover, before, isPlaced)) {
         say(['clusters', at, 'discover', field], fault);
       }
       continue;
@@ -46,6 +49,7 @@ export function checkTogether(settings: Settings, check: z.core.$RefinementCtx):
       say(['clusters', at], `no entry of secrets covers the cluster ${JSON.stringify(id)}`);
     }
   }
+  checkPlaces(settings, say);
   checkPullRoles(settings.secrets, say);
   for (const [at, entry] of settings.secrets.entries()) {
     for (const [nth, registry] of entry.registries.entries()) {

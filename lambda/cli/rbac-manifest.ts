@@ -1,13 +1,15 @@
 import { stringify } from 'yaml';
 import { clusterRights, type Manifest } from '../cluster/rights.ts';
-import { SettingsError } from '../errors.ts';
-import { listedClusters } from '../fleet-settings.ts';
+import { coveredCluster } from '../covered-cluster.ts';
+import { NotCoveredError, SettingsError } from '../errors.ts';
+import { discoveriesOf, listedClusters } from '../fleet-settings.ts';
+import { located } from '../located.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
 
 /**
  * The rights of a deployment in its clusters as YAML for `kubectl apply -f -`; comments say how to let the
  * function's role into each of them.
- * @param only the id of one cluster; needed when their rights differ
+ * @param only the id of one cluster, or the ARN of one that a discover covers; needed when their rights differ
  * @param region of the stack, for the commands; without it they take the CLI's
  * @throws SettingsError when the rights of several clusters differ, or `only` names none
  */
@@ -15,12 +17,17 @@ export function rbacManifest(
   settings: Settings,
   { only, region }: { only?: string | undefined; region?: string | undefined } = {},
 ): string {
-  const listed = listedClusters(settings);
-  const clusters = listed.filter((cluster) => only === undefined || clusterId(cluster) === only);
+  const placed = located(settings, region ?? '');
+  const listed = listedClusters(placed);
+  const clusters = only === undefined ? listed : [chosen(placed, only)];
   const ids = listed.map(clusterId).join(', ');
   const manifests = clusters.map((cluster) => documents(clusterRights(settings, cluster)));
   const [manifest] = manifests;
-  if (manifest === undefined) throw new SettingsError(`there is no cluster ${only}; known are ${ids}`);
+  if (manifest === undefined) {
+    throw new SettingsError(
+      'clusters: all of them are found by a discover; take one by its ARN with --cluster-id ARN',
+    );
+  }
   if (manifests.some((other) => other !== manifest)) {
     throw new SettingsError(`the rights of ${ids} differ; take one at a time with --cluster-id ID`);
   }
@@ -32,6 +39,18 @@ export function rbacManifest(
     ...clusters.flatMap((cluster) => ['', ...wayIn(settings, cluster, region)]),
   ];
   return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
+}
+
+/** A listed cluster by its id, or by its ARN one that a discover covers. */
+function chosen(placed: Settings, only: string): ClusterSettings {
+  try {
+    return coveredCluster(placed, only);
+  } catch (fault) {
+    if (!(fault instanceof NotCoveredError)) throw fault;
+    const ids = listedClusters(placed).map(clusterId);
+    const arns = discoveriesOf(placed).length > 0 ? ['by its ARN what a discover covers'] : [];
+    throw new SettingsError(`there is no cluster ${only}; known are ${[...ids, ...arns].join(', ')}`);
+  }
 }
 
 function documents(objects: readonly Manifest[]): string {

@@ -60,9 +60,9 @@ export async function findCluster(opening: Opening): Promise<FoundCluster> {
 
 async function findInEks(opening: Opening): Promise<FoundCluster> {
   const { cluster, settings, aws, clock, deadline, principal = 'FUNCTION_ROLE_ARN' } = opening;
-  const { name, roleArn, accountId, tags } = cluster;
+  const { name, roleArn, externalId, accountId, tags } = cluster;
   const region = cluster.region ?? aws.region;
-  const eks = aws.eks(region, { roleArn });
+  const eks = aws.eks(region, { roleArn, externalId });
   const endpoint = await describeCluster(eks, { name, region, accountId, tags }, deadline.signal);
   const tokens = new BearerTokens(name, region, stsSigner(region, eks.config.credentials), clock);
   const unauthorized = () =>

@@ -117,7 +117,7 @@ describe('elsewhere than the stack', () => {
   it.each(table)('%s, a cluster is "manual" by default, which is said', (_, cluster, env, reason) => {
     const { template, stack } = synth(() => ({ settings: { clusters: [cluster] } }), env);
     expect(entries(template)).toEqual([]);
-    Annotations.fromStack(stack).hasInfo('/Test/Helper/Access', Match.stringLikeRegexp(reason.source));
+    Annotations.fromStack(stack).hasInfo('/Test/Helper', Match.stringLikeRegexp(reason.source));
   });
 
   it.each(table)('%s, "apply" is refused', (_, cluster, env, reason) => {

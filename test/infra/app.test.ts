@@ -33,6 +33,12 @@ const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][
   ['no name of a cluster', { cluster: 'a b' }, /clusters\[0\]\.name: "a b" is not/, 'settings'],
   ['no region', { cluster: 'demo', region: 'europe' }, /-c region=europe is not an AWS region/, 'settings'],
   ['no account', { cluster: 'demo', account: '12' }, /-c account=12 is not an AWS account id/, 'settings'],
+  [
+    'another account than the settings say',
+    { account: '444455556666', ...file({ ...demo, accountId: '111122223333', region: 'eu-west-1' }) },
+    /-c account=444455556666 is given, and the settings say 111122223333/,
+    'settings',
+  ],
   ['no file', { settings: '/nowhere.json' }, /\/nowhere\.json cannot be read \(ENOENT\)/, 'settings'],
   ['a file that is not JSON', file('{\n "clusters": [}'), /is not JSON/, 'settings'],
   [
@@ -100,6 +106,15 @@ describe('the settings of the app', () => {
     expect(env({ region: 'us-west-2' })).toEqual({ region: 'us-west-2', account: '111122223333' });
   });
 
+  it('go where the settings say, whatever account the CLI has', () => {
+    const cli = { CDK_DEFAULT_REGION: 'us-west-2', CDK_DEFAULT_ACCOUNT: '444455556666' };
+    const context: Record<string, string> = file({ ...demo, accountId: '111122223333', region: 'eu-west-1' });
+    expect(readAppSettings((key) => context[key], cli).env).toEqual({
+      account: '111122223333',
+      region: 'eu-west-1',
+    });
+  });
+
   it('are refused without quoting a file that is not JSON', () => {
     const context: Record<string, string> = file('{ "password": "hunter2');
     expect(() => readAppSettings((key) => context[key], {})).toThrow(
@@ -124,6 +139,22 @@ describe('the app', () => {
       expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     },
   );
+
+  it('has one more stack for each other account and region of the settings', async () => {
+    const { code, stderr } = await app({ settings: 'examples/fleet/settings.json' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringMatching(/error/i) });
+    const { artifacts } = JSON.parse(readFileSync(join(folder, 'out/manifest.json'), 'utf8')) as {
+      artifacts: Record<string, { type: string; environment: string }>;
+    };
+    const stacks = Object.entries(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
+    expect(Object.fromEntries(stacks.map(([id, { environment }]) => [id, environment]))).toEqual({
+      'ecr-registry-helper': 'aws://111122223333/eu-west-1',
+      'ecr-registry-helper-access-222233334444-eu-west-1': 'aws://222233334444/eu-west-1',
+      'ecr-registry-helper-access-222233334444-us-east-1': 'aws://222233334444/us-east-1',
+      'ecr-registry-helper-access-333344445555-eu-west-1': 'aws://333344445555/eu-west-1',
+      'ecr-registry-helper-access-333344445555-us-east-1': 'aws://333344445555/us-east-1',
+    });
+  });
 });
 
 describe.concurrent('npx cdk synth', () => {

@@ -64,6 +64,34 @@ describe('the manifest', () => {
   });
 });
 
+describe('of a fleet', () => {
+  const settings: SettingsInput = {
+    accountId: '111122223333',
+    region: 'eu-west-1',
+    clusters: [
+      { discover: { accounts: ['444455556666'], regions: ['us-west-2'], names: ['team-*'] } },
+      { discover: { names: ['lab-*'] } },
+    ],
+    secrets: [{ name: 'of-teams', clusters: ['team-*'] }, { name: 'other' }],
+  };
+  const arn = (name: string) => `arn:aws:eks:us-west-2:444455556666:cluster/${name}`;
+
+  it('is that of a cluster which a discover covers, with the role of its access stack', () => {
+    const yaml = manifest(settings, { only: arn('team-a') });
+    expect(objects(yaml)[0].rules[1].resourceNames).toEqual(['of-teams', 'other']);
+    expect(comments(yaml).join('\n')).toContain(
+      'aws eks create-access-entry --cluster-name team-a --region us-west-2 --principal-arn arn:aws:iam::444455556666:role/ecr-registry-helper-access-us-west-2 --kubernetes-groups ecr-registry-helper',
+    );
+  });
+
+  it('asks for one by its ARN, and refuses what none covers', () => {
+    expect(() => manifest(settings)).toThrow(/take one by its ARN with --cluster-id ARN/);
+    expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
+      /known are by its ARN what a discover covers/,
+    );
+  });
+});
+
 describe('npm run rbac', () => {
   it('prints nothing but the manifest', async () => {
     const { code, stdout, stderr } = await runNode('infra/rbac.ts', [

@@ -5,7 +5,7 @@ export const ofClusters: readonly Mutant[] = [
   {
     name: 'sign in by the function’s own role',
     file: 'lambda/cluster/open.ts',
-    find: 'const eks = aws.eks(region, { roleArn });',
+    find: 'const eks = aws.eks(region, { roleArn, externalId });',
     replace: 'const eks = aws.eks(region, {});',
     harm: 'no cluster of another account is found',
     caughtBy: ['test/integration/clusters.test.ts'],

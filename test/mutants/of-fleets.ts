@@ -42,4 +42,20 @@ export const ofFleets: readonly Mutant[] = [
     harm: 'a cluster goes stale and the state machine succeeds',
     caughtBy: ['test/unit/fleet-summary.test.ts'],
   },
+  {
+    name: 'take a place from the item where the settings name none',
+    file: 'lambda/covered-cluster.ts',
+    find: 'const own = settings.accountId ?? accountId;',
+    replace: 'const own = accountId;',
+    harm: 'an item names an account, and the function tries a role there',
+    caughtBy: ['test/unit/places.test.ts'],
+  },
+  {
+    name: 'forget the external id',
+    file: 'lambda/places.ts',
+    find: '...(externalId && { externalId }),',
+    replace: '',
+    harm: 'the clusters of an access stack that asks for it are never reached',
+    caughtBy: ['test/unit/places.test.ts', 'test/integration/access-stacks.test.ts'],
+  },
 ];

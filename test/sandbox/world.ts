@@ -1,5 +1,7 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
 import { listedClusters } from '../../lambda/fleet-settings.ts';
+import { located } from '../../lambda/located.ts';
+import { accessPlaces, accessRole } from '../../lambda/places.ts';
 import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
 import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { mintSessionToken } from './aws/canary.ts';
@@ -46,7 +48,11 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
   }
   const clusters = new Map<string, KubernetesEmulator>();
   const authority = options.found && (await createAuthority('kubernetes'));
-  for (const { tags, ...cluster } of [...listedClusters(settings), ...(options.found ?? [])]) {
+  for (const role of accessPlaces(settings).map((place) => accessRole(settings, place, 'aws'))) {
+    if (role) aws.addRole({ arn: role.roleArn, trusts: [aws.principal.arn], ...role });
+  }
+  const listed = listedClusters(located(settings, aws.region));
+  for (const { tags, ...cluster } of [...listed, ...(options.found ?? [])]) {
     const region = cluster.region ?? aws.region;
     const accountId = cluster.roleArn?.split(':')[4] ?? aws.accountId;
     const roleArn = cluster.roleArn ?? `arn:aws:iam::${aws.accountId}:role/ecr-registry-helper`;

@@ -16,6 +16,9 @@ import { SETTINGS_SCHEMA_FILE } from './settings-schema-file.ts';
 const roleArn = 'arn:aws:iam::444455556666:role/ecr-registry-helper';
 const kmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
+const HOME = { accountId: '111122223333', region: 'eu-west-1' };
+const FAR = { accountId: '444455556666', region: 'eu-west-1' };
+
 function problemOf(input: unknown): string {
   try {
     checkSettings(input);
@@ -34,6 +37,7 @@ describe('defaults', () => {
   test('the name of a cluster is enough', () => {
     expect(checkSettings({ clusters: [{ name: 'prod' }] })).toEqual({
       name: 'ecr-registry-helper',
+      accessStacks: [],
       fleet: false,
       clusters: [{ name: 'prod' }],
       secrets: [
@@ -168,12 +172,26 @@ const examples: [string, SettingsInput][] = [
 ];
 
 examples.push([
+  'access stacks for what is listed and what is found',
+  {
+    accountId: '111122223333',
+    region: 'eu-west-1',
+    clusters: [
+      { name: 'prod' },
+      { name: 'tools', accountId: '444455556666' },
+      { discover: { accounts: ['444455556666', '777788889999'], names: ['team-*'] } },
+    ],
+    accessStacks: [{ accountId: '777788889999', region: 'eu-west-1', externalId: 'a:b/c' }],
+  },
+]);
+
+examples.push([
   'clusters that are found, beside one that is listed',
   {
     fleet: true,
     clusters: [
       { name: 'prod' },
-      { discover: { names: ['team-*'] }, rbac: 'manual' },
+      { discover: { names: ['team-*'] } },
       {
         discover: {
           accounts: ['444455556666', '777788889999'],
@@ -500,6 +518,39 @@ describe('fields that do not go together', () => {
     );
   });
 
+  test.for<[string, object, string]>([
+    ['half a place', { accountId: HOME.accountId }, 'region: is missing; the place of the function is both'],
+    [
+      'an access stack without a place of the function',
+      { accessStacks: [FAR] },
+      'accessStacks[0]: accountId and region of the function must be given',
+    ],
+    ['one for the function itself', { ...HOME, accessStacks: [HOME] }, 'is the place of the function itself'],
+    [
+      'one where no cluster is',
+      { ...HOME, accessStacks: [{ ...FAR, region: 'us-east-1' }] },
+      'accessStacks[0]: no cluster and no discover without a role of its own is in 444455556666, us-east-1',
+    ],
+    [
+      'one where the cluster has a role of its own',
+      { ...HOME, clusters: [{ name: 'far', ...FAR, roleArn }], accessStacks: [FAR] },
+      'accessStacks[0]: no cluster',
+    ],
+    [
+      'two for one place',
+      { ...HOME, accessStacks: [FAR, FAR] },
+      'accessStacks[1]: 444455556666, eu-west-1 is there already',
+    ],
+    [
+      'an external id of one letter',
+      { ...HOME, accessStacks: [{ ...FAR, externalId: 'x' }] },
+      'externalId: "x" is not an external id',
+    ],
+  ])('%s', ([, input, problem]) => {
+    const far = { clusters: [{ name: 'far', ...FAR }] };
+    expect(problemOf({ ...far, ...input })).toContain(problem);
+  });
+
   test.for<[string, unknown, string]>([
     [
       'a typo in a discover',
@@ -509,7 +560,7 @@ describe('fields that do not go together', () => {
     [
       'a typo beside it',
       { discover: { names: ['*'] }, roleArn },
-      'clusters[0]: unknown field "roleArn"; known are discover, rbac',
+      'clusters[0]: unknown field "roleArn"; known are discover',
     ],
     [
       'a wrong region',

@@ -1,15 +1,18 @@
 import { discoveriesOf, listedClusters } from '../../fleet-settings.ts';
+import { located } from '../../located.ts';
+import { homeOf } from '../../places.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../../settings.ts';
 import { paragraphs, table } from './table.ts';
 
 /** What checked settings mean, for people. */
 export function settingsView(settings: Settings, bytes: number, most: number): string {
   const { name, schedule, enabled, concurrency, cleanup } = settings;
+  const placed = located(settings, 'own');
   return paragraphs(
     `ok: ${name}, ${schedule}${enabled ? '' : ' (not enabled)'}, ${concurrency} writes at once, cleanup ${cleanup ? 'allowed' : 'off'}; ${bytes} of ${most} bytes`,
     table(
       ['CLUSTER', 'NAME', 'REGION', 'ACCOUNT', 'RBAC', 'ROLE'],
-      listedClusters(settings).map((cluster) => [
+      listedClusters(placed).map((cluster) => [
         clusterId(cluster),
         cluster.name,
         cluster.region ?? 'own',
@@ -20,15 +23,13 @@ export function settingsView(settings: Settings, bytes: number, most: number): s
     ),
     table(
       ['DISCOVER', 'TAG', 'REGIONS', 'ACCOUNTS', 'ROLE'],
-      discoveriesOf(settings).map(
-        ({ names = ['*'], tag, regions = ['own'], accounts = ['own'], roleName }) => [
-          names.join(', '),
-          tag ? `${tag.key}=${tag.value}` : '',
-          regions.join(', '),
-          accounts.join(', '),
-          roleName ?? "the function's",
-        ],
-      ),
+      discoveriesOf(placed).map(({ names = ['*'], tag, regions = ['own'], accounts = ['own'], roleName }) => [
+        names.join(', '),
+        tag ? `${tag.key}=${tag.value}` : '',
+        regions.join(', '),
+        accounts.join(', '),
+        roleName ?? (homeOf(settings) ? 'of its access stack' : "the function's"),
+      ]),
     ),
     table(
       ['SECRET', 'CLUSTERS', 'SERVICE ACCOUNTS', 'REGISTRIES', 'NAMESPACES'],

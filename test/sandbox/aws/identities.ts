@@ -7,7 +7,7 @@ export interface RoleOptions {
   /** ARNs of roles or users, an account's `arn:aws:iam::ID:root`, or `*`. */
   trusts: string[];
   /** What a caller must send as ExternalId. */
-  externalId?: string;
+  externalId?: string | undefined;
 }
 
 /** A role's session, and how it came about. */
