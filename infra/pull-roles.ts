@@ -5,7 +5,7 @@ import { SettingsError } from '../lambda/errors.ts';
 import { pullRoleKey } from '../lambda/registry/pull-role.ts';
 import type { SecretEntry, Settings } from '../lambda/settings.ts';
 import { acknowledgeWildcards } from './acknowledgements.ts';
-import { PULL, repositoryArns } from './policy.ts';
+import { PULL, repositoryArns } from './ecr-rights.ts';
 
 const TOKEN = 'ecr:GetAuthorizationToken';
 

@@ -22,9 +22,10 @@ import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
 import { networkOf } from './network.ts';
 import { NewNamespaces } from './new-namespaces.ts';
-import { grantRights } from './policy.ts';
+import { functionRights } from './policy.ts';
 import { PullRoles } from './pull-roles.ts';
 import { Retries } from './retries.ts';
+import { addRights } from './rights.ts';
 
 /**
  * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters: its schedule, its rights in AWS
@@ -59,7 +60,7 @@ export class EcrRegistryHelper extends Construct {
     const { role } = this;
     const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, role });
     const inVpc = network !== undefined;
-    grantRights(role, stack, settings, { inVpc, ruleName, pullRoles: pullRoles.arns });
+    addRights(role, functionRights(stack, settings, { inVpc, ruleName, pullRoles: pullRoles.arns }));
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.THREE_MONTHS,
       encryptionKey: props.logKey,
