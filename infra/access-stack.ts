@@ -1,21 +1,16 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
-import { RegionInfo } from 'aws-cdk-lib/region-info';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import {
-  type AccessPlace,
-  accessPlaces,
-  accessRoleName,
-  homeOf,
-  homeRoleName,
-  isSamePlace,
-  type Place,
-} from '../lambda/places.ts';
+import { type AccessPlace, accessPlaces, accessRoleName, homeOf, isSamePlace } from '../lambda/places.ts';
 import { checkSettings, clusterId, type Settings, type SettingsInput } from '../lambda/settings.ts';
 import { Access } from './access.ts';
+import { makeAccessRole, privateRights } from './access-role.ts';
 import { findingRights } from './finding-rights.ts';
+import { networkOf } from './network.ts';
+import { PrivateFunction } from './private-function.ts';
 import { addRights } from './rights.ts';
+import { vpcRights } from './vpc-rights.ts';
 
 export interface EcrRegistryHelperAccessProps {
   /** Those of the function, with its `accountId` and `region`. */
@@ -36,10 +31,30 @@ export class EcrRegistryHelperAccess extends Construct {
     super(scope, id);
     const settings = checkSettings(props.settings);
     const place = placeOf(Stack.of(this), settings);
-    this.role = accessRoleOf(this, settings, place, props.permissionsBoundary);
-    addRights(this.role, findingRights(Stack.of(this), place));
+    const stack = Stack.of(this);
+    const home = homeOf(settings) ?? place;
+    const { externalId, vpc } = settings.accessStacks.find((one) => isSamePlace(one, place)) ?? {};
+    const network = networkOf(this, {}, vpc);
+    this.role = makeAccessRole(this, settings, home, {
+      ...props,
+      externalId,
+      isFunctions: network !== undefined,
+    });
+    addRights(this.role, [
+      ...findingRights(stack, place),
+      ...(network ? [...vpcRights(stack), ...privateRights(stack, settings, home)] : []),
+    ]);
+    if (network) {
+      new PrivateFunction(this, 'Private', {
+        settings,
+        input: props.settings,
+        home,
+        role: this.role,
+        network,
+      });
+    }
     const clusters = place.clusters.filter(({ rbac }) => rbac !== 'manual');
-    new Access(this, 'Access', { settings, clusters, role: this.role, network: undefined });
+    new Access(this, 'Access', { settings, clusters, role: this.role, network });
     const manual = [
       ...place.clusters.filter((cluster) => !clusters.includes(cluster)).map(clusterId),
       ...(place.discoveries.length > 0 ? ['what a discover finds'] : []),
@@ -81,39 +96,4 @@ function placeOf({ account: accountId, region, stackName }: Stack, settings: Set
   throw new SettingsError(
     `clusters: none is reached by the role of an access stack in the place of ${stackName}; such places are ${known}`,
   );
-}
-
-/** It trusts the name of the function's role and not its unique id, so neither has to be there first. */
-function accessRoleOf(
-  scope: Construct,
-  settings: Settings,
-  place: Place,
-  permissionsBoundary: iam.IManagedPolicy | undefined,
-): iam.Role {
-  const home = homeOf(settings) ?? place;
-  const stack = Stack.of(scope);
-  const partition = RegionInfo.get(home.region).partition;
-  if (partition !== RegionInfo.get(place.region).partition) {
-    throw new SettingsError(
-      `clusters: ${place.region} is of another partition of AWS than ${home.region}, where the function is; take a deployment of its own for it`,
-    );
-  }
-  const { externalId } = settings.accessStacks.find((one) => isSamePlace(one, place)) ?? {};
-  return new iam.Role(scope, 'Role', {
-    roleName: accessRoleName(settings.name, place.region),
-    description: `Reaches the clusters of ${place.region} for ${settings.name} in ${home.accountId}`,
-    assumedBy: new iam.AccountPrincipal(home.accountId).withConditions({
-      ArnEquals: {
-        'aws:PrincipalArn': stack.formatArn({
-          service: 'iam',
-          region: '',
-          account: home.accountId,
-          resource: 'role',
-          resourceName: homeRoleName(settings.name, home.region),
-        }),
-      },
-      ...(externalId && { StringEquals: { 'sts:ExternalId': externalId } }),
-    }),
-    ...(permissionsBoundary && { permissionsBoundary }),
-  });
 }

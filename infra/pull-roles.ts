@@ -14,8 +14,8 @@ const LARGEST_LIST = 4_500;
 
 export interface PullRolesProps {
   readonly settings: Settings;
-  /** The function's, which alone may assume them. */
-  readonly role: iam.IRole;
+  /** The ARNs of the function's role and, with functions in VPCs elsewhere, of the credentials role: they alone may assume them. */
+  readonly readers: readonly string[];
   readonly permissionsBoundary?: iam.IManagedPolicy;
 }
 
@@ -29,11 +29,11 @@ export class PullRoles extends Construct {
   /** What the function has to be told of them. */
   readonly environment: Record<string, string>;
 
-  constructor(scope: Construct, id: string, { settings, role, permissionsBoundary }: PullRolesProps) {
+  constructor(scope: Construct, id: string, { settings, readers, permissionsBoundary }: PullRolesProps) {
     super(scope, id);
     const stack = Stack.of(this);
     // a role's name is the account's and takes 64 characters: the name 40, a region 14, the key 8
-    const prefix = `${settings.name}-${stack.region}-`;
+    const prefix = pullRolePrefix(settings.name, stack.region);
     const arnOf = (resourceName: string) =>
       stack.formatArn({ service: 'iam', region: '', resource: 'role', resourceName });
     this.arns = [...settings.secrets.entries()].flatMap(([at, entry]) => {
@@ -44,7 +44,7 @@ export class PullRoles extends Construct {
         this,
         roleName,
         pullRoleKey(entry),
-        role,
+        readers,
         repositoriesOf(stack, at, entry),
         permissionsBoundary,
       );
@@ -54,11 +54,16 @@ export class PullRoles extends Construct {
   }
 }
 
+/** What the names of the pull roles of a deployment begin with. */
+export function pullRolePrefix(deployment: string, region: string): string {
+  return `${deployment}-${region}-`;
+}
+
 function makeRole(
   scope: Construct,
   roleName: string,
   key: string,
-  assumedBy: iam.IRole,
+  readers: readonly string[],
   repositories: string[],
   permissionsBoundary: iam.IManagedPolicy | undefined,
 ): void {
@@ -83,7 +88,7 @@ function makeRole(
     description: 'Its tokens open the repositories of one entry of the pull secrets',
     // by its ARN and not by its unique id, so that the function's role may be made anew; no other of the account
     assumedBy: new iam.AccountRootPrincipal().withConditions({
-      ArnEquals: { 'aws:PrincipalArn': assumedBy.roleArn },
+      ArnEquals: { 'aws:PrincipalArn': readers.length === 1 ? readers[0] : readers },
     }),
     inlinePolicies: { pull: new iam.PolicyDocument({ statements }) },
     ...(permissionsBoundary && { permissionsBoundary }),

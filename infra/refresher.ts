@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Duration, Names, Stack, Token } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -12,11 +9,13 @@ import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { isFleet } from '../lambda/fleet-settings.ts';
-import { accessPlaces, homeRoleName } from '../lambda/places.ts';
+import { accessPlaces, credentialsRoleName, homeRoleName } from '../lambda/places.ts';
 import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
 import { Access, appliedAtHome } from './access.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
+import { bundleFolder } from './bundle.ts';
 import { checkHome } from './cluster-place.ts';
+import { makeCredentialsRole, roleArn, vpcPlaces } from './credentials-role.ts';
 import { FLEET_CONCURRENCY, Fleet } from './fleet.ts';
 import type { EcrRegistryHelperProps } from './helper-props.ts';
 import { Monitoring } from './monitoring.ts';
@@ -58,7 +57,13 @@ export class EcrRegistryHelper extends Construct {
     // given here, so that the function can be told it before the rule is made, which needs the function
     const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
     const { role } = this;
-    const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, role });
+    const isHelped = vpcPlaces(settings).length > 0;
+    const readers = [
+      role.roleArn,
+      ...(isHelped ? [roleArn(stack, stack.account, credentialsRoleName(settings.name, stack.region))] : []),
+    ];
+    const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, readers });
+    if (isHelped) makeCredentialsRole(this, settings, pullRoles.arns, props.permissionsBoundary);
     const inVpc = network !== undefined;
     addRights(role, functionRights(stack, settings, { inVpc, ruleName, pullRoles: pullRoles.arns }));
     this.logGroup = new logs.LogGroup(this, 'Log', {
@@ -160,11 +165,4 @@ function roleOf(
     );
   }
   return role;
-}
-
-/** The folder of the function's bundle: `dist/lambda` of this package, from its sources as from its build. */
-function bundleFolder(): string {
-  const bundle = fileURLToPath(import.meta.resolve('ecr-registry-helper/lambda/index.mjs'));
-  if (!existsSync(bundle)) throw new SettingsError(`${bundle} is not there; run npm run build:lambda`);
-  return dirname(bundle);
 }

@@ -1,4 +1,4 @@
-import { AwsAccess } from './aws.ts';
+import { AwsAccess, type InPlace } from './aws.ts';
 import { cleanup } from './cleanup.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import type { Clock, Deadline } from './clock.ts';
@@ -13,6 +13,8 @@ import { located } from './located.ts';
 import { refresh } from './refresh.ts';
 import { CredentialReader } from './registry/credentials.ts';
 import { KeptCredentials } from './registry/kept-credentials.ts';
+import { relayedTo } from './relay.ts';
+import { relayed } from './relayed.ts';
 import type { Report } from './report.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings.ts';
 import { status } from './status.ts';
@@ -30,6 +32,8 @@ export interface Surroundings {
   readonly ruleName?: string | undefined;
   /** What the ARNs of the pull roles begin with; undefined where this runs outside of its deployment. */
   readonly pullRolePrefix?: string | undefined;
+  /** Only in the VPC of an access stack. */
+  readonly inPlace?: InPlace | undefined;
 }
 
 /** Outlives a run where the function stays warm. */
@@ -42,10 +46,13 @@ const kept = new KeptCredentials();
 export async function act(
   given: Settings,
   invocation: Invocation,
-  { region, clock, deadline, ruleName, pullRolePrefix }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Answer> {
+  const { region, clock, deadline, ruleName, pullRolePrefix, inPlace } = surroundings;
   const settings = located(given, region);
-  const aws = new AwsAccess(region, settings.name, deadline.signal);
+  const stack = relayedTo(settings, invocation, inPlace?.accessRoleArn);
+  const { name: sessionName, region: homeRegion } = settings;
+  const aws = new AwsAccess({ region, homeRegion, sessionName, signal: deadline.signal, inPlace });
   const credentials = new CredentialReader(aws, clock, deadline.signal, pullRolePrefix);
   const readCredentials = async (entry: SecretEntry) => {
     // every other run is there to bring new tokens
@@ -54,6 +61,7 @@ export async function act(
   };
   const open = (cluster: ClusterSettings) => openCluster({ cluster, settings, aws, clock, deadline });
   try {
+    if (stack) return await relayed(aws, settings, stack, invocation, surroundings);
     switch (invocation.action) {
       case 'status':
         return await status({ clock, openCluster: open }, settings, invocation);

@@ -1,6 +1,7 @@
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { EKSClient } from '@aws-sdk/client-eks';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
@@ -21,8 +22,15 @@ export interface Identity {
   readonly keys?: StaticKeys | undefined;
 }
 
+type AssumedRole = ReturnType<typeof fromTemporaryCredentials>;
+
 /** Without it a call could outlast the run. */
-const requestHandler = { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
+const CONNECT_MS = 5_000;
+const requestHandler = {
+  connectionTimeout: CONNECT_MS,
+  requestTimeout: 10_000,
+  throwOnRequestTimeout: true,
+};
 /** For the STS client that the SDK makes and never closes. */
 const closingHandler = {
   ...requestHandler,
@@ -30,17 +38,38 @@ const closingHandler = {
   httpsAgent: { keepAlive: false },
 };
 
+/** What a function in the VPC of an access stack is told of itself. */
+export interface InPlace {
+  /** The role that it runs as, by which the clusters of its place are reached. */
+  readonly accessRoleArn: string;
+  /** The role of the function at home by which registries and secrets are read. */
+  readonly credentialsRoleArn: string;
+}
+
+export interface AwsOptions {
+  /** In which the function runs. */
+  readonly region: string;
+  /** Of registries and secrets that name none. @default region */
+  readonly homeRegion?: string | undefined;
+  readonly sessionName: string;
+  /** Aborts at the deadline; only calls that assume a role need it from here. */
+  readonly signal: AbortSignal;
+  readonly inPlace?: InPlace | undefined;
+}
+
 /** The function's way to AWS: one client for each service, region and identity of a run. */
 export class AwsAccess {
-  /** The function's own region. */
   readonly region: string;
+  readonly homeRegion: string;
+  readonly inPlace: InPlace | undefined;
   readonly #sessionName: string;
   readonly #signal: AbortSignal;
   readonly #clients: { destroy(): void }[] = [];
 
-  /** @param signal aborts at the deadline; only calls that assume a role need it from here */
-  constructor(region: string, sessionName: string, signal: AbortSignal) {
+  constructor({ region, homeRegion = region, sessionName, signal, inPlace }: AwsOptions) {
     this.region = region;
+    this.homeRegion = homeRegion;
+    this.inPlace = inPlace;
     this.#sessionName = sessionName;
     this.#signal = signal;
   }
@@ -48,7 +77,7 @@ export class AwsAccess {
   ecr(region: string, identity: Identity, { fips, dualStack }: EndpointKinds = {}): ECRClient {
     return this.#keep(
       new ECRClient({
-        ...this.#config(region, identity),
+        ...this.#config(region, identity, this.#readsCredentials()),
         ...(fips !== undefined && { useFipsEndpoint: fips }),
         ...(dualStack !== undefined && { useDualstackEndpoint: dualStack }),
       }),
@@ -59,9 +88,16 @@ export class AwsAccess {
     return this.#keep(new EKSClient(this.#config(region, identity)));
   }
 
-  /** A client for the region of the secret's ARN, or the own one where only its name is given. */
+  /** Of the function in the VPC of a place, by the role of its access stack. An answer may take as long as a run. */
+  lambda(region: string, identity: Identity): LambdaClient {
+    const config = this.#config(region, identity);
+    return this.#keep(new LambdaClient({ ...config, requestHandler: { connectionTimeout: CONNECT_MS } }));
+  }
+
+  /** A client for the region of the secret's ARN, or that of home where only its name is given. */
   secretsManager(secretId: string): SecretsManagerClient {
-    return this.#keep(new SecretsManagerClient(this.#config(regionOfSecret(secretId) ?? this.region, {})));
+    const region = regionOfSecret(secretId) ?? this.homeRegion;
+    return this.#keep(new SecretsManagerClient(this.#config(region, {}, this.#readsCredentials())));
   }
 
   /** Of the own region and identity, as the rule that starts the function is. */
@@ -84,9 +120,23 @@ export class AwsAccess {
     return client;
   }
 
-  #config(region: string, { roleArn, externalId, keys }: Identity) {
-    const shared = { region, requestHandler };
-    if (!roleArn) return keys ? { ...shared, credentials: keys } : shared;
+  /** Who reads registries and secrets where they name nobody; undefined for the function's own role. */
+  #readsCredentials(): AssumedRole | undefined {
+    return this.inPlace && this.#assume(this.inPlace.credentialsRoleArn, {});
+  }
+
+  /** @param base who asks where the identity has no keys; the function's own role by default */
+  #config(region: string, { roleArn, externalId, keys }: Identity, base?: AssumedRole) {
+    const by = keys ?? base;
+    const isOwn = roleArn === undefined || roleArn === this.inPlace?.accessRoleArn;
+    const credentials = isOwn ? by : this.#assume(roleArn, { externalId, by });
+    return { region, requestHandler, ...(credentials && { credentials }) };
+  }
+
+  #assume(
+    roleArn: string,
+    { externalId, by }: { externalId?: string | undefined; by?: StaticKeys | AssumedRole | undefined },
+  ): AssumedRole {
     const assume = fromTemporaryCredentials({
       params: {
         RoleArn: roleArn,
@@ -94,9 +144,9 @@ export class AwsAccess {
         ...(externalId && { ExternalId: externalId }),
       },
       clientConfig: { region: this.region, requestHandler: closingHandler },
-      ...(keys && { masterCredentials: keys }),
+      ...(by && { masterCredentials: by }),
     });
-    const credentials: typeof assume = async (properties) => {
+    return async (properties) => {
       try {
         return await within(this.#signal, assume(properties));
       } catch (fault) {
@@ -104,7 +154,6 @@ export class AwsAccess {
         throw new AssumeRoleError(roleArn, codeOf(fault));
       }
     };
-    return { ...shared, credentials };
   }
 }
 

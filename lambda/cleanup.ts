@@ -33,7 +33,7 @@ export async function cleanup(
 ): Promise<CleanupReport> {
   const startedAt = clock.now();
   const { namespaces, all = false, dryRun = false } = invocation;
-  const cluster = confirmed(settings, invocation);
+  const cluster = confirmedCluster(settings, invocation);
   const id = clusterId(cluster);
   const { removals, kept, ignored, error } = await cleanCluster({
     open: () => openCluster(cluster),
@@ -63,8 +63,14 @@ export async function cleanup(
   };
 }
 
-/** The one cluster that the settings allow to clean and the event names by `confirm`. */
-function confirmed(settings: Settings, { confirm, clusters = [] }: Invocation): ClusterSettings {
+/**
+ * The one cluster that the settings allow to clean and the event names by `confirm`.
+ * @throws CleanupOffError, EventError, NotCoveredError
+ */
+export function confirmedCluster(
+  settings: Settings,
+  { confirm, clusters = [] }: Invocation,
+): ClusterSettings {
   if (!settings.cleanup) throw new CleanupOffError();
   const listed = listedClusters(settings);
   const cluster = confirm?.startsWith('arn:')

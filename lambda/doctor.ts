@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import type { AwsAccess } from './aws.ts';
 import type { Clock, Deadline } from './clock.ts';
 import { examineCluster } from './doctor/cluster.ts';
+import { listEndpoints } from './doctor/endpoints.ts';
 import { notLookedAt, passed } from './doctor/findings.ts';
 import { examineIdentity } from './doctor/identity.ts';
 import { examinePull } from './doctor/pull.ts';
@@ -43,7 +44,7 @@ export async function examine(
   const clusters = chosenClusters(settings, invocation);
   const entries = chosenEntries(settings, clusters, invocation);
   const { arn, principal, finding: identity } = await examineIdentity(aws, signal);
-  const tokens = await examineTokens(entries, readCredentials, principal);
+  const tokens = await examineTokens(entries, readCredentials, aws.inPlace?.credentialsRoleArn ?? principal);
   const { credentials } = tokens;
   const areAll = credentials.size === entries.length;
   const pull = repository ? await examinePull(repository, credentials.values(), areAll, signal) : [];
@@ -65,8 +66,10 @@ export async function examine(
   );
   const findings = [
     read(settings),
+    ...listEndpoints(settings, aws, clusters, entries),
     identity,
-    await examineRule(aws, ruleName, settings, signal),
+    // in the VPC of an access stack it is looked at by who relays this
+    ...(aws.inPlace ? [] : [await examineRule(aws, ruleName, settings, signal)]),
     ...(areAll ? examineRoom(settings, credentials.values()) : notLookedAt(['schedule'], ROOM, 'token')),
     ...tokens.findings,
     ...(await examineHosts(entries, credentials, signal)),

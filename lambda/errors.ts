@@ -14,6 +14,16 @@ export abstract class HelperError extends Error {
   }
 }
 
+/** The codes of a service that was not reached at all, as Node and the SDK name them. */
+const NOT_REACHED =
+  /^(?:TimeoutError|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** What to do about a call to AWS: `usual`, but where the service was not reached, what a VPC may lack. */
+function remedyOf(code: string, service: string, where: string, usual: string): string {
+  if (!NOT_REACHED.test(code)) return usual;
+  return `Check that ${service} of ${where} can be reached from here: a VPC without a NAT needs the interface endpoint ${service}, with private DNS (docs/guides/private-clusters.md). Passing faults mend themselves with the next run.`;
+}
+
 export class SettingsError extends HelperError {
   constructor(problem: string) {
     super(`settings: ${problem}`, 'Correct the settings and deploy again.');
@@ -92,7 +102,12 @@ export class ListClustersError extends HelperError {
       `the EKS clusters of ${where} could not be listed (${code})`,
       code === 'AccessDeniedException'
         ? 'Allow eks:ListClusters on * to the identity that the function uses there.'
-        : 'Check that the region is enabled in that account; passing faults mend themselves with the next run.',
+        : remedyOf(
+            code,
+            'eks',
+            'that region',
+            'Check that the region is enabled in that account; passing faults mend themselves with the next run.',
+          ),
     );
   }
 }
@@ -110,7 +125,24 @@ export class AssumeRoleError extends HelperError {
       `the role ${roleArn} could not be assumed (${code})`,
       code === 'AccessDenied'
         ? "If it is the role of an access stack, deploy that: npx cdk deploy --all. Else let its trust policy name the function's role, and the function's policy sts:AssumeRole on it."
-        : 'Check that STS can be reached from here; passing faults mend themselves with the next run.',
+        : remedyOf(
+            code,
+            'sts',
+            "the function's own region",
+            'Check the role; passing faults mend themselves with the next run.',
+          ),
+    );
+  }
+}
+
+/** The function in the VPC of an access stack gave no answer. */
+export class RelayError extends HelperError {
+  constructor(functionArn: string, code: string) {
+    super(
+      `the function ${functionArn}, from whose VPC the cluster is reached, gave no answer (${code})`,
+      code === 'ResourceNotFoundException' || code === 'AccessDeniedException'
+        ? 'Deploy its access stack: npx cdk deploy --all.'
+        : 'Its log says why; passing faults mend themselves with the next run.',
     );
   }
 }
@@ -131,7 +163,12 @@ export class EcrCallError extends HelperError {
       `ECR in ${region} gave no token (${code})`,
       code === 'AccessDeniedException'
         ? 'Allow ecr:GetAuthorizationToken on * to the identity that this registry uses.'
-        : `Check that this identity is enabled in ${region}; passing faults mend themselves with the next run.`,
+        : remedyOf(
+            code,
+            'ecr.api',
+            region,
+            `Check that this identity is enabled in ${region}; passing faults mend themselves with the next run.`,
+          ),
     );
   }
 }
@@ -142,7 +179,7 @@ export class EcrPublicCallError extends HelperError {
       `ECR Public gave no token (${code})`,
       code === 'AccessDeniedException'
         ? "Allow ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken on * to the function's role."
-        : 'It is asked in us-east-1 of the commercial partition: check that it can be reached; passing faults mend themselves with the next run.',
+        : 'It is asked in us-east-1 of the commercial partition, and has no interface endpoint, so a VPC needs a NAT: check that it can be reached; passing faults mend themselves with the next run.',
     );
   }
 }
@@ -163,7 +200,12 @@ export class SecretCallError extends HelperError {
   constructor(secretId: string, code: string) {
     super(
       `the Secrets Manager secret ${secretId} could not be read (${code})`,
-      'Allow secretsmanager:GetSecretValue on it to the function, and kms:Decrypt on its key if that is your own (kmsKeyArn).',
+      remedyOf(
+        code,
+        'secretsmanager',
+        'its region',
+        'Allow secretsmanager:GetSecretValue on it to the function, and kms:Decrypt on its key if that is your own (kmsKeyArn).',
+      ),
     );
   }
 }
@@ -218,7 +260,12 @@ export class ClusterCallError extends HelperError {
   constructor(cluster: string, region: string, code: string) {
     super(
       `the EKS cluster ${cluster} in ${region} could not be described (${code})`,
-      `Allow eks:DescribeCluster on it to the identity that the function uses there.`,
+      remedyOf(
+        code,
+        'eks',
+        region,
+        'Allow eks:DescribeCluster on it to the identity that the function uses there.',
+      ),
     );
   }
 }

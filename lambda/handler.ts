@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import { type Answer, act } from './actions.ts';
+import type { InPlace } from './aws.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import { startDeadline, systemClock } from './clock.ts';
 import { FleetFailedError, HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
@@ -39,7 +40,8 @@ export async function handler(event: unknown, context: InvocationContext): Promi
     if (answer.action === 'discover' || answer.action === 'summarize') measureFleet(settings.name, answer);
     if (answer.action === 'summarize' && !answer.ok) throw new FleetFailedError(fleetFailure(answer));
     if (answer.action !== 'refresh') return answer;
-    measure(settings.name, invocation, answer, isFleet(settings));
+    // the function that it was relayed by does
+    if (!placeOf(process.env)) measure(settings.name, invocation, answer, isFleet(settings));
     if (!answer.ok && invocation.origin !== 'manual') throw new RefreshFailedError(summary(answer));
     return answer;
   } catch (fault) {
@@ -72,14 +74,21 @@ function removalsOf({ cluster, dryRun, removed, failed }: CleanupReport): object
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {
   const { AWS_REGION: region, RULE_NAME: ruleName, PULL_ROLE_PREFIX: pullRolePrefix } = process.env;
+  const inPlace = placeOf(process.env);
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   try {
-    return await act(settings, invocation, { region, clock, deadline, ruleName, pullRolePrefix });
+    return await act(settings, invocation, { region, clock, deadline, ruleName, pullRolePrefix, inPlace });
   } finally {
     deadline.stop();
   }
+}
+
+/** What the stack says of a function in the VPC of an access stack. */
+function placeOf({ ACCESS_ROLE_ARN, CREDENTIALS_ROLE_ARN }: NodeJS.ProcessEnv): InPlace | undefined {
+  if (!ACCESS_ROLE_ARN || !CREDENTIALS_ROLE_ARN) return undefined;
+  return { accessRoleArn: ACCESS_ROLE_ARN, credentialsRoleArn: CREDENTIALS_ROLE_ARN };
 }
 
 /** The deployment's first refresh comes through the published version that CDK's trigger invokes; nobody waits for it. */

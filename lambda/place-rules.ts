@@ -1,3 +1,4 @@
+import { isFleet } from './fleet-settings.ts';
 import { accessPlaces, homeOf, isSamePlace } from './places.ts';
 import type { Settings } from './settings-fields.ts';
 
@@ -22,7 +23,9 @@ export function checkPlaces(settings: Settings, say: (path: PropertyKey[], messa
           ? `no cluster and no discover without a role of its own is in ${where}`
           : accessStacks.findIndex((other) => isSamePlace(other, stack)) !== at
             ? `${where} is there already`
-            : undefined;
+            : stack.vpc && !isFleet(settings)
+              ? 'vpc: needs "fleet": true, as one run reaches the clusters of one VPC'
+              : undefined;
     if (fault) say(['accessStacks', at], fault);
   }
 }

@@ -1,5 +1,5 @@
 import { type Discovery, discoveriesOf, listedClusters } from './fleet-settings.ts';
-import type { ClusterSettings, Settings } from './settings-fields.ts';
+import type { AccessStackSettings, ClusterSettings, Settings } from './settings-fields.ts';
 
 /** An account and region. */
 export interface Place {
@@ -34,9 +34,14 @@ export function homeRoleName(deployment: string, region: string): string {
   return `${deployment}-${region}`;
 }
 
-/** The name of the role that an access stack makes. With the longest names it has 63 of the 64 characters of IAM. */
+/** The name of the role that an access stack makes, and of its function in a VPC. With the longest names it has 63 of the 64 characters of IAM. */
 export function accessRoleName(deployment: string, region: string): string {
   return `${deployment}-access-${region}`;
+}
+
+/** The name of the role of the function's stack that reads registries for functions in the VPC of access stacks. */
+export function credentialsRoleName(deployment: string, region: string): string {
+  return `${deployment}-creds-${region}`;
 }
 
 /** The role by which clusters of a place are reached; undefined in the function's own, or where that is not known. */
@@ -49,6 +54,17 @@ export function accessRole(settings: Settings, place: Place, partition: string):
     roleArn: `arn:${partition}:iam::${accountId}:role/${accessRoleName(settings.name, region)}`,
     ...(externalId && { externalId }),
   };
+}
+
+/** The access stack with a VPC, if any, from whose function a cluster is reached. */
+export function vpcStackOf(
+  settings: Settings,
+  { roleArn }: ClusterSettings,
+): AccessStackSettings | undefined {
+  return settings.accessStacks.find(
+    ({ vpc, accountId, region }) =>
+      vpc && roleArn?.endsWith(`:${accountId}:role/${accessRoleName(settings.name, region)}`),
+  );
 }
 
 /** The same cluster with its place, and with the role of its access stack where it names no other way in. */

@@ -127,6 +127,7 @@ export function settingsFields(exempt: (value: string) => boolean) {
   const accessStack = strict({
     ...place,
     externalId: text(/^[\w+=,.@:/-]{2,256}$/, 'an external id of 2 to 256 characters').optional(),
+    vpc: vpc.optional(),
   });
 
   return strict({
@@ -181,6 +182,7 @@ export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: 
   /** What its `roleArn` asks for, where that is the role of an access stack. */
   readonly externalId?: string | undefined;
 };
+export type AccessStackSettings = Settings['accessStacks'][number];
 export type SecretEntry = Settings['secrets'][number];
 export type RegistrySettings = SecretEntry['registries'][number];
 export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;

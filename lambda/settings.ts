@@ -4,6 +4,7 @@ import { type Settings, type SettingsInput, settingsFields } from './settings-fi
 import { checkTogether } from './settings-rules.ts';
 
 export {
+  type AccessStackSettings,
   type ClusterSettings,
   clusterId,
   type EcrRegistry,

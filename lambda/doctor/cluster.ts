@@ -45,7 +45,8 @@ export async function examineCluster(patient: Patient): Promise<Finding[]> {
   const findings: Finding[] = [];
   let look = `Look at server, certificate-authority-data and tls-server-name of the kubeconfig in ${secretId}.`;
   if ('arn' in source) {
-    findings.push(describedAs(source, patient.settings, where, describe));
+    const hasVpc = Boolean(patient.settings.vpc ?? aws.inPlace);
+    findings.push(describedAs(source, hasVpc, where, describe));
     const signed = await examineBearerToken(found, patient, where);
     findings.push(...signed);
     if (signed.length > 1) return findings;
@@ -81,14 +82,14 @@ async function examineBearerToken(
 
 function describedAs(
   { status, authenticationMode, isPrivate, arn }: ClusterEndpoint,
-  { vpc }: Settings,
+  hasVpc: boolean,
   where: string,
   describe: string,
 ): Finding {
   if (status !== 'ACTIVE' && status !== 'UPDATING') {
     return failed('cluster', where, `its status is ${status}`, `Wait until it is ACTIVE: ${describe}`);
   }
-  if (isPrivate && !vpc) {
+  if (isPrivate && !hasVpc) {
     const reason = 'its endpoint can be reached from its VPC only, and the settings name no vpc';
     const remedy = `Unless the construct was given one, set vpc to ids of: ${describe} --query cluster.resourcesVpcConfig`;
     return unknown('cluster', where, reason, remedy);

@@ -76,7 +76,7 @@ export class CredentialReader {
   async #ecr({ roleArn, keysSecretId, hosts = [], ...registry }: EcrRegistry): Promise<PullCredentials> {
     const { fips, dualStack } = registry;
     const secret = keysSecretId ? readKeys(keysSecretId, await this.#secretValue(keysSecretId)) : undefined;
-    const region = registry.region ?? secret?.region ?? this.#aws.region;
+    const region = registry.region ?? secret?.region ?? this.#aws.homeRegion;
     const identity = { roleArn, keys: secret?.keys };
     const token = await once(this.#tokens, [region, roleArn, keysSecretId, fips, dualStack].join(' '), () =>
       fetchEcrToken(this.#aws.ecr(region, identity, { fips, dualStack }), region, this.#clock, this.#signal),

@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { type CfnResource, Validations } from 'aws-cdk-lib';
+import { type CfnResource, type Stack, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { expect, it } from 'vitest';
+import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
 import type { EcrRegistryHelperProps } from '../../infra/index.ts';
 import { readAppSettings } from '../../infra/settings.ts';
-import { DEMO, HOME, synth } from './synth.ts';
+import { DEMO, HOME, newApp, synth } from './synth.ts';
 
 /** cdk-nag, that also tells each finding, acknowledged or not. */
 class Checks extends AwsSolutionsChecks {
@@ -84,21 +85,49 @@ it.each([
 ] as [string, typeof HOME, Parameters<typeof synth>[0]][])(
   '%s, cdk-nag finds nothing unexplained, and nothing is explained that it does not find',
   (_, env, props) => {
-    const { stack } = synth(props, env);
-    const checks = new Checks(stack);
-    expect(checks.validateScope(stack).violations).toEqual([]);
-    const acknowledged = stack.node.findAll().flatMap(({ node }) =>
-      node.metadata
-        .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
-        .flatMap(({ data }) => Object.keys(data))
-        .map((id) => ({ path: node.path, id: id.replace(/^annotation::/i, '') }))
-        .filter(({ id }) => id.startsWith('AwsSolutions-')),
-    );
-    expect(acknowledged.length).toBeGreaterThan(0);
-    const unused = acknowledged.filter(
-      ({ path, id }) =>
-        !checks.findings.some((finding) => finding.id === id && finding.path.startsWith(`${path}/`)),
-    );
-    expect(unused).toEqual([]);
+    expectExplained(synth(props, env).stack);
   },
 );
+
+const access: EcrRegistryHelperProps['settings'] = {
+  accountId: '111122223333',
+  region: 'eu-west-1',
+  fleet: true,
+  clusters: [
+    { name: 'far', region: 'us-west-2' },
+    { discover: { regions: ['us-west-2'], names: ['team-*'] } },
+  ],
+};
+const place = { accountId: '111122223333', region: 'us-west-2' };
+
+it.each([
+  ['of a place', access],
+  ['of a place with a VPC', { ...access, accessStacks: [{ ...place, vpc }] }],
+])('an access stack %s', (_, settings) => {
+  const env = { account: place.accountId, region: place.region };
+  expectExplained(new EcrRegistryHelperAccessStack(newApp(), 'Access', { settings, env }));
+});
+
+it("the role that reads registries for such a VPC's function", () => {
+  const { secrets } = everything;
+  const settings = { ...access, secrets, accessStacks: [{ ...place, vpc }] };
+  expectExplained(synth(() => ({ settings })).stack);
+});
+
+function expectExplained(stack: Stack): void {
+  const checks = new Checks(stack);
+  expect(checks.validateScope(stack).violations).toEqual([]);
+  const acknowledged = stack.node.findAll().flatMap(({ node }) =>
+    node.metadata
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.keys(data))
+      .map((id) => ({ path: node.path, id: id.replace(/^annotation::/i, '') }))
+      .filter(({ id }) => id.startsWith('AwsSolutions-')),
+  );
+  expect(acknowledged.length).toBeGreaterThan(0);
+  const unused = acknowledged.filter(
+    ({ path, id }) =>
+      !checks.findings.some((finding) => finding.id === id && finding.path.startsWith(`${path}/`)),
+  );
+  expect(unused).toEqual([]);
+}

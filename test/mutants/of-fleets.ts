@@ -58,4 +58,28 @@ export const ofFleets: readonly Mutant[] = [
     harm: 'the clusters of an access stack that asks for it are never reached',
     caughtBy: ['test/unit/places.test.ts', 'test/integration/access-stacks.test.ts'],
   },
+  {
+    name: 'reach every cluster from home',
+    file: 'lambda/relay.ts',
+    find: 'return first?.roleArn === own ? undefined : stack;',
+    replace: 'return undefined;',
+    harm: 'the clusters of a VPC elsewhere are never reached',
+    caughtBy: ['test/integration/private-clusters.test.ts'],
+  },
+  {
+    name: 'believe any answer of the function in a VPC',
+    file: 'lambda/relay.ts',
+    find: "if (!isAnswer(said, invocation)) throw new RelayError(functionArn, 'NoAnswer');\n    return said;",
+    replace: 'return said as Answer;',
+    harm: 'what is no report is taken for one',
+    caughtBy: ['test/integration/private-clusters.test.ts'],
+  },
+  {
+    name: 'read registries as the role of the place',
+    file: 'lambda/aws.ts',
+    find: 'return this.inPlace && this.#assume(this.inPlace.credentialsRoleArn, {});',
+    replace: 'return undefined;',
+    harm: 'the function in a VPC has no token, or one that pulls nothing',
+    caughtBy: ['test/integration/private-clusters.test.ts'],
+  },
 ];

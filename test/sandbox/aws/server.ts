@@ -130,6 +130,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
       AWS_ENDPOINT_URL_STS: `${origin}/sts`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${origin}/secretsmanager`,
       AWS_ENDPOINT_URL_EVENTBRIDGE: `${origin}/events`,
+      AWS_ENDPOINT_URL_LAMBDA: `${origin}/lambda`,
       EMULATED_AWS: origin,
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: principal.accessKeyId,

@@ -26,7 +26,7 @@ function awsOf(
   const clock = new ManualClock();
   const calls: string[] = [];
   const aws = {
-    region: 'eu-west-1',
+    homeRegion: 'eu-west-1',
     ecr: (region: string, identity: Identity) => ({
       send: async () => {
         const who = identity.roleArn ? '444455556666' : '111122223333';

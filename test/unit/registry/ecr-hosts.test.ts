@@ -80,7 +80,11 @@ test.for([
 ] as const)('with %j the token is asked of %s', async ([kinds, host]) => {
   const { signal } = new AbortController();
   const keys = { accessKeyId: 'AKIACANARYUSER000001', secretAccessKey: 'CanarySecretKey/0123' };
-  const client = new AwsAccess('us-east-1', 'test', signal).ecr('us-east-1', { keys }, kinds);
+  const client = new AwsAccess({ region: 'us-east-1', sessionName: 'test', signal }).ecr(
+    'us-east-1',
+    { keys },
+    kinds,
+  );
   const asked: string[] = [];
   // the SDK takes no endpoint of an emulator together with these
   client.middlewareStack.add(
