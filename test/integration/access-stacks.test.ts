@@ -22,6 +22,7 @@ const ids = ({ calls }: World['aws'], operation: string) =>
 describe('a cluster of another account and region', () => {
   it('is reached by the role of its access stack, with the external id, and the token is still the own one', async () => {
     const world = await deploy(LISTED);
+    world.aws.addRole({ arn: FAR_ROLE, trusts: [FUNCTION_ROLE], externalId: 'shared-word' });
     expect((await refreshed(world)).ok).toBe(true);
     for (const id of ['prod', 'far']) expect(holders(clusterOf(world, id))).toEqual(NAMESPACES);
     const session = FAR_ROLE.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/');
