@@ -1,27 +1,20 @@
+import type { Answer } from './answers.ts';
 import { AwsAccess, type InPlace } from './aws.ts';
 import { cleanup } from './cleanup.ts';
-import type { CleanupReport } from './cleanup-report.ts';
 import type { Clock, Deadline } from './clock.ts';
 import { openCluster } from './cluster/open.ts';
 import { discover } from './discover.ts';
-import type { DiscoveryReport } from './discovery-report.ts';
 import { examine } from './doctor.ts';
-import type { DoctorReport } from './doctor-report.ts';
 import type { Invocation } from './event.ts';
-import { type FleetSummary, summarize } from './fleet-summary.ts';
+import { summarize } from './fleet-summary.ts';
 import { located } from './located.ts';
 import { refresh } from './refresh.ts';
 import { CredentialReader } from './registry/credentials.ts';
 import { KeptCredentials } from './registry/kept-credentials.ts';
 import { relayedTo } from './relay.ts';
 import { relayed } from './relayed.ts';
-import type { Report } from './report.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings.ts';
 import { status } from './status.ts';
-import type { StatusReport } from './status-report.ts';
-
-/** What an invocation answers, by its action. */
-export type Answer = Report | StatusReport | DoctorReport | CleanupReport | DiscoveryReport | FleetSummary;
 
 /** Where and until when an invocation runs. */
 export interface Surroundings {

@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import { type Answer, act } from './actions.ts';
+import { act } from './actions.ts';
+import type { Answer } from './answers.ts';
 import type { InPlace } from './aws.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import { startDeadline, systemClock } from './clock.ts';

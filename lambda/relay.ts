@@ -1,6 +1,6 @@
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { partition } from '@aws-sdk/util-endpoints';
-import type { Answer } from './actions.ts';
+import type { Answer } from './answers.ts';
 import type { AwsAccess } from './aws.ts';
 import { confirmedCluster } from './cleanup.ts';
 import { codeOf, DeadlineError, EventError, HelperError, RelayError } from './errors.ts';

@@ -1,5 +1,6 @@
-import type { Answer, Surroundings } from './actions.ts';
+import type { Answer } from './answers.ts';
 import type { AwsAccess } from './aws.ts';
+import type { Clock, Deadline } from './clock.ts';
 import { failedBy } from './doctor/findings.ts';
 import { examineRule } from './doctor/schedule.ts';
 import type { DoctorReport } from './doctor-report.ts';
@@ -8,6 +9,13 @@ import type { Invocation } from './event.ts';
 import { relay } from './relay.ts';
 import { type Report, Tally } from './report.ts';
 import type { AccessStackSettings, Settings } from './settings.ts';
+
+/** Where this function itself is. */
+interface Surroundings {
+  readonly clock: Clock;
+  readonly deadline: Deadline;
+  readonly ruleName?: string | undefined;
+}
 
 /**
  * What the function in a VPC answers, with what only this one can say. A function that cannot be asked fails the
@@ -19,9 +27,8 @@ export async function relayed(
   settings: Settings,
   stack: AccessStackSettings,
   invocation: Invocation,
-  surroundings: Pick<Surroundings, 'clock' | 'deadline' | 'ruleName'>,
+  { clock, deadline, ruleName }: Surroundings,
 ): Promise<Answer> {
-  const { clock, deadline, ruleName } = surroundings;
   const { action, clusters: ids = [] } = invocation;
   const startedAt = clock.now();
   let answer: Answer | undefined;

@@ -1,4 +1,4 @@
-import type { Answer } from '../actions.ts';
+import type { Answer } from '../answers.ts';
 import { readEvent } from '../event.ts';
 import { checkSettings, type Settings } from '../settings.ts';
 import { UsageError } from './errors.ts';

@@ -1,6 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import type { Answer } from '../actions.ts';
+import type { Answer } from '../answers.ts';
 import { codeOf } from '../errors.ts';
 import { ACTIONS } from '../event.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Answer } from '../actions.ts';
+import type { Answer } from '../answers.ts';
 import type { Condition } from '../status-report.ts';
 
 /** What the command line ends with; 130 when it was interrupted. */

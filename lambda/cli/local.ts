@@ -1,5 +1,6 @@
 import { EKSClient } from '@aws-sdk/client-eks';
-import { type Answer, act } from '../actions.ts';
+import { act } from '../actions.ts';
+import type { Answer } from '../answers.ts';
 import { startDeadline, systemClock } from '../clock.ts';
 import { readEvent } from '../event.ts';
 import type { Settings } from '../settings.ts';

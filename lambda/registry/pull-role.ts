@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PullRoleUnknownError } from '../errors.ts';
-import type { SecretEntry } from '../settings.ts';
+import type { SecretEntry } from '../settings-fields.ts';
 
 /** Whom an entry is for. */
 type Audience = Pick<SecretEntry, 'name' | 'namespaces' | 'clusters'>;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import type { Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import type { StatusReport } from '../../lambda/status-report.ts';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import { systemClock } from '../../lambda/clock.ts';
 import { BearerTokens, stsSigner } from '../../lambda/cluster/token.ts';
 import type { Report } from '../../lambda/report.ts';

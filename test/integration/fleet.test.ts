@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import type { DiscoveryReport } from '../../lambda/discovery-report.ts';
 import { EventError, FleetEventError, FleetFailedError, NotCoveredError } from '../../lambda/errors.ts';
 import { handler } from '../../lambda/handler.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import type { DoctorReport } from '../../lambda/doctor-report.ts';
 import { EventError } from '../../lambda/errors.ts';
 import { handler } from '../../lambda/handler.ts';

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import { handler, type InvocationContext } from '../../lambda/handler.ts';
 import type { ClusterReport, Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import type { HelperError } from '../../lambda/errors.ts';
 import { ACTIONS } from '../../lambda/event.ts';
 import type { World } from '../sandbox/world.ts';

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { Answer } from '../../lambda/actions.ts';
+import type { Answer } from '../../lambda/answers.ts';
 import type { DiscoveryReport } from '../../lambda/discovery-report.ts';
 import type { FleetResult } from '../../lambda/fleet-summary.ts';
 import type { Report } from '../../lambda/report.ts';

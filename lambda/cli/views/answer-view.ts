@@ -1,4 +1,4 @@
-import type { Answer } from '../../actions.ts';
+import type { Answer } from '../../answers.ts';
 import { cleanupView } from './cleanup-view.ts';
 import { discoveryView } from './discovery-view.ts';
 import { doctorView } from './doctor-view.ts';

@@ -1,4 +1,4 @@
-import type { Answer } from '../../../lambda/actions.ts';
+import type { Answer } from '../../../lambda/answers.ts';
 import type { Report } from '../../../lambda/report.ts';
 import { type ChildResult, runChild } from './child.ts';
 import type { Done, Order } from './runtime.ts';

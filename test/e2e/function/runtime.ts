@@ -1,4 +1,4 @@
-import type { Answer } from '../../../lambda/actions.ts';
+import type { Answer } from '../../../lambda/answers.ts';
 import type { InvocationContext } from '../../../lambda/handler.ts';
 import type { Report } from '../../../lambda/report.ts';
 import { cpuTimer, peakMemory, serveOrder } from './child.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Answer } from '../../../lambda/actions.ts';
+import type { Answer } from '../../../lambda/answers.ts';
 import { exitCodeOf } from '../../../lambda/cli/exit-codes.ts';
 import { CONDITIONS } from '../../../lambda/status-report.ts';
 
