@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { settingsJsonSchema } from '../../lambda/cli/settings-schema.ts';
@@ -209,13 +209,19 @@ test.for(examples)('settings are taken: %s', ([, input]) => {
   expect(checkSettings(JSON.parse(JSON.stringify(input)))).toMatchObject(input);
 });
 
-test('the settings that the README shows are taken', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const shown = [...readme.matchAll(/^```json\n(.*?)^```/gms)].map(([, block]) => block ?? '');
-  const settings = shown.filter((block) => block.includes('"clusters"') && !block.includes('"startedAt"'));
-  expect(settings.length).toBeGreaterThan(0);
-  for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
-});
+const guides = readdirSync('docs/guides').filter((name) => name.endsWith('.md'));
+
+test.for(['README.md', ...guides.map((name) => `docs/guides/${name}`)])(
+  'the settings that %s shows are taken',
+  (page) => {
+    const shown = [...readFileSync(page, 'utf8').matchAll(/^```jsonc?\n(.*?)^```/gms)].map(
+      ([, block]) => block ?? '',
+    );
+    const settings = shown.filter((block) => block.includes('"clusters"') && !block.includes('"startedAt"'));
+    if (page === 'README.md') expect(settings.length).toBeGreaterThan(0);
+    for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
+  },
+);
 
 describe('what is wrong is told with field, value and what is allowed', () => {
   test.for<[string, unknown, RegExp]>([
