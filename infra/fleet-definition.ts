@@ -30,6 +30,8 @@ const BY_LAMBDA = {
   MaxAttempts: 8,
   JitterStrategy: 'FULL',
 };
+/** The errors of a discovery, by their names, that only other settings mend. */
+const FOR_A_PERSON = { ErrorEquals: ['FleetTooLargeError', 'SettingsError'], MaxAttempts: 0 };
 const OF_CLUSTER = '$states.result.Payload.clusters[0]';
 const ERROR = `${OF_CLUSTER}.error.reason`;
 const PROBLEM = `${OF_CLUSTER}.problems[outcome = "failed"][0].reason`;
@@ -53,14 +55,8 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
       Output: expression(
         `$states.result.Payload.ok ? { "id": $states.input.clusters[0], "ok": true } : ${failed(WHY)}`,
       ),
-      Catch: [
-        {
-          ErrorEquals: ['States.ALL'],
-          // the error's name: its text comes with a stack, and is in the log
-          Output: expression(failed('$states.errorOutput.Error')),
-          Next: 'Refreshed',
-        },
-      ],
+      // one that nothing catches would end the executions of all other clusters
+      Catch: [caught('States.DataLimitExceeded'), caught('States.ALL')],
       Next: 'Refreshed',
     },
     Refreshed: choice('$states.input.ok', 'Done', 'TryAgainLater'),
@@ -90,6 +86,7 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
         ...invoke({ action: 'discover' }),
         Retry: [
           BY_LAMBDA,
+          FOR_A_PERSON,
           // within three hours, so that a fault is mended well before tokens end
           {
             ...BY_LAMBDA,
@@ -143,6 +140,19 @@ function expression(text: string): string {
 
 function failed(reason: string): string {
   return `{ "id": $states.input.clusters[0], "ok": false, "reason": $substring(${reason}, 0, ${REASON}) }`;
+}
+
+/**
+ * What becomes of a cluster whose invocation failed. The error's name tells why: its text comes with a stack, and is in
+ * the log. `States.ALL` is not for `States.DataLimitExceeded`:
+ * https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+ */
+function caught(error: string): object {
+  return {
+    ErrorEquals: [error],
+    Output: expression(failed('$states.errorOutput.Error')),
+    Next: 'Refreshed',
+  };
 }
 
 function choice(condition: string, yes: string, no: string): object {

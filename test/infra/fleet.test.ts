@@ -33,8 +33,13 @@ interface Summary {
 }
 
 /** A function that finds these clusters, refreshes each as `refresh` says, and throws when one failed; and a queue. */
-function world(ids: string[], refresh: (id: string, nth: number) => unknown, { ok = true } = {}) {
+function world(
+  ids: string[],
+  refresh: (id: string, nth: number) => unknown,
+  { ok = true, tooLarge = false } = {},
+) {
   const seen = {
+    discoveries: 0,
     events: [] as unknown[],
     queued: [] as unknown[],
     summary: undefined as Summary | undefined,
@@ -44,6 +49,8 @@ function world(ids: string[], refresh: (id: string, nth: number) => unknown, { o
   let running = 0;
   const answer = async (event: { action: string; clusters: string[] } & Summary) => {
     if (event.action === 'discover') {
+      seen.discoveries += 1;
+      if (tooLarge) throw new StateError('FleetTooLargeError');
       return {
         ok,
         action: 'discover',
@@ -129,6 +136,21 @@ describe('a run of the fleet', () => {
     expect(seen.events).toHaveLength(2);
     expect(seen.summary?.results[0]).toEqual({ id: arn('c0'), ok: false, reason: 'NotCoveredError' });
     expect(seen.queued).toHaveLength(1);
+  });
+
+  it('survives one whose answer is more than a state takes', async () => {
+    const { seen, run } = world(names(2), (id) => (id === arn('c0') ? 'x'.repeat(300_000) : report(id)));
+    await expect(run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
+    expect(seen.summary?.results).toEqual([
+      { id: arn('c0'), ok: false, reason: 'States.DataLimitExceeded' },
+      { id: arn('c1'), ok: true },
+    ]);
+  });
+
+  it('does not ask again for a fleet that is too large', async () => {
+    const { seen, run } = world([], () => undefined, { tooLarge: true });
+    await expect(run()).rejects.toMatchObject({ name: 'FleetTooLargeError' });
+    expect(seen.discoveries).toBe(1);
   });
 
   it('tries again where Lambda itself failed', async () => {

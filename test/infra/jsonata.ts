@@ -1,4 +1,4 @@
-import { runInNewContext } from 'node:vm';
+import { compileFunction } from 'node:vm';
 
 /**
  * Evaluates what a state has in `{% %}`, in it or in a part of it, as JavaScript. What JSONata means otherwise is put
@@ -12,14 +12,28 @@ export function evaluated(value: unknown, variables: Readonly<Record<string, unk
   }
   const text = typeof value === 'string' && /^\{% (.*) %\}$/s.exec(value)?.[1];
   if (!text) return value;
-  const found = runInNewContext(`(${inJavaScript(text)})`, {
-    ...variables,
-    $string: JSON.stringify,
-    $substring: (whole: string, from: number, length: number) => whole.slice(from, from + length),
-  });
+  const names = Object.keys(variables);
+  const found: unknown = compiled(text, names)(
+    ...names.map((name) => variables[name]),
+    JSON.stringify,
+    substring,
+  );
   if (found === undefined) throw new Error(`nothing: ${text}`);
-  // of this context again
+  // without what is nothing
   return JSON.parse(JSON.stringify(found));
+}
+
+const substring = (whole: string, from: number, length: number) => whole.slice(from, from + length);
+const known = new Map<string, (...values: unknown[]) => unknown>();
+
+/** Each expression once, as a fleet evaluates the same few thousands of times. */
+function compiled(text: string, names: readonly string[]): (...values: unknown[]) => unknown {
+  const key = [text, ...names].join();
+  const expression =
+    known.get(key) ??
+    (compileFunction(`return (${inJavaScript(text)})`, [...names, '$string', '$substring']) as never);
+  known.set(key, expression);
+  return expression;
 }
 
 function inJavaScript(text: string): string {

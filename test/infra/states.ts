@@ -52,8 +52,10 @@ async function enter(
       return [next ?? state.Default ?? state.Next, output];
     } catch (fault) {
       if (!(fault instanceof StateError)) throw fault;
+      // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+      const isTerminal = fault.name === 'States.DataLimitExceeded';
       const fits = ({ ErrorEquals }: Handler) =>
-        ErrorEquals.some((one) => one === 'States.ALL' || one === fault.name);
+        ErrorEquals.some((one) => one === fault.name || (one === 'States.ALL' && !isTerminal));
       const retrier = state.Retry?.find(fits);
       const tried = retrier ? (tries.get(retrier) ?? 0) : 0;
       if (retrier && tried < (retrier.MaxAttempts ?? 3)) {
