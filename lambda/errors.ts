@@ -414,6 +414,16 @@ export class UnexpectedAnswerError extends HelperError {
   }
 }
 
+/** What the API server sent did not end before it was too much to hold. */
+export class AnswerTooLongError extends HelperError {
+  constructor(bytes: number) {
+    super(
+      `the API server sent an answer of more than ${bytes / 2 ** 20} MiB`,
+      'Check that the endpoint is the API server itself, and what is in the annotations of namespaces and secrets.',
+    );
+  }
+}
+
 /** Each time a service account was to be changed, somebody else had changed it before. */
 export class AccountBusyError extends HelperError {
   constructor() {

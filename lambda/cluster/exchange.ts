@@ -1,5 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { AnswerTooLongError } from '../errors.ts';
+
+/** A page of 500 secrets by their metadata is some hundred kB; what is far longer would take the function's memory. */
+export const LONGEST_ANSWER = 32 * 1024 * 1024;
 
 /** An answer that has come to its end. */
 export interface HttpAnswer {
@@ -11,11 +15,13 @@ export interface HttpAnswer {
 /**
  * Sends a request and reads its answer to the end, straight from undici's parser: its `request` makes a stream
  * for each answer (docs/adr/0007).
- * @throws an error of undici or the socket when the connection fails or an answer is late or cut off
+ * @throws AnswerTooLongError, and an error of undici or the socket when the connection fails or an answer is late or
+ * cut off
  */
 export function exchange(dispatcher: Dispatcher, request: Dispatcher.DispatchOptions): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let bytes = 0;
     let code = 0;
     let headers: IncomingHttpHeaders = {};
     // without `reset`, undici gives up the connection after a DELETE with a body
@@ -26,8 +32,10 @@ export function exchange(dispatcher: Dispatcher, request: Dispatcher.DispatchOpt
         onResponseStart: (_controller, ...started) => {
           [code, headers] = started;
         },
-        onResponseData: (_controller, chunk) => {
-          chunks.push(chunk);
+        onResponseData: (controller, chunk) => {
+          bytes += chunk.length;
+          if (bytes > LONGEST_ANSWER) controller.abort(new AnswerTooLongError(LONGEST_ANSWER));
+          else chunks.push(chunk);
         },
         onResponseEnd: () => resolve({ code, headers, text: Buffer.concat(chunks).toString() }),
         onResponseError: (_controller, error) => reject(error),

@@ -1,6 +1,6 @@
 import { Agent, errors } from 'undici';
 import type { Clock, Deadline } from '../clock.ts';
-import { codeOf, DeadlineError, UnreachableError } from '../errors.ts';
+import { AnswerTooLongError, codeOf, DeadlineError, UnreachableError } from '../errors.ts';
 import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing, retryDelay } from './backoff.ts';
@@ -66,7 +66,8 @@ export class Transport {
 
   /**
    * Signs a request, sends it, and again where what kept it may pass.
-   * @throws ApiAnswer, UnreachableError, DeadlineError, BearerTokenTooLongError, AssumeRoleError, and `unauthorized`
+   * @throws ApiAnswer, AnswerTooLongError, UnreachableError, DeadlineError, BearerTokenTooLongError, AssumeRoleError, and
+   * `unauthorized`
    */
   async send(request: ApiRequest): Promise<ApiSuccess> {
     const { clock, deadline, tokens } = this.#options;
@@ -132,6 +133,8 @@ export class Transport {
       const answer = new ApiAnswer(code, text, headers['retry-after']);
       return isCutOff(answer, headers['content-type']) ? new UnreachableError('BrokenAnswer') : answer;
     } catch (fault) {
+      // the next one would be as long
+      if (fault instanceof AnswerTooLongError) throw fault;
       return new UnreachableError(fault instanceof SyntaxError ? 'BrokenAnswer' : unreachableCode(fault));
     }
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ServerBusyError, UnexpectedAnswerError } from '../../lambda/errors.ts';
+import { LONGEST_ANSWER } from '../../lambda/cluster/exchange.ts';
+import { AnswerTooLongError, ServerBusyError, UnexpectedAnswerError } from '../../lambda/errors.ts';
 import type { Fault } from '../sandbox/kubernetes/faults.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
 import { clusterOf, deploy, holders, requestsTo } from './run.ts';
@@ -76,6 +77,13 @@ describe('a list', () => {
       clusters: [{ ok: false, created: 1, error: { reason, remedy } }],
     });
     expect(holders(cluster)).toEqual(['default']);
+  });
+
+  it('without an end fails the cluster once it is too long to hold', async () => {
+    const { value, cluster } = await runList(spoilList({ kind: 'endless' }));
+    const { problem: reason, remedy } = new AnswerTooLongError(LONGEST_ANSWER);
+    expect(value).toMatchObject({ clusters: [{ ok: false, created: 0, error: { reason, remedy } }] });
+    expect(requestsTo(cluster, 'GET')).toHaveLength(1);
   });
 
   it('fails the cluster when the server stays away', async () => {

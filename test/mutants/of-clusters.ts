@@ -28,6 +28,14 @@ export const ofClusters: readonly Mutant[] = [
     caughtBy: ['test/unit/cluster/token.test.ts'],
   },
   {
+    name: 'hold any answer',
+    file: 'lambda/cluster/exchange.ts',
+    find: 'bytes > LONGEST_ANSWER',
+    replace: 'bytes < 0',
+    harm: 'what stands in place of an API server takes all memory, and with it the other clusters',
+    caughtBy: ['test/integration/lists.test.ts'],
+  },
+  {
     name: 'first match loses',
     file: 'lambda/cluster/targets.ts',
     find: 'if (claimed.has(claim)) continue;',

@@ -84,6 +84,17 @@ export class Exchange {
     this.send(fault.status, headers, body);
   }
 
+  /** Begins an answer of JSON that does not end while somebody reads it. */
+  sendEndless(): void {
+    this.#response.writeHead(200, { 'content-type': 'application/json' });
+    this.#response.write('["');
+    const chunk = 'x'.repeat(1_000_000);
+    const next = () => {
+      if (!this.#isGone) this.#response.write(chunk, next);
+    };
+    next();
+  }
+
   /** Cuts the whole connection, with all that goes on over it. */
   cut(): void {
     const { stream } = this.#request as unknown as Partial<Http2ServerRequest>;

@@ -14,6 +14,7 @@ export interface FaultyRequest {
  * - `reset`: the connection is cut: `before` anything was done, `after` it was done but not answered, or in the
  *   middle of the answer's `body`.
  * - `stall`: nothing is done until the promise settles, and nothing at all if the caller has gone by then.
+ * - `endless`: nothing is done, and the answer goes on until the caller hangs up.
  * - `truncated`: done, and answered with half of the JSON in a well-formed HTTP message.
  */
 export type Fault =
@@ -21,6 +22,7 @@ export type Fault =
   | { kind: 'html'; status: number }
   | { kind: 'reset'; when: 'before' | 'after' | 'body' }
   | { kind: 'stall'; until: Promise<unknown> }
+  | { kind: 'endless' }
   | { kind: 'truncated' };
 
 export type FaultRule = (request: FaultyRequest) => Fault | undefined;
