@@ -22,6 +22,13 @@ export const CREATIONS = `{ ${[
   '($.requestURI != "*dryRun=*")',
 ].join(' && ')} }`;
 
+/** The log groups that the function is subscribed to. */
+export function subscribedLogs(settings: Settings): string[] {
+  if (!settings.newNamespaces || !settings.enabled) return [];
+  // ids may share a cluster, and its log group takes two filters at most
+  return [...new Set(listedClusters(settings).map(({ name }) => logGroupOf(name)))];
+}
+
 export interface NewNamespacesProps {
   readonly settings: Settings;
   readonly refresher: lambda.IFunction;
@@ -38,14 +45,13 @@ export class NewNamespaces extends Construct {
         'newNamespaces: the logs of clusters that a discover finds cannot be subscribed to at deployment; list them, or leave newNamespaces out',
       );
     }
-    const subscribed = new Set<string>();
+    const logGroups = new Set(subscribedLogs(settings));
     for (const [at, cluster] of listedClusters(settings).entries()) {
       refuseElsewhere(this, cluster);
-      // ids may share a cluster, and its log group takes two filters at most
-      if (!settings.enabled || subscribed.has(cluster.name)) continue;
-      subscribed.add(cluster.name);
+      const logGroupName = logGroupOf(cluster.name);
+      if (!logGroups.delete(logGroupName)) continue;
       const place = clusterPlace(this, clusterId(cluster), at);
-      const logGroup = logs.LogGroup.fromLogGroupName(place, 'Log', `/aws/eks/${cluster.name}/cluster`);
+      const logGroup = logs.LogGroup.fromLogGroupName(place, 'Log', logGroupName);
       const permission = new CfnPermission(place, 'Permission', {
         functionName: refresher.functionArn,
         action: 'lambda:InvokeFunction',
@@ -62,6 +68,10 @@ export class NewNamespaces extends Construct {
       filter.node.addDependency(permission);
     }
   }
+}
+
+function logGroupOf(clusterName: string): string {
+  return `/aws/eks/${clusterName}/cluster`;
 }
 
 function refuseElsewhere(scope: Construct, cluster: ClusterSettings): void {

@@ -1,9 +1,10 @@
-import type { Stack } from 'aws-cdk-lib';
+import { ArnFormat, type Stack } from 'aws-cdk-lib';
 import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
 import { accessPlaces, accessRoleName, ownReach } from '../lambda/places.ts';
 import type { Settings } from '../lambda/settings.ts';
 import { credentialRights, registriesOf } from './credential-rights.ts';
 import { findingRights } from './finding-rights.ts';
+import { subscribedLogs } from './new-namespaces.ts';
 import type { Right } from './rights.ts';
 import { secretRights } from './secret-rights.ts';
 import { vpcRights } from './vpc-rights.ts';
@@ -37,6 +38,19 @@ export function functionRights(
       why: 'doctor says whether the rule is enabled',
       actions: ['events:DescribeRule'],
       resources: [stack.formatArn({ service: 'events', resource: 'rule', resourceName: ruleName })],
+    },
+    {
+      sid: 'SeeSubscriptions',
+      why: "doctor says whether the logs tell the function of new namespaces; CloudWatch Logs names a group's own calls by what is in it",
+      actions: ['logs:DescribeSubscriptionFilters'],
+      resources: subscribedLogs(settings).map((name) =>
+        stack.formatArn({
+          service: 'logs',
+          resource: 'log-group',
+          resourceName: `${name}:*`,
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      ),
     },
     ...(inVpc ? vpcRights(stack) : []),
   ];

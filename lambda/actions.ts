@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly deadline: Deadline;
   /** Of the rule that starts the function; undefined where this runs outside of its deployment. */
   readonly ruleName?: string | undefined;
+  /** Of the function itself; undefined where this runs outside of its deployment. */
+  readonly functionName?: string | undefined;
   /** What the ARNs of the pull roles begin with; undefined where this runs outside of its deployment. */
   readonly pullRolePrefix?: string | undefined;
   /** Only in the VPC of an access stack. */
@@ -41,7 +43,7 @@ export async function act(
   invocation: Invocation,
   surroundings: Surroundings,
 ): Promise<Answer> {
-  const { region, clock, deadline, ruleName, pullRolePrefix, inPlace } = surroundings;
+  const { region, clock, deadline, pullRolePrefix, inPlace } = surroundings;
   const settings = located(given, region);
   const stack = relayedTo(settings, invocation, inPlace?.accessRoleArn);
   const { name: sessionName, region: homeRegion } = settings;
@@ -65,7 +67,7 @@ export async function act(
       case 'summarize':
         return summarize(invocation, clock.now());
       case 'doctor':
-        return await examine({ aws, clock, deadline, ruleName, readCredentials }, settings, invocation);
+        return await examine({ ...surroundings, aws, readCredentials }, settings, invocation);
       default:
         return await refresh({ clock, readCredentials, openCluster: open }, settings, invocation);
     }

@@ -1,3 +1,4 @@
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { EKSClient } from '@aws-sdk/client-eks';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
@@ -103,6 +104,11 @@ export class AwsAccess {
   /** Of the own region and identity, as the rule that starts the function is. */
   eventBridge(): EventBridgeClient {
     return this.#keep(new EventBridgeClient(this.#config(this.region, {})));
+  }
+
+  /** Of the own region and identity, as logs that tell the function of something are. */
+  logs(): CloudWatchLogsClient {
+    return this.#keep(new CloudWatchLogsClient(this.#config(this.region, {})));
   }
 
   /** Of the own region and identity. */

@@ -6,6 +6,7 @@ export const STEPS = [
   'token',
   'registry',
   'pull',
+  'new namespaces',
   'cluster',
   'bearer token',
   'endpoint',

@@ -23,6 +23,8 @@ export interface DoctorPorts {
   readonly deadline: Deadline;
   /** Of the rule that starts the function; undefined where this runs outside of its deployment. */
   readonly ruleName?: string | undefined;
+  /** Of the deployed function; undefined where this runs outside of its deployment. */
+  readonly functionName?: string | undefined;
   /** @throws HelperError */
   readonly readCredentials: (entry: SecretEntry) => Promise<PullCredentials>;
 }
@@ -37,7 +39,7 @@ export async function examine(
   settings: Settings,
   invocation: Invocation,
 ): Promise<DoctorReport> {
-  const { aws, clock, deadline, ruleName, readCredentials } = ports;
+  const { aws, clock, deadline, ruleName, functionName, readCredentials } = ports;
   const { namespaces, repository } = invocation;
   const { signal } = deadline;
   const startedAt = clock.now();
@@ -57,6 +59,7 @@ export async function examine(
         entries,
         credentials,
         namespaces,
+        functionName,
         principal,
         aws,
         clock,

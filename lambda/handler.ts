@@ -74,13 +74,26 @@ function removalsOf({ cluster, dryRun, removed, failed }: CleanupReport): object
 }
 
 async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {
-  const { AWS_REGION: region, RULE_NAME: ruleName, PULL_ROLE_PREFIX: pullRolePrefix } = process.env;
+  const {
+    AWS_REGION: region,
+    AWS_LAMBDA_FUNCTION_NAME: functionName,
+    RULE_NAME: ruleName,
+    PULL_ROLE_PREFIX: pullRolePrefix,
+  } = process.env;
   const inPlace = placeOf(process.env);
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const clock = systemClock;
   const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   try {
-    return await act(settings, invocation, { region, clock, deadline, ruleName, pullRolePrefix, inPlace });
+    return await act(settings, invocation, {
+      region,
+      clock,
+      deadline,
+      functionName,
+      ruleName,
+      pullRolePrefix,
+      inPlace,
+    });
   } finally {
     deadline.stop();
   }

@@ -25,6 +25,8 @@ export interface ClusterEndpoint {
   readonly authenticationMode: string | undefined;
   /** Whether its API server can be reached from inside its VPC only. */
   readonly isPrivate: boolean;
+  /** Whether its audit log goes to CloudWatch Logs. */
+  readonly isAudited: boolean;
 }
 
 /**
@@ -65,6 +67,9 @@ export async function describeCluster(
     status,
     authenticationMode: cluster.accessConfig?.authenticationMode,
     isPrivate: cluster.resourcesVpcConfig?.endpointPublicAccess === false,
+    isAudited:
+      cluster.logging?.clusterLogging?.some(({ enabled, types }) => enabled && types?.includes('audit')) ??
+      false,
   };
 }
 

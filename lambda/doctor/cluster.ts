@@ -14,6 +14,7 @@ import { examineArrival } from './arrival.ts';
 import { failed, failedBy, notLookedAt, passed, stepsAfter, unknown } from './findings.ts';
 import { describedByKubeconfig } from './kubeconfig.ts';
 import { examineNamespaces } from './namespaces.ts';
+import { examineAuditLog, examineSubscription } from './new-namespaces.ts';
 import { examineRights } from './rights.ts';
 
 /** One cluster, and what was found out before. */
@@ -24,6 +25,8 @@ export interface Patient extends Opening {
   readonly credentials: ReadonlyMap<SecretEntry, PullCredentials>;
   /** The namespaces that the run is narrowed to. */
   readonly namespaces: readonly string[] | undefined;
+  /** Of the deployed function, where that is known. */
+  readonly functionName: string | undefined;
 }
 
 /** Walks the way into one cluster and looks at each step. Writes nothing and does not throw. */
@@ -34,19 +37,23 @@ export async function examineCluster(patient: Patient): Promise<Finding[]> {
   const describe = secretId
     ? `aws secretsmanager describe-secret --region ${regionOfSecret(secretId) ?? region} --secret-id ${secretId}`
     : `aws eks describe-cluster --region ${region} --name ${name}`;
+  const isTold = patient.settings.newNamespaces !== undefined && patient.settings.enabled;
+  const findings = isTold
+    ? [await examineSubscription(aws, cluster, patient.functionName, patient.deadline.signal)]
+    : [];
   let found: FoundCluster;
   try {
     found = await findCluster(patient);
   } catch (fault) {
-    const finding = failedBy('cluster', where, fault, `See whether it is there: ${describe}`);
-    return [finding, ...notLookedAt(stepsAfter('cluster'), where, 'cluster')];
+    findings.push(failedBy('cluster', where, fault, `See whether it is there: ${describe}`));
+    return [...findings, ...notLookedAt(stepsAfter('cluster'), where, 'cluster')];
   }
   const { source } = found;
-  const findings: Finding[] = [];
   let look = `Look at server, certificate-authority-data and tls-server-name of the kubeconfig in ${secretId}.`;
   if ('arn' in source) {
     const hasVpc = Boolean(patient.settings.vpc ?? aws.inPlace);
     findings.push(describedAs(source, hasVpc, where, describe));
+    if (isTold) findings.push(examineAuditLog({ name, region }, source, where));
     const signed = await examineBearerToken(found, patient, where);
     findings.push(...signed);
     if (signed.length > 1) return findings;

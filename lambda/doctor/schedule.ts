@@ -5,9 +5,8 @@ import { codeOf } from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import { longestGapMinutes } from '../schedule.ts';
 import type { Settings } from '../settings.ts';
-import { failed, passed, unknown } from './findings.ts';
+import { DEPLOY, failed, passed, unknown } from './findings.ts';
 
-const DEPLOY = 'npx cdk deploy -c settings=FILE';
 /** The object of {@link examineRoom}. */
 export const ROOM = 'room for retries';
 /** What a token must live longer than the longest gap, so that a failed run can be tried again. */

@@ -8,7 +8,7 @@ import {
 } from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import type { RegistrySettings, SecretEntry } from '../settings.ts';
-import { failedBy, passed } from './findings.ts';
+import { DEPLOY, failedBy, passed } from './findings.ts';
 
 /** What each kind of call that AWS can deny asks for. */
 const ACTIONS = [
@@ -91,5 +91,5 @@ function commandFor(
   const simulate = (who: string) =>
     `See what denies it: aws iam simulate-principal-policy --policy-source-arn ${who} --action-names ${action}`;
   if (isByRole) return simulate(roleArn);
-  return `The stack gives this right to its role: npx cdk deploy -c settings=FILE. ${simulate(principal)}`;
+  return `The stack gives this right to its role: ${DEPLOY}. ${simulate(principal)}`;
 }

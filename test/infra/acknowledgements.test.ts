@@ -69,6 +69,8 @@ it.each([
   ['with registries of every kind, somewhere', {}, () => ({ settings: everything })],
   ['with entries that have roles of their own', HOME, () => ({ settings: teams })],
   ['with entries that have roles of their own, somewhere', {}, () => ({ settings: teams })],
+  ['with new namespaces', HOME, () => ({ settings: { ...DEMO, newNamespaces: 'audit-log' } })],
+  ['with new namespaces, somewhere', {}, () => ({ settings: { ...DEMO, newNamespaces: 'audit-log' } })],
   ['as a fleet', HOME, () => ({ settings: { ...DEMO, fleet: true } })],
   ['as a fleet, somewhere', {}, () => ({ settings: { ...DEMO, fleet: true } })],
   ['in a VPC', HOME, () => ({ settings: { ...DEMO, vpc } })],

@@ -106,6 +106,8 @@ function iamCalls(
     }
     case 'events:DescribeRule':
       return [{ action, resource: `arn:aws:events:${region}:${accountId}:rule/${detail}` }];
+    case 'logs:DescribeSubscriptionFilters':
+      return [{ action, resource: `arn:aws:logs:${region}:${accountId}:log-group:${detail}:log-stream:` }];
     // IAM asks for nothing
     case 'sts:GetCallerIdentity':
       return [];

@@ -7,11 +7,10 @@ import { onTestFinished } from 'vitest';
 import { buildCli } from '../../build.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
-import type { World } from '../sandbox/world.ts';
+import { FUNCTION, type World } from '../sandbox/world.ts';
 import { deploy, invoke } from './run.ts';
 
 export const STACK = 'ecr-registry-helper';
-export const FUNCTION = 'ecr-registry-helper-Refresher';
 
 /** Bundled it starts twice as fast as from its sources. */
 const built = buildCli();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../lambda/report.ts';
 import type { StatusReport } from '../../lambda/status-report.ts';
-import type { World } from '../sandbox/world.ts';
-import { cli, deployFunction, FUNCTION, temporaryFile, yourEnv } from './cli-run.ts';
+import { FUNCTION, type World } from '../sandbox/world.ts';
+import { cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
 import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
 
 const SPAWNS = { timeout: 30_000 };

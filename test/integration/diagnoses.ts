@@ -20,6 +20,9 @@ export interface Diagnosis {
 
 export const HOST = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
 const RULE = 'ecr-registry-helper-schedule';
+const LOG_GROUP = '/aws/eks/demo/cluster';
+const AUDIT =
+  'Turn the audit log on: aws eks update-cluster-config --region eu-west-1 --name demo --logging \'{"clusterLogging":[{"types":["audit"],"enabled":true}]}\'';
 const REPOSITORY = `${HOST}/team/app`;
 const DEPLOY = 'npx cdk deploy -c settings=FILE';
 const rbac = 'rbac.authorization.k8s.io/v1';
@@ -101,6 +104,67 @@ export const diagnoses: readonly Diagnosis[] = [
     step: 'schedule',
     result: 'unknown',
     reason: 'which rule',
+    remedy: '{ "action": "doctor" }',
+  },
+  {
+    title: 'a log group whose subscription filters are both taken',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: ({ aws }) => {
+      const destinationArn = 'arn:aws:lambda:eu-west-1:111122223333:function:shipper';
+      aws.subscriptions.set(
+        LOG_GROUP,
+        ['to-siem', 'to-store'].map((name) => ({ name, destinationArn })),
+      );
+    },
+    step: 'new namespaces',
+    result: 'fail',
+    reason: 'both of its subscription filters are taken, by "to-siem" and "to-store"',
+    remedy:
+      /^Let one of them go .*: aws logs describe-subscription-filters --region eu-west-1 --log-group-name \/aws\/eks\/demo\/cluster$/,
+  },
+  {
+    title: 'a log group whose filter for us is gone',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: ({ aws }) => aws.subscriptions.set(LOG_GROUP, []),
+    step: 'new namespaces',
+    result: 'fail',
+    reason: 'no subscription filter sends its records to the function',
+    remedy: DEPLOY,
+  },
+  {
+    title: 'a log group that is not there',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: ({ aws }) => aws.subscriptions.clear(),
+    step: 'new namespaces',
+    result: 'fail',
+    reason: 'it is not there',
+    remedy: `${AUDIT}, then: ${DEPLOY}`,
+  },
+  {
+    title: 'a log group whose filters the role may not see',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: ({ aws }) => aws.deny(FUNCTION_ROLE, 'logs:DescribeSubscriptionFilters'),
+    step: 'new namespaces',
+    result: 'unknown',
+    reason: 'AccessDeniedException',
+    remedy: 'aws logs describe-subscription-filters',
+  },
+  {
+    title: 'an audit log that is off',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: redescribed({ audited: false }),
+    step: 'new namespaces',
+    result: 'fail',
+    reason: 'it is off, so nothing tells of new namespaces',
+    remedy: `${AUDIT}.`,
+  },
+  {
+    title: 'new namespaces that are told outside of the deployment',
+    settings: { newNamespaces: 'audit-log' },
+    arrange: ({ env }) => delete env.AWS_LAMBDA_FUNCTION_NAME,
+    step: 'new namespaces',
+    result: 'unknown',
+    reason: 'which function',
     remedy: '{ "action": "doctor" }',
   },
   {

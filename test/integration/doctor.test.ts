@@ -46,6 +46,21 @@ describe('on a good set-up', () => {
     );
   });
 
+  test('whose logs tell of new namespaces, both ends of that are seen', async () => {
+    const world = await deploy({ clusters: [{ name: 'demo' }], newNamespaces: 'audit-log' });
+    const { ok, findings } = await examined(world);
+    expect(ok).toBe(true);
+    expect(findings.filter(({ step }) => step === 'new namespaces')).toEqual([
+      {
+        step: 'new namespaces',
+        object: 'log group /aws/eks/demo/cluster',
+        result: 'pass',
+        reason: 'a subscription filter sends its records to the function',
+      },
+      { step: 'new namespaces', object: 'audit log of cluster demo', result: 'pass', reason: 'it is on' },
+    ]);
+  });
+
   test('that is narrowed, every named namespace is asked and nothing else', async () => {
     const world = await deploy({ clusters: [{ name: 'demo' }, { name: 'other' }] });
     const { findings } = await examined(world, {

@@ -26,4 +26,12 @@ export const ofDoctor: readonly Mutant[] = [
     harm: 'where the policy is missing a good secret becomes one without logins that cannot be deleted',
     caughtBy: ['test/integration/doctor.test.ts'],
   },
+  {
+    name: 'take the filter of somebody else for ours',
+    file: 'lambda/doctor/new-namespaces.ts',
+    find: "destinationArn?.split(':')[6] === functionName",
+    replace: 'destinationArn !== undefined',
+    harm: 'new namespaces wait for hours, and doctor says that all is well',
+    caughtBy: ['test/integration/doctor.test.ts'],
+  },
 ];

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { invocationContext, loadBundle } from './bundle.ts';
-import { startWorld } from './world.ts';
+import { FUNCTION, startWorld } from './world.ts';
 
 /** How the stack is called by default, and a function as CloudFormation names it. */
 const STACK = 'ecr-registry-helper';
-const FUNCTION = 'ecr-registry-helper-Refresher';
 
 const { handler } = await loadBundle();
 const world = await startWorld({ clusters: [{ name: 'demo' }], cleanup: true });

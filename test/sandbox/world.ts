@@ -13,6 +13,9 @@ import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
 import { serviceAccountPolicy } from './kubernetes/service-account-policy.ts';
 
+/** The name of the function. */
+export const FUNCTION = 'ecr-registry-helper-Refresher';
+
 /** An emulated account with an emulated cluster for each one of the settings, deployed as CDK would. */
 export interface World {
   readonly aws: AwsEmulator;
@@ -41,6 +44,7 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     schedule: settings.schedule,
     state: settings.enabled ? 'ENABLED' : 'DISABLED',
   });
+  const AWS_LAMBDA_FUNCTION_NAME = FUNCTION;
   const PULL_ROLE_PREFIX = `arn:aws:iam::${aws.accountId}:role/${settings.name}-${aws.region}-`;
   for (const entry of settings.secrets) {
     const arn = pullRoleArn(entry, PULL_ROLE_PREFIX);
@@ -82,16 +86,30 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
       aws.addSecret({ name: cluster.kubeconfigSecretId, value });
     } else {
       const tagged = tags && { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) };
-      aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem, ...tagged });
+      const audited = settings.newNamespaces !== undefined;
+      aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem, audited, ...tagged });
+      if (audited) subscribe(aws, cluster.name);
     }
     clusters.set(clusterId(cluster), kubernetes);
   }
   return {
     aws,
     clusters,
-    env: { ...aws.env, SETTINGS: JSON.stringify(input), RULE_NAME, PULL_ROLE_PREFIX },
+    env: {
+      ...aws.env,
+      SETTINGS: JSON.stringify(input),
+      RULE_NAME,
+      PULL_ROLE_PREFIX,
+      AWS_LAMBDA_FUNCTION_NAME,
+    },
     close: async () => {
       await Promise.all([aws.close(), ...[...clusters.values()].map((cluster) => cluster.close())]);
     },
   };
+}
+
+/** Has the audit log of a cluster tell the function of new namespaces. */
+function subscribe({ subscriptions, region, accountId }: AwsEmulator, clusterName: string): void {
+  const destinationArn = `arn:aws:lambda:${region}:${accountId}:function:${FUNCTION}`;
+  subscriptions.set(`/aws/eks/${clusterName}/cluster`, [{ name: 'ours', destinationArn }]);
 }

@@ -15,6 +15,8 @@ export interface ClusterOptions {
   /** Whether its endpoint is reached from outside of its VPC. Default true. */
   publicAccess?: boolean;
   tags?: Record<string, string>;
+  /** Whether its audit log goes to CloudWatch Logs. Default false. */
+  audited?: boolean;
 }
 
 /** As many as AWS gives in one page when it is not asked for fewer. */
@@ -99,6 +101,12 @@ function toDescription(cluster: ClusterOptions) {
       endpointPublicAccess: cluster.publicAccess ?? true,
       endpointPrivateAccess: true,
       publicAccessCidrs: ['0.0.0.0/0'],
+    },
+    logging: {
+      clusterLogging: [
+        { types: ['audit'], enabled: cluster.audited ?? false },
+        { types: ['api', 'authenticator', 'controllerManager', 'scheduler'], enabled: false },
+      ],
     },
     tags: cluster.tags ?? {},
   };

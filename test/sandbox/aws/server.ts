@@ -11,6 +11,7 @@ import { createEventBridge, type Rule } from './eventbridge.ts';
 import { type AwsCall, type AwsFaultPlan, AwsFaults, type PlannedFault } from './faults.ts';
 import { Identities, type RoleOptions } from './identities.ts';
 import { createLambda, type FunctionCode } from './lambda.ts';
+import { createLogs, type SubscriptionFilter } from './logs.ts';
 import { ENTRANCE, Registries } from './registries.ts';
 import { createSecretsManager, type SecretOptions, secretArn } from './secrets-manager.ts';
 import { createSts } from './sts.ts';
@@ -48,6 +49,8 @@ export interface AwsEmulator {
   readonly stacks: Map<string, Record<string, string>>;
   /** The rules of EventBridge, by name. */
   readonly rules: Map<string, Rule>;
+  /** The subscription filters of each log group, by its name. */
+  readonly subscriptions: Map<string, SubscriptionFilter[]>;
   /** What answers for ECR's hosts in a process that called `toRegistries`. */
   readonly registries: Registries;
   now(): Date;
@@ -88,6 +91,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const functions = new Map<string, FunctionCode>();
   const stacks = new Map<string, Record<string, string>>();
   const rules = new Map<string, Rule>();
+  const subscriptions = new Map<string, SubscriptionFilter[]>();
   const registries = new Registries(now);
   const faults = new AwsFaults();
   const calls: AwsCall[] = [];
@@ -100,6 +104,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     createLambda(functions),
     createCloudFormation(stacks),
     createEventBridge(rules),
+    createLogs(subscriptions),
   ];
   // The role's name is the session's too, as Lambda takes the function's. Its keys outlive any test.
   const { principal } = identities.openSession(roleArn, 'ecr-registry-helper', 365 * 86_400);
@@ -122,6 +127,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     functions,
     stacks,
     rules,
+    subscriptions,
     registries,
     now,
     env: {
@@ -130,6 +136,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
       AWS_ENDPOINT_URL_STS: `${origin}/sts`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${origin}/secretsmanager`,
       AWS_ENDPOINT_URL_EVENTBRIDGE: `${origin}/events`,
+      AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: `${origin}/logs`,
       AWS_ENDPOINT_URL_LAMBDA: `${origin}/lambda`,
       EMULATED_AWS: origin,
       AWS_REGION: region,
