@@ -26,12 +26,15 @@ export function settingsSchema(exempt: (value: string) => boolean = () => false)
   return settingsFields(exempt).superRefine(checkTogether);
 }
 
+/** Made once, as a warm function reads its settings in every run. */
+const ofKnownTexts = settingsSchema();
+
 /**
  * Checks settings that were read already.
  * @throws SettingsError naming each wrong field, what is allowed and what was found
  */
 export function checkSettings(input: unknown, exempt?: (value: string) => boolean): Settings {
-  const checked = settingsSchema(exempt).safeParse(input, { reportInput: true });
+  const checked = (exempt ? settingsSchema(exempt) : ofKnownTexts).safeParse(input, { reportInput: true });
   if (!checked.success) throw new SettingsError(explain(checked.error));
   return checked.data;
 }
