@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildLambda } from '../../build.ts';
 import { readAppSettings } from '../../infra/settings.ts';
-import { run, runNode } from './process.ts';
+import { EcrRegistryHelperStack } from '../../infra/stack.ts';
+import { runNode } from './process.ts';
+import { newApp } from './synth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'helper-app-'));
 beforeAll(buildLambda);
@@ -130,7 +132,12 @@ describe('the app', () => {
       CDK_OUTDIR: join(folder, 'out'),
     });
 
-  it.each(wrong.filter(([name, , , where]) => where === 'construct' || name === 'nothing'))(
+  it.each(wrong.filter(([, , , where]) => where === 'construct'))('%s: refused', (_, context, message) => {
+    const { input: settings, env } = readAppSettings((key) => context[key], {});
+    expect(() => new EcrRegistryHelperStack(newApp(), 'Test', { settings, env })).toThrow(message);
+  });
+
+  it.each(wrong.filter(([name]) => name === 'nothing' || name === 'more than fits'))(
     '%s: says so in one line and ends',
     async (_, context, message) => {
       const { code, stdout, stderr } = await app(context);
@@ -154,52 +161,5 @@ describe('the app', () => {
       'ecr-registry-helper-access-333344445555-eu-west-1': 'aws://333344445555/eu-west-1',
       'ecr-registry-helper-access-333344445555-us-east-1': 'aws://333344445555/us-east-1',
     });
-  });
-});
-
-describe.concurrent('npx cdk synth', () => {
-  const cdk = (out: string, ...args: string[]) =>
-    run('npx', ['cdk', 'synth', '--quiet', '--no-notices', '--output', join(folder, out), ...args], {
-      env: {
-        // nothing of the CLI's own cache, no account in reach, and no network
-        HOME: folder,
-        AWS_EC2_METADATA_DISABLED: 'true',
-        CDK_DISABLE_CLI_TELEMETRY: 'true',
-        PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
-      },
-    });
-
-  it('needs no account and no more than a cluster, and warns of nothing', async () => {
-    const { code, stdout, stderr } = await cdk('good', '-c', 'cluster=demo');
-    expect({ code, said: `${stdout}${stderr}` }).toEqual({
-      code: 0,
-      said: expect.not.stringMatching(/warn|error/i),
-    });
-    const template = JSON.parse(readFileSync(join(folder, 'good/ecr-registry-helper.template.json'), 'utf8'));
-    expect(Object.keys(template.Outputs).sort()).toEqual([
-      'AlarmTopicArn',
-      'DashboardUrl',
-      'FailedQueueUrl',
-      'FunctionName',
-      'FunctionRoleArn',
-      'InvokeCommand',
-    ]);
-    expect(JSON.stringify(template.Outputs.InvokeCommand.Value)).toContain(
-      "--cli-binary-format raw-in-base64-out --cli-read-timeout 900 --payload '{}' /dev/stdout",
-    );
-  });
-
-  it.each([
-    ['without a cluster', [], /neither was given/],
-    [
-      'with a wrong glob',
-      ['-c', `settings=${fileOf({ ...demo, secrets: [{ clusters: ['dem?'] }] })}`],
-      /"dem\?" is not/,
-    ],
-  ] as [string, string[], RegExp][])('%s: says so, without a stack', async (name, args, message) => {
-    const { code, stderr } = await cdk(name, ...args);
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(message);
-    expect(stderr).not.toMatch(/^\s+at /m);
   });
 });

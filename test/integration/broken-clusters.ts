@@ -15,8 +15,11 @@ import {
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { sessionTokenCanary } from '../sandbox/aws/canary.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
+import { createAuthority } from '../sandbox/certificates.ts';
 import type { World } from '../sandbox/world.ts';
 import { clusterOf, FUNCTION_ROLE } from './run.ts';
+
+const { certificatePem: caOfSomebodyElse } = await createAuthority('somebody else');
 
 /** A cluster called broken, beside one called sound. */
 export interface BrokenCluster {
@@ -164,7 +167,7 @@ export const brokenClusters: readonly BrokenCluster[] = [
   {
     ...described(
       'has a certificate of another CA',
-      (world) => ({ endpoint: clusterOf(world, NAME).endpoint, caPem: clusterOf(world, 'sound').caPem }),
+      (world) => ({ endpoint: clusterOf(world, NAME).endpoint, caPem: caOfSomebodyElse }),
       new UnreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
     ),
   },

@@ -244,24 +244,3 @@ describe('an item cannot widen the settings', () => {
     expect((await invoke(world, { ...clean, confirm: 'x' })).error).toBeInstanceOf(EventError);
   });
 });
-
-describe('at the size of a large fleet', () => {
-  it('500 clusters with 20 namespaces each are fresh after one run', { timeout: 120_000 }, async () => {
-    const size: FleetSize = {
-      accounts: ['444455556666', '777788889999'],
-      regions: ['eu-west-1', 'us-east-1'],
-      each: 125,
-    };
-    const found = fleetClusters(size);
-    const world = await deployFleet({ ...fleetSettings(size), concurrency: 2 }, found);
-    const teams = Array.from({ length: 16 }, (_, at) => `team-${at}`);
-    for (const cluster of world.clusters.values()) for (const team of teams) cluster.addNamespace(team);
-    const { value } = await ran(world);
-    expect(value?.error).toBeUndefined();
-    const fresh = value?.results.flatMap(({ id, ok }) => (ok ? id : []));
-    expect(fresh?.sort()).toEqual(found.map(({ id }) => id).sort());
-    for (const cluster of world.clusters.values()) expect(cluster.secrets()).toHaveLength(20);
-    const tokens = world.aws.calls.filter(({ operation }) => operation === 'GetAuthorizationToken');
-    expect(tokens).toHaveLength(500);
-  });
-});

@@ -11,10 +11,12 @@ import {
 } from '../../lambda/errors.ts';
 import { mintSessionToken } from '../sandbox/aws/canary.ts';
 import { secretArn } from '../sandbox/aws/secrets-manager.ts';
+import { createAuthority } from '../sandbox/certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';
 import type { World } from '../sandbox/world.ts';
 import { clusterOf, deploy, holders, invoke, NAMESPACES, refreshed, reportOf } from './run.ts';
 
+const { certificatePem: caOfSomebodyElse } = await createAuthority('somebody else');
 const SECRET_ID = 'edge-kubeconfig';
 const TOKEN = mintSessionToken('token of edge');
 const settings = { clusters: [{ name: 'demo' }, { name: 'edge', kubeconfigSecretId: SECRET_ID }] };
@@ -109,9 +111,9 @@ const faults: [string, (world: World) => void, HelperError, string][] = [
     'cluster',
   ],
   [
-    'has the authority of another cluster',
+    'has another authority',
     (world) => {
-      const caPem = Buffer.from(clusterOf(world, 'demo').caPem).toString('base64');
+      const caPem = Buffer.from(caOfSomebodyElse).toString('base64');
       storeParts(world, { cluster: { 'certificate-authority-data': caPem } });
     },
     new UnreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),

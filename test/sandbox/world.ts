@@ -7,7 +7,6 @@ import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } fr
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
-import { createAuthority } from './certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from './kubeconfig.ts';
 import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
@@ -51,7 +50,6 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     if (arn) aws.addRole({ arn, trusts: [aws.principal.arn] });
   }
   const clusters = new Map<string, KubernetesEmulator>();
-  const authority = options.found && (await createAuthority('kubernetes'));
   for (const role of accessPlaces(settings).map((place) => accessRole(settings, place, 'aws'))) {
     if (role) aws.addRole({ arn: role.roleArn, trusts: [aws.principal.arn], ...role });
   }
@@ -70,7 +68,6 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
         ? { tokens: new Map([[token, user]]) }
         : { accessEntries: [{ principalArn: roleArn, ...user }] }),
       manifest: clusterRights(settings, cluster),
-      ...(authority && { authority }),
       ...(options.now && { now: options.now }),
     });
     const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { type Authority, createAuthority } from '../certificates.ts';
+import { createAuthority } from '../certificates.ts';
 import type { Principal } from '../signatures.ts';
 import type { AdmissionCheck, Quota } from './admission.ts';
 import { type AccessEntry, createAuthenticator } from './authentication.ts';
@@ -31,8 +31,6 @@ export interface KubernetesOptions {
   manifest?: object[];
   /** Namespaces to begin with. Default: the four of a new cluster. */
   namespaces?: string[];
-  /** Signs its certificate, where many emulators share one. Default: an authority of its own. */
-  authority?: Authority;
   /** Offer HTTP/2 besides HTTP/1.1, as the real server does. Default true. */
   http2?: boolean;
   /** The clock. Default: this machine's. */
@@ -74,7 +72,16 @@ export interface KubernetesEmulator {
   close(): Promise<void>;
 }
 
-/** Starts the emulator on 127.0.0.1 and a free port, with a certificate authority of its own. */
+/** Of 127.0.0.1, for all emulators of this process: keys take longer to make than most tests. */
+async function makeCertificate(): Promise<{ caPem: string; cert: string; key: string }> {
+  const authority = await createAuthority('kubernetes');
+  const names = { dnsNames: ['localhost', 'kubernetes'], ipAddresses: ['127.0.0.1'] };
+  const issued = await authority.issue({ commonName: 'kube-apiserver', ...names, usage: 'server' });
+  return { caPem: authority.certificatePem, cert: issued.certificatePem, key: issued.keyPem };
+}
+let certificate: ReturnType<typeof makeCertificate> | undefined;
+
+/** Starts the emulator on 127.0.0.1 and a free port, with the certificate that all of this process share. */
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<KubernetesEmulator> {
   const { clusterName = 'prod', region = 'eu-west-1', principals = [], now = () => new Date() } = options;
   const accessEntries = options.accessEntries ?? [];
@@ -92,10 +99,8 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     store.putNamespace(name, {}, false, 'kube-apiserver');
   }
 
-  const authority = options.authority ?? (await createAuthority(`kubernetes ${clusterName}`));
-  const names = { dnsNames: ['localhost', 'kubernetes'], ipAddresses: ['127.0.0.1'] };
-  const certificate = await authority.issue({ commonName: 'kube-apiserver', ...names, usage: 'server' });
-  const tls = { cert: certificate.certificatePem, key: certificate.keyPem };
+  certificate ??= makeCertificate();
+  const { caPem, ...tls } = await certificate;
   const server =
     options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
   const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, tokens, now });
@@ -119,7 +124,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
 
   return {
     endpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    caPem: authority.certificatePem,
+    caPem,
     clusterName,
     accessEntries,
     manifest,
