@@ -1,4 +1,5 @@
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,14 +17,6 @@ const OWN = JSON.parse(readFileSync('package.json', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'helper-package-'));
 const installed = join(folder, 'node_modules/ecr-registry-helper');
 
-const APP = `
-import { App, Stack } from 'aws-cdk-lib';
-import { EcrRegistryHelper, type EcrRegistryHelperProps } from 'ecr-registry-helper';
-
-const props: EcrRegistryHelperProps = { settings: { clusters: [{ name: 'demo' }] } };
-const helper = new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', props);
-export const schedule: string = helper.settings.schedule;
-`;
 const WRONG = `
 import { EcrRegistryHelper } from 'ecr-registry-helper';
 export const wrong = (scope: never) => new EcrRegistryHelper(scope, 'Helper', { settings: { cluster: 'demo' } });
@@ -40,8 +33,7 @@ beforeAll(async () => {
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(resolve('node_modules', name), link);
   }
-  write('package.json', JSON.stringify({ name: 'theirs', type: 'module' }));
-  write('app.ts', APP);
+  cpSync('examples/construct', folder, { recursive: true });
   write('wrong.ts', WRONG);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -81,30 +73,44 @@ it.concurrent('is typed in a strict app, that refuses wrong settings', async () 
   ]);
 });
 
-it.concurrent.each([
-  [
-    'ESM',
-    'esm.mjs',
-    `import { App, Stack } from 'aws-cdk-lib'; import { EcrRegistryHelper } from 'ecr-registry-helper';`,
-  ],
-  [
-    'CommonJS',
-    'cjs.cjs',
-    `const { App, Stack } = require('aws-cdk-lib'); const { EcrRegistryHelper } = require('ecr-registry-helper');`,
-  ],
-])('synthesizes in an app of %s', async (_, file, imports) => {
+it.concurrent("synthesizes in somebody else's app, that gives it parts of its own", async () => {
+  const outdir = join(folder, 'example.out');
+  ok(await run(process.execPath, ['app.ts'], { cwd: folder, env: { CDK_OUTDIR: outdir } }));
+  const resources = resourcesOf(join(outdir, 'Platform.template.json'));
+  const [alarm] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+  expect(alarm?.Properties.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Pages/) }]);
+  const refresher = resources.find(({ Properties }) => Properties?.Environment?.Variables.SETTINGS);
+  expect(refresher?.Properties.VpcConfig.SubnetIds).toHaveLength(2);
+  expect(resources.map(({ Type }) => Type)).toContain('AWS::EKS::AccessEntry');
+});
+
+it.concurrent('synthesizes in an app of CommonJS', async () => {
+  const outdir = join(folder, 'cjs.out');
   write(
-    file,
-    `${imports}
-const app = new App({ outdir: ${JSON.stringify(join(folder, `${file}.out`))}, context: { 'aws:cdk:disable-asset-staging': true } });
+    'app.cjs',
+    `const { App, Stack } = require('aws-cdk-lib'); const { EcrRegistryHelper } = require('ecr-registry-helper');
+const app = new App();
 new EcrRegistryHelper(new Stack(app, 'Theirs'), 'Helper', { settings: { clusters: [{ name: 'demo' }] } });
 app.synth();`,
   );
-  ok(await run(process.execPath, [file], { cwd: folder }));
-  const template = JSON.parse(readFileSync(join(folder, `${file}.out/Theirs.template.json`), 'utf8'));
-  const types = Object.values<{ Type: string }>(template.Resources).map(({ Type }) => Type);
+  ok(await run(process.execPath, ['app.cjs'], { cwd: folder, env: { CDK_OUTDIR: outdir } }));
+  const types = resourcesOf(join(outdir, 'Theirs.template.json')).map(({ Type }) => Type);
   expect(types).toContain('AWS::Events::Rule');
 });
+
+it('is in the example at the versions that it is tested with', () => {
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync('examples/construct/package.json', 'utf8'),
+  );
+  const { 'ecr-registry-helper': own, ...others } = dependencies;
+  expect(own).toBe(OWN.version);
+  expect(OWN.devDependencies).toMatchObject({ ...others, ...devDependencies });
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a template has no type of its own
+function resourcesOf(file: string): { Type: string; Properties: any }[] {
+  return Object.values(JSON.parse(readFileSync(file, 'utf8')).Resources);
+}
 
 function write(name: string, text: string): void {
   writeFileSync(join(folder, name), text);

@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs';
+import { globSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type CfnResource, type Stack, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -49,9 +50,7 @@ const teams: EcrRegistryHelperProps['settings'] = {
   ],
 };
 
-const examples = readdirSync('examples', { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name);
+const examples = globSync('*/settings.json', { cwd: 'examples' }).map(dirname);
 
 /** The settings of an example, as `-c settings=` reads them. */
 function example(name: string): EcrRegistryHelperProps['settings'] {

@@ -1,0 +1,32 @@
+import { App, CfnOutput, Stack } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import { EcrRegistryHelper, type SettingsInput } from 'ecr-registry-helper';
+
+const app = new App();
+const stack = new Stack(app, 'Platform', { env: { account: '111122223333', region: 'eu-west-1' } });
+
+// what this app has anyway
+const vpc = new ec2.Vpc(stack, 'Vpc', { maxAzs: 2 });
+const images = new ecr.Repository(stack, 'Images', { repositoryName: 'platform/base' });
+const pages = new sns.Topic(stack, 'Pages', { enforceSSL: true });
+pages.grantPublish(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
+
+const settings: SettingsInput = {
+  clusters: [{ name: 'prod' }],
+  secrets: [{ registries: [{ type: 'ecr', repositories: [images.repositoryName, 'team-*'] }] }],
+};
+const helper = new EcrRegistryHelper(stack, 'PullSecrets', {
+  settings,
+  // the API server of prod has a private endpoint in this VPC
+  vpc,
+  alarmTopic: pages,
+  logRetention: RetentionDays.ONE_YEAR,
+});
+
+// its parts are there for the rest of the app
+new CfnOutput(stack, 'Refresher', { value: helper.refresher.functionName });
+new CfnOutput(stack, 'RefresherRole', { value: helper.role.roleArn });
