@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EventError, NotCoveredError } from '../../lambda/errors.ts';
@@ -227,7 +228,7 @@ test('whatever the JSON, it is an invocation or an EventError', () => {
         ).toBe(true);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -244,6 +245,7 @@ test('valid events with a few changes are invocations that narrow the settings, 
     queued({}),
     queued({ action: 'refresh', clusters: ['dev'], namespaces: ['lab'] }),
     queued(scheduled),
+    ...globSync('test/events/*.json').map((file) => JSON.parse(readFileSync(file, 'utf8'))),
   ];
   const bodies = mutated(events).map((event) => queued(event));
   fc.assert(
@@ -255,7 +257,7 @@ test('valid events with a few changes are invocations that narrow the settings, 
         expect([EventError, NotCoveredError].some((known) => error instanceof known)).toBe(true);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   );
 });
 

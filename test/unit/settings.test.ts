@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { settingsJsonSchema } from '../../lambda/cli/settings-schema.ts';
@@ -644,8 +644,11 @@ test('whatever the JSON, it is settings or a SettingsError, and soon', () => {
 
 // one pattern that backtracks without end would not come to the end of this either
 test('valid settings with a few changes are settings or a SettingsError', { timeout: 60_000 }, () => {
+  const files = globSync('examples/*/settings.json').map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  const documents = [...examples.map(([, input]) => input), ...files];
+  expect(documents.length).toBeGreaterThan(examples.length);
   fc.assert(
-    fc.property(mutated(examples.map(([, input]) => input)), fc.nat(), (input, cut) => {
+    fc.property(mutated(documents), fc.nat(), (input, cut) => {
       const text = JSON.stringify(input);
       for (const SETTINGS of [text, text.slice(0, cut % (text.length + 1))]) {
         try {
@@ -655,7 +658,7 @@ test('valid settings with a few changes are settings or a SettingsError', { time
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   );
 });
 
