@@ -1,4 +1,5 @@
 import type { PatchTimes } from '../e2e/function/patch-times.ts';
+import { type Line, line, median } from './table.ts';
 
 /** What one run took; the CPU time is that of its own process. */
 export interface Run {
@@ -26,14 +27,6 @@ export interface Figures {
   readonly bundleBytes: number;
   /** Of each run of the handler. */
   readonly importMs: readonly number[];
-}
-
-/** A line of the result; `met` is undefined where there is no target. */
-export interface Line {
-  readonly what: string;
-  readonly measured: string;
-  readonly target: string;
-  readonly met: boolean | undefined;
 }
 
 const PAGE_SIZE = 500;
@@ -93,33 +86,6 @@ export function judge(figures: Figures): Line[] {
     line('bundle', megabytes(bundleBytes), 'under 2.5 MB', bundleBytes < MOST_BUNDLE_BYTES),
     line(`import, median of ${importMs.length} processes`, milliseconds(importMs)),
   ];
-}
-
-/** The lines as a table for a terminal. */
-export function table(lines: readonly Line[]): string {
-  const rows = [
-    ['', 'measured', 'target', ''],
-    ...lines.map(({ what, measured, target, met }) => [what, measured, target, said(met)]),
-  ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const padded = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  return padded.map((row) => row.join('  ').trimEnd()).join('\n');
-}
-
-function said(met: boolean | undefined): string {
-  if (met === undefined) return '';
-  return met ? 'met' : 'MISSED';
-}
-
-function line(what: string, measured: string, target = '', met?: boolean): Line {
-  return { what, measured, target, met };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const [low = 0, high = 0] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
-  return (low + high) / 2;
 }
 
 function fixed(ratio: number): string {
