@@ -98,6 +98,7 @@ export class PullSecret {
   async #recreate(namespace: string, refusal: ApiAnswer, force: boolean): Promise<Verdict> {
     if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
     const { dryRun } = this.#query;
+    let miss: ApiAnswer | undefined;
     try {
       const { metadata } = await this.#core.readNamespacedSecret({ name: this.name, namespace }, ACCEPT);
       // another run may have replaced what was refused; after this it is surely the object of that uid
@@ -107,11 +108,11 @@ export class PullSecret {
       const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
       await this.#core.deleteNamespacedSecret({ name: this.name, namespace, body }, ACCEPT);
     } catch (fault) {
-      // it is gone already: by somebody else, or by a try of ours whose answer was lost
-      if (!(fault instanceof ApiAnswer && fault.code === 404 && fault.kind === 'secrets')) throw fault;
+      if (!(fault instanceof ApiAnswer && isNoLongerThere(fault))) throw fault;
+      miss = fault;
     }
     if (dryRun) return { outcome: 'refreshed' };
-    await this.#apply(namespace, false);
+    if (!(await this.#applyAgain(namespace, false))) throw miss ?? refusal;
     return { outcome: 'refreshed' };
   }
 
@@ -150,6 +151,14 @@ export class PullSecret {
     const written = Date.parse(ours?.time ?? '');
     return !(written < Math.floor((Date.parse(date ?? '') - tookMs) / 1_000) * 1_000);
   }
+}
+
+/**
+ * Whether what was to be deleted is not there any more: it is gone, by somebody else or by a try of ours whose answer
+ * was lost, or another run has put an object of another uid there.
+ */
+function isNoLongerThere({ code, kind }: ApiAnswer): boolean {
+  return code === 409 || (code === 404 && kind === 'secrets');
 }
 
 function secretBody(

@@ -271,6 +271,25 @@ describe('a secret that is there already', () => {
     expect(requestsTo(cluster, 'DELETE')).toEqual([]);
   });
 
+  it('holds our token also when another run replaced it just before our deletion', async () => {
+    const world = await deployEntries({ recreate: true });
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, opaque);
+    let good: unknown;
+    cluster.fault(({ method, attempt }) => {
+      if (method !== 'DELETE' || attempt > 1) return undefined;
+      cluster.removeSecret('default', SECRET);
+      const manager = 'ecr-registry-helper';
+      good = cluster.putSecret('default', SECRET, { type, stringData: config, manager, operation: 'Apply' })
+        .metadata.uid;
+      return undefined;
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, refreshed: 1, failed: 0 });
+    expect(cluster.secret('default', SECRET)?.metadata.uid).toBe(good);
+    expect(Object.keys(authsOf(cluster))).toEqual(['111122223333.dkr.ecr.eu-west-1.amazonaws.com']);
+    expect(requestsTo(cluster, 'DELETE')).toHaveLength(1);
+  });
+
   it('is made where somebody else deleted what was to be replaced', async () => {
     const world = await deployEntries({ recreate: true });
     const cluster = clusterOf(world);

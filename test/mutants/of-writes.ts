@@ -80,6 +80,14 @@ export const ofWrites: readonly Mutant[] = [
     caughtBy: ['test/integration/entries.test.ts'],
   },
   {
+    name: 'give up where another run was faster',
+    file: 'lambda/cluster/pull-secret.ts',
+    find: 'code === 409 || (code === 404',
+    replace: '(code === 404',
+    harm: 'an older token stays until the next run, and a secret that is there is told as failed',
+    caughtBy: ['test/integration/entries.test.ts'],
+  },
+  {
     name: 'take a slow answer for an old one',
     file: 'lambda/cluster/pull-secret.ts',
     find: 'this.#clock.now() - startedAt',
