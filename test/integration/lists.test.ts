@@ -79,8 +79,8 @@ describe('a list', () => {
     expect(holders(cluster)).toEqual(['default']);
   });
 
-  it('without an end fails the cluster once it is too long to hold', async () => {
-    const { value, cluster } = await runList(spoilList({ kind: 'endless' }));
+  it('fails the cluster once an answer is too long to hold', async () => {
+    const { value, cluster } = await runList(spoilList({ kind: 'padded', length: LONGEST_ANSWER + 1 }));
     const { problem: reason, remedy } = new AnswerTooLongError(LONGEST_ANSWER);
     expect(value).toMatchObject({ clusters: [{ ok: false, created: 0, error: { reason, remedy } }] });
     expect(requestsTo(cluster, 'GET')).toHaveLength(1);

@@ -71,6 +71,7 @@ export class Exchange {
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
     const half = text.slice(0, Math.floor(text.length / 2));
     if (fault?.kind === 'truncated') this.send(code, headers, half);
+    else if (fault?.kind === 'padded') this.send(code, headers, text.padEnd(fault.length));
     else if (fault?.kind === 'reset' && fault.when === 'after') this.cut();
     else if (fault?.kind === 'reset' && fault.when === 'body') {
       this.#begin(code, headers, text);
@@ -82,17 +83,6 @@ export class Exchange {
   sendFault(fault: Extract<Fault, { kind: 'status' | 'html' }>): void {
     const { headers, body } = toAnswer(fault);
     this.send(fault.status, headers, body);
-  }
-
-  /** Begins an answer of JSON that does not end while somebody reads it. */
-  sendEndless(): void {
-    this.#response.writeHead(200, { 'content-type': 'application/json' });
-    this.#response.write('["');
-    const chunk = 'x'.repeat(1_000_000);
-    const next = () => {
-      if (!this.#isGone) this.#response.write(chunk, next);
-    };
-    next();
   }
 
   /** Cuts the whole connection, with all that goes on over it. */

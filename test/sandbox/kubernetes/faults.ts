@@ -14,16 +14,16 @@ export interface FaultyRequest {
  * - `reset`: the connection is cut: `before` anything was done, `after` it was done but not answered, or in the
  *   middle of the answer's `body`.
  * - `stall`: nothing is done until the promise settles, and nothing at all if the caller has gone by then.
- * - `endless`: nothing is done, and the answer goes on until the caller hangs up.
  * - `truncated`: done, and answered with half of the JSON in a well-formed HTTP message.
+ * - `padded`: done, and answered with the JSON and so many blanks that it has this `length`.
  */
 export type Fault =
   | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string | object }
   | { kind: 'html'; status: number }
   | { kind: 'reset'; when: 'before' | 'after' | 'body' }
   | { kind: 'stall'; until: Promise<unknown> }
-  | { kind: 'endless' }
-  | { kind: 'truncated' };
+  | { kind: 'truncated' }
+  | { kind: 'padded'; length: number };
 
 export type FaultRule = (request: FaultyRequest) => Fault | undefined;
 

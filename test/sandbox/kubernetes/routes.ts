@@ -57,11 +57,6 @@ export async function handle(exchange: Exchange, state: KubernetesState): Promis
       exchange.sendFault(fault);
       return;
     }
-    if (fault?.kind === 'endless') {
-      record.status = 200;
-      exchange.sendEndless();
-      return;
-    }
     if (fault?.kind === 'reset' && fault.when === 'before') {
       exchange.cut();
       return;
