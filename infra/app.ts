@@ -1,8 +1,8 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { SettingsError } from '../lambda/errors.ts';
-import { accessPlaces } from '../lambda/places.ts';
-import { EcrRegistryHelperAccessStack } from './access-stack.ts';
+import { accessPlaces } from '../lambda/settings/places.ts';
+import { EcrRegistryHelperAccessStack } from './access/access-stack.ts';
 import { readAppSettings } from './settings.ts';
 import { EcrRegistryHelperStack } from './stack.ts';
 

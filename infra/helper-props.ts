@@ -3,7 +3,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { SettingsInput } from '../lambda/settings.ts';
-import type { AlarmTopicProps } from './alarm-topic.ts';
+import type { AlarmTopicProps } from './monitoring/alarm-topic.ts';
 import type { NetworkProps } from './network.ts';
 
 export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {

@@ -4,9 +4,9 @@ import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { discoveriesOf, listedClusters } from '../lambda/fleet-settings.ts';
+import { discoveriesOf, listedClusters } from '../lambda/settings/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings.ts';
-import { clusterPlace, elsewhere } from './cluster-place.ts';
+import { clusterPlace, elsewhere } from './access/cluster-place.ts';
 
 /**
  * The audit records that tell of a namespace made by a create or a server-side apply; the function asks the same again.

@@ -3,12 +3,12 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { accessRoleName, credentialsRoleName, type Place } from '../lambda/places.ts';
+import { accessRoleName, credentialsRoleName, type Place } from '../lambda/settings/places.ts';
 import { checkSize, type Settings, type SettingsInput } from '../lambda/settings.ts';
 import { bundleFolder } from './bundle.ts';
-import { roleArn } from './credentials-role.ts';
 import type { Network } from './network.ts';
-import { pullRolePrefix } from './pull-roles.ts';
+import { roleArn } from './rights/credentials-role.ts';
+import { pullRolePrefix } from './rights/pull-roles.ts';
 
 export interface PrivateFunctionProps {
   readonly settings: Settings;

@@ -8,23 +8,23 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { isFleet } from '../lambda/fleet-settings.ts';
-import { accessPlaces, credentialsRoleName, homeRoleName } from '../lambda/places.ts';
+import { isFleet } from '../lambda/settings/fleet-settings.ts';
+import { accessPlaces, credentialsRoleName, homeRoleName } from '../lambda/settings/places.ts';
 import { checkSettings, checkSize, type Settings } from '../lambda/settings.ts';
-import { Access, appliedAtHome } from './access.ts';
+import { Access, appliedAtHome } from './access/access.ts';
+import { checkHome } from './access/cluster-place.ts';
 import { acknowledgeVersion } from './acknowledgements.ts';
 import { bundleFolder } from './bundle.ts';
-import { checkHome } from './cluster-place.ts';
-import { makeCredentialsRole, roleArn, vpcPlaces } from './credentials-role.ts';
-import { FLEET_CONCURRENCY, Fleet } from './fleet.ts';
+import { FLEET_CONCURRENCY, Fleet } from './fleet/fleet.ts';
 import type { EcrRegistryHelperProps } from './helper-props.ts';
-import { Monitoring } from './monitoring.ts';
+import { Monitoring } from './monitoring/monitoring.ts';
 import { networkOf } from './network.ts';
 import { NewNamespaces } from './new-namespaces.ts';
-import { functionRights } from './policy.ts';
-import { PullRoles } from './pull-roles.ts';
 import { Retries } from './retries.ts';
-import { addRights } from './rights.ts';
+import { makeCredentialsRole, roleArn, vpcPlaces } from './rights/credentials-role.ts';
+import { functionRights } from './rights/policy.ts';
+import { PullRoles } from './rights/pull-roles.ts';
+import { addRights } from './rights/rights.ts';
 
 /**
  * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters: its schedule, its rights in AWS

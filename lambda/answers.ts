@@ -1,7 +1,7 @@
 import type { CleanupReport } from './cleanup-report.ts';
-import type { DiscoveryReport } from './discovery-report.ts';
-import type { DoctorReport } from './doctor-report.ts';
-import type { FleetSummary } from './fleet-summary.ts';
+import type { DoctorReport } from './doctor/doctor-report.ts';
+import type { DiscoveryReport } from './fleet/discovery-report.ts';
+import type { FleetSummary } from './fleet/fleet-summary.ts';
 import type { Report } from './report.ts';
 import type { StatusReport } from './status-report.ts';
 

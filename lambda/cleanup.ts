@@ -2,11 +2,11 @@ import type { CleanupReport, Removal } from './cleanup-report.ts';
 import type { Clock } from './clock.ts';
 import { cleanCluster } from './cluster/cluster-cleanup.ts';
 import type { OpenCluster } from './cluster/refresh-cluster.ts';
-import { entriesOf } from './coverage.ts';
-import { coveredCluster } from './covered-cluster.ts';
 import { CleanupOffError, EventError } from './errors.ts';
 import type { Invocation } from './event.ts';
-import { listedClusters } from './fleet-settings.ts';
+import { entriesOf } from './settings/coverage.ts';
+import { coveredCluster } from './settings/covered-cluster.ts';
+import { listedClusters } from './settings/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may answer. */

@@ -1,11 +1,12 @@
 import * as z from 'zod';
-import { readLogBatch } from './audit-log.ts';
-import { coversNamespace, entriesOf } from './coverage.ts';
-import { coveredCluster } from './covered-cluster.ts';
-import { EventError, FleetEventError, NotCoveredError } from './errors.ts';
-import { isFleet, listedClusters } from './fleet-settings.ts';
-import type { FleetResult, Unseen } from './fleet-summary.ts';
+import { EventError, NotCoveredError } from './errors.ts';
+import { FleetEventError } from './fleet/errors.ts';
+import type { FleetResult, Unseen } from './fleet/fleet-summary.ts';
+import { readLogBatch } from './new-namespaces/audit-log.ts';
 import { explain, strict, text } from './schema.ts';
+import { coversNamespace, entriesOf } from './settings/coverage.ts';
+import { coveredCluster } from './settings/covered-cluster.ts';
+import { isFleet, listedClusters } from './settings/fleet-settings.ts';
 import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from './settings.ts';
 
 /** What one run is asked to do. */

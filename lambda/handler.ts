@@ -5,13 +5,14 @@ import type { Answer } from './answers.ts';
 import type { InPlace } from './aws.ts';
 import type { CleanupReport } from './cleanup-report.ts';
 import { startDeadline, systemClock } from './clock.ts';
-import { FleetFailedError, HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
+import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
 import { type Invocation, readEvent } from './event.ts';
-import { isFleet } from './fleet-settings.ts';
-import { fleetFailure } from './fleet-summary.ts';
+import { FleetFailedError } from './fleet/errors.ts';
+import { fleetFailure } from './fleet/fleet-summary.ts';
 import { measure, measureFleet } from './measure.ts';
-import { narrowToLogged } from './new-namespaces.ts';
+import { narrowToLogged } from './new-namespaces/new-namespaces.ts';
 import { summary } from './report.ts';
+import { isFleet } from './settings/fleet-settings.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Time before Lambda's own time-out that is kept for the report. */

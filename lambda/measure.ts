@@ -1,7 +1,7 @@
 import { Metrics } from '@aws-lambda-powertools/metrics';
-import type { DiscoveryReport } from './discovery-report.ts';
 import type { Invocation } from './event.ts';
-import type { FleetSummary } from './fleet-summary.ts';
+import type { DiscoveryReport } from './fleet/discovery-report.ts';
+import type { FleetSummary } from './fleet/fleet-summary.ts';
 import {
   CLUSTER_METRICS,
   type ClusterMetric,

@@ -1,11 +1,11 @@
 import pMap from 'p-map';
 import type { Clock } from './clock.ts';
 import { type OpenCluster, type ReadEntry, refreshCluster } from './cluster/refresh-cluster.ts';
-import { entriesOf } from './coverage.ts';
 import { HelperError, InternalError } from './errors.ts';
 import { chosenClusters, chosenEntries, type Invocation } from './event.ts';
 import type { PullCredentials } from './registry/credentials.ts';
 import type { Report, SecretReport } from './report.ts';
+import { entriesOf } from './settings/coverage.ts';
 import { type ClusterSettings, clusterId, type SecretEntry, type Settings } from './settings.ts';
 
 export const CLUSTERS_AT_ONCE = 10;

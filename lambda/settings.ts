@@ -1,7 +1,7 @@
 import { SettingsError } from './errors.ts';
 import { explain } from './schema.ts';
-import { type Settings, type SettingsInput, settingsFields } from './settings-fields.ts';
-import { checkTogether } from './settings-rules.ts';
+import { type Settings, type SettingsInput, settingsFields } from './settings/fields.ts';
+import { checkTogether } from './settings/rules.ts';
 
 export {
   type AccessStackSettings,
@@ -13,7 +13,7 @@ export {
   type Settings,
   type SettingsInput,
   type StoredRegistry,
-} from './settings-fields.ts';
+} from './settings/fields.ts';
 
 /** The settings travel in the function's environment, of whose 4 KB the rest is for Lambda and other variables. */
 export const LARGEST_SETTINGS_BYTES = 3500;

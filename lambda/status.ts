@@ -2,9 +2,9 @@ import pMap from 'p-map';
 import type { Clock } from './clock.ts';
 import { clusterStatus } from './cluster/cluster-status.ts';
 import type { OpenCluster } from './cluster/refresh-cluster.ts';
-import { entriesOf } from './coverage.ts';
 import { chosenClusters, type Invocation } from './event.ts';
-import { staleAfterHours } from './schedule.ts';
+import { entriesOf } from './settings/coverage.ts';
+import { staleAfterHours } from './settings/schedule.ts';
 import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 import type { StatusReport } from './status-report.ts';
 

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 import { clusterRights, type Manifest } from '../cluster/rights.ts';
-import { coveredCluster } from '../covered-cluster.ts';
 import { NotCoveredError, SettingsError } from '../errors.ts';
-import { discoveriesOf, listedClusters } from '../fleet-settings.ts';
-import { located } from '../located.ts';
+import { coveredCluster } from '../settings/covered-cluster.ts';
+import { discoveriesOf, listedClusters } from '../settings/fleet-settings.ts';
+import { located } from '../settings/located.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
 
 /**

@@ -1,17 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { DescribeClusterCommand, type EKSClient } from '@aws-sdk/client-eks';
+import { codeOf, DeadlineError, HelperError, NotCoveredError } from '../errors.ts';
+import type { ClusterSettings } from '../settings.ts';
 import {
   ClusterAccountError,
   ClusterCaError,
   ClusterCallError,
   ClusterNotFoundError,
   ClusterNotReadyError,
-  codeOf,
-  DeadlineError,
-  HelperError,
-  NotCoveredError,
-} from '../errors.ts';
-import type { ClusterSettings } from '../settings.ts';
+} from './errors.ts';
 
 /** Where a cluster's API server is and how it proves itself. */
 export interface ClusterEndpoint {

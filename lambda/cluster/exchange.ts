@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { AnswerTooLongError } from '../errors.ts';
+import { AnswerTooLongError } from './errors.ts';
 
 /** A page of 500 secrets by their metadata is some hundred kB; what is far longer would take the function's memory. */
 export const LONGEST_ANSWER = 32 * 1024 * 1024;

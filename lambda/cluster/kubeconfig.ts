@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { KubeconfigExpiredError, KubeconfigFieldError } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
 import type { SecretValue } from '../registry/secret-value.ts';
+import { KubeconfigExpiredError, KubeconfigFieldError } from './kubeconfig-errors.ts';
 import type { ApiEndpoint } from './way-in.ts';
 
 /** The way into a cluster that is no EKS cluster: where it is, and a token or a client certificate. */

@@ -1,18 +1,15 @@
 import type { AwsAccess } from '../aws.ts';
 import type { Clock, Deadline } from '../clock.ts';
-import {
-  DeadlineError,
-  KubeconfigNotJsonError,
-  KubeconfigUnauthorizedError,
-  SecretNotJsonError,
-  UnauthorizedError,
-} from '../errors.ts';
+import { DeadlineError } from '../errors.ts';
+import { SecretNotJsonError } from '../registry/errors.ts';
 import { readSecretValue } from '../registry/secret-value.ts';
 import type { ClusterSettings, Settings } from '../settings.ts';
 import { VERSION } from '../version.ts';
 import { type KubernetesClient, kubernetesClient } from './client.ts';
 import { type ClusterEndpoint, describeCluster } from './eks.ts';
+import { UnauthorizedError } from './errors.ts';
 import { type Kubeconfig, readKubeconfig } from './kubeconfig.ts';
+import { KubeconfigNotJsonError, KubeconfigUnauthorizedError } from './kubeconfig-errors.ts';
 import type { OpenCluster } from './refresh-cluster.ts';
 import { BearerTokens, stsSigner } from './token.ts';
 import type { ApiEndpoint, TokenSource } from './way-in.ts';

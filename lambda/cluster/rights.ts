@@ -1,4 +1,4 @@
-import { entriesOf } from '../coverage.ts';
+import { entriesOf } from '../settings/coverage.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
 import { accountPolicy, accountRules } from './service-account-rights.ts';
 

@@ -1,6 +1,6 @@
 import type { CoreV1Api, V1ServiceAccount } from '@kubernetes/client-node';
-import { AccountBusyError } from '../errors.ts';
 import { ApiAnswer } from './answer.ts';
+import { AccountBusyError } from './errors.ts';
 import { paged } from './pages.ts';
 
 const LIST = '/imagePullSecrets';

@@ -1,5 +1,5 @@
-import { coversNamespace } from '../coverage.ts';
 import type { Problem } from '../report.ts';
+import { coversNamespace } from '../settings/coverage.ts';
 import type { SecretEntry } from '../settings.ts';
 import type { Namespace, NamespaceQuery } from './namespaces.ts';
 

@@ -2,8 +2,8 @@ import { partition } from '@aws-sdk/util-endpoints';
 import { Hash } from '@smithy/hash-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Clock } from '../clock.ts';
-import { BearerTokenTooLongError } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
+import { BearerTokenTooLongError } from './errors.ts';
 
 // Limits of the server side: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 const PREFIX = 'k8s-aws-v1.';

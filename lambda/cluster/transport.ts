@@ -1,9 +1,10 @@
 import { Agent, errors } from 'undici';
 import type { Clock, Deadline } from '../clock.ts';
-import { AnswerTooLongError, codeOf, DeadlineError, UnreachableError } from '../errors.ts';
+import { codeOf, DeadlineError } from '../errors.ts';
 import type { Redacted } from '../redacted.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing, retryDelay } from './backoff.ts';
+import { AnswerTooLongError, UnreachableError } from './errors.ts';
 import { exchange } from './exchange.ts';
 import { type ApiEndpoint, type TokenSource, tlsOf } from './way-in.ts';
 

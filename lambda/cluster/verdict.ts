@@ -1,13 +1,8 @@
-import {
-  ForbiddenError,
-  HelperError,
-  InternalError,
-  ServerBusyError,
-  UnexpectedAnswerError,
-} from '../errors.ts';
+import { HelperError, InternalError } from '../errors.ts';
 import type { Verdict } from '../report.ts';
 import { ApiAnswer } from './answer.ts';
 import { isPassing } from './backoff.ts';
+import { ForbiddenError, ServerBusyError, UnexpectedAnswerError } from './errors.ts';
 
 /** The verdict on a secret that only another object could replace. */
 export const OF_ANOTHER_TYPE: Verdict = {

@@ -4,8 +4,8 @@ import { labelsOf, SECRET_TYPE } from '../cluster/rights.ts';
 import { accountPolicyName } from '../cluster/service-account-rights.ts';
 import type { ApiRequest } from '../cluster/transport.ts';
 import { failureVerdict } from '../cluster/verdict.ts';
-import type { Finding } from '../doctor-report.ts';
 import { dockerConfigData } from '../registry/docker-config.ts';
+import type { Finding } from './doctor-report.ts';
 import { failed, notLookedAt, passed, unknown } from './findings.ts';
 import type { Matched } from './namespaces.ts';
 

@@ -2,9 +2,9 @@ import pMap from 'p-map';
 import type { Clock } from '../clock.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
 import { PullSecret } from '../cluster/pull-secret.ts';
-import type { Finding } from '../doctor-report.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import type { SecretEntry, Settings } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { failed, passed, unknown } from './findings.ts';
 import type { Matched } from './namespaces.ts';
 

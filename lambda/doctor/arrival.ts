@@ -1,8 +1,9 @@
 import { ApiAnswer } from '../cluster/answer.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
+import { UnauthorizedError } from '../cluster/errors.ts';
+import { KubeconfigUnauthorizedError } from '../cluster/kubeconfig-errors.ts';
 import { connect, type FoundCluster, type Opening } from '../cluster/open.ts';
-import type { Finding } from '../doctor-report.ts';
-import { KubeconfigUnauthorizedError, UnauthorizedError } from '../errors.ts';
+import type { Finding } from './doctor-report.ts';
 import { failed, failedBy, notLookedAt, passed, stepsAfter } from './findings.ts';
 
 /** A refresh waits for minutes until an API server is back; who waits for a diagnosis does not. */

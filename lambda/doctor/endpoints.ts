@@ -1,6 +1,6 @@
 import { type AwsAccess, regionOfSecret } from '../aws.ts';
-import type { Finding } from '../doctor-report.ts';
 import type { ClusterSettings, SecretEntry, Settings } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { passed } from './findings.ts';
 
 const DOCS = 'docs/guides/private-clusters.md';

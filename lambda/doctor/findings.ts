@@ -1,5 +1,5 @@
 import { failureVerdict } from '../cluster/verdict.ts';
-import { type Finding, STEPS, type Step } from '../doctor-report.ts';
+import { type Finding, STEPS, type Step } from './doctor-report.ts';
 
 /** What brings the deployment in line with its settings. */
 export const DEPLOY = 'npx cdk deploy -c settings=FILE';

@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import type { AwsAccess } from '../aws.ts';
-import type { Finding } from '../doctor-report.ts';
 import { codeOf } from '../errors.ts';
+import type { Finding } from './doctor-report.ts';
 import { passed, unknown } from './findings.ts';
 
 /** Whose rights are tested. */

@@ -1,5 +1,5 @@
 import type { Kubeconfig } from '../cluster/kubeconfig.ts';
-import type { Finding } from '../doctor-report.ts';
+import type { Finding } from './doctor-report.ts';
 import { passed, unknown } from './findings.ts';
 
 /** What is left of a client certificate when doctor begins to say so. */

@@ -1,8 +1,8 @@
 import type { CoreV1Api } from '@kubernetes/client-node';
 import { listNamespaces } from '../cluster/namespaces.ts';
 import { targets } from '../cluster/targets.ts';
-import type { Finding } from '../doctor-report.ts';
 import type { SecretEntry } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { failed, failedBy, passed } from './findings.ts';
 
 /** Namespaces of an entry that are kept for later steps, where the run is not narrowed to some. */

@@ -1,9 +1,9 @@
 import { DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import type { AwsAccess } from '../aws.ts';
 import type { ClusterEndpoint } from '../cluster/eks.ts';
-import type { Finding } from '../doctor-report.ts';
 import { codeOf } from '../errors.ts';
 import type { ClusterSettings } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { DEPLOY, failed, passed, unknown } from './findings.ts';
 
 /** Of a log group: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html */

@@ -1,7 +1,7 @@
-import type { Finding } from '../doctor-report.ts';
 import { EventError } from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import { readEcrHost } from '../registry/ecr-hosts.ts';
+import type { Finding } from './doctor-report.ts';
 import { askEcr } from './ecr-host.ts';
 import { failed, notLookedAt, passed, unknown } from './findings.ts';
 

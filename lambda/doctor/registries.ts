@@ -1,9 +1,9 @@
-import type { Finding } from '../doctor-report.ts';
 import type { Redacted } from '../redacted.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
 import { readEcrHost } from '../registry/ecr-hosts.ts';
 import { PUBLIC_HOST } from '../registry/ecr-public.ts';
 import type { SecretEntry } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { askEcr } from './ecr-host.ts';
 import { failed, notLookedAt, passed, unknown } from './findings.ts';
 

@@ -1,9 +1,9 @@
 import pMap from 'p-map';
 import type { KubernetesClient } from '../cluster/client.ts';
+import { ForbiddenError } from '../cluster/errors.ts';
 import type { Manifest } from '../cluster/rights.ts';
 import { failureVerdict } from '../cluster/verdict.ts';
-import type { Finding } from '../doctor-report.ts';
-import { ForbiddenError } from '../errors.ts';
+import type { Finding } from './doctor-report.ts';
 import { failed, failedBy, passed, unknown } from './findings.ts';
 
 /** One verb on one type of object, and where a rule names some on one name. */

@@ -1,10 +1,10 @@
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
 import type { AwsAccess } from '../aws.ts';
-import type { Finding } from '../doctor-report.ts';
 import { codeOf } from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
-import { longestGapMinutes } from '../schedule.ts';
+import { longestGapMinutes } from '../settings/schedule.ts';
 import type { Settings } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { DEPLOY, failed, passed, unknown } from './findings.ts';
 
 /** The object of {@link examineRoom}. */

@@ -1,13 +1,8 @@
-import type { Finding } from '../doctor-report.ts';
-import {
-  AssumeRoleError,
-  EcrCallError,
-  EcrPublicCallError,
-  HelperError,
-  SecretCallError,
-} from '../errors.ts';
+import { AssumeRoleError, HelperError } from '../errors.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
+import { EcrCallError, EcrPublicCallError, SecretCallError } from '../registry/errors.ts';
 import type { RegistrySettings, SecretEntry } from '../settings.ts';
+import type { Finding } from './doctor-report.ts';
 import { DEPLOY, failedBy, passed } from './findings.ts';
 
 /** What each kind of call that AWS can deny asks for. */

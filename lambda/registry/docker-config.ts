@@ -1,5 +1,5 @@
-import { HostTakenError } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
+import { HostTakenError } from './errors.ts';
 
 /** Registry hosts and, for each, `user:password` in base64. */
 export type Auths = ReadonlyMap<string, Redacted>;

@@ -3,8 +3,9 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { request } from 'undici';
 import * as z from 'zod';
 import type { Clock } from '../clock.ts';
-import { codeOf, DeadlineError, EcrPublicCallError, HelperError } from '../errors.ts';
+import { codeOf, DeadlineError, HelperError } from '../errors.ts';
 import { type PullToken, readToken } from './ecr.ts';
+import { EcrPublicCallError } from './errors.ts';
 
 /** Where images of ECR Public are pulled from. */
 export const PUBLIC_HOST = 'public.ecr.aws';

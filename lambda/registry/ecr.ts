@@ -1,15 +1,9 @@
 import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import type { Clock } from '../clock.ts';
-import {
-  codeOf,
-  DeadlineError,
-  EcrCallError,
-  EcrTokenMalformedError,
-  EcrTokenMissingError,
-  HelperError,
-} from '../errors.ts';
+import { codeOf, DeadlineError, HelperError } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
 import { readEcrHost } from './ecr-hosts.ts';
+import { EcrCallError, EcrTokenMalformedError, EcrTokenMissingError } from './errors.ts';
 
 /** A token that pulls. */
 export interface PullToken {

@@ -1,4 +1,4 @@
-import { longestGapMinutes } from '../schedule.ts';
+import { longestGapMinutes } from '../settings/schedule.ts';
 import type { SecretEntry, Settings } from '../settings.ts';
 import type { PullCredentials } from './credentials.ts';
 

@@ -1,5 +1,5 @@
 import type { StaticKeys } from '../aws.ts';
-import { SecretKeyError } from '../errors.ts';
+import { SecretKeyError } from './errors.ts';
 import type { SecretValue } from './secret-value.ts';
 
 /** What the predecessor's secret `aws-conf` holds, as far as it is used (`output` is not). */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { PullRoleUnknownError } from '../errors.ts';
-import type { SecretEntry } from '../settings-fields.ts';
+import type { SecretEntry } from '../settings/fields.ts';
+import { PullRoleUnknownError } from './errors.ts';
 
 /** Whom an entry is for. */
 type Audience = Pick<SecretEntry, 'name' | 'namespaces' | 'clusters'>;

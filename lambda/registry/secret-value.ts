@@ -1,13 +1,7 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import {
-  codeOf,
-  DeadlineError,
-  SecretBinaryError,
-  SecretCallError,
-  SecretMissingError,
-  SecretNotJsonError,
-} from '../errors.ts';
+import { codeOf, DeadlineError } from '../errors.ts';
+import { SecretBinaryError, SecretCallError, SecretMissingError, SecretNotJsonError } from './errors.ts';
 
 const jsonObject = z.record(z.string(), z.unknown());
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { SecretKeyError } from '../errors.ts';
 import { Redacted } from '../redacted.ts';
+import { SecretKeyError } from './errors.ts';
 import type { SecretValue } from './secret-value.ts';
 
 const REFUSED = ['credHelpers', 'credsStore', 'HttpHeaders'];

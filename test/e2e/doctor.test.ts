@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterRights, type Manifest } from '../../lambda/cluster/rights.ts';
-import type { DoctorReport, Finding, Step } from '../../lambda/doctor-report.ts';
-import { listedClusters } from '../../lambda/fleet-settings.ts';
+import type { DoctorReport, Finding, Step } from '../../lambda/doctor/doctor-report.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { REGISTRY_HOST } from './expected.ts';

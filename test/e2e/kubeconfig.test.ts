@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
 import { mintSessionToken } from '../sandbox/aws/canary.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';

@@ -2,7 +2,7 @@ import { App, Stack, Validations } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
-import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
+import { EcrRegistryHelperAccessStack } from '../../infra/access/access-stack.ts';
 import {
   accessPlaces,
   clusterRights,

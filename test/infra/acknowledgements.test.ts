@@ -4,7 +4,7 @@ import { type CfnResource, type Stack, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { expect, it } from 'vitest';
-import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
+import { EcrRegistryHelperAccessStack } from '../../infra/access/access-stack.ts';
 import type { EcrRegistryHelperProps } from '../../infra/index.ts';
 import { readAppSettings } from '../../infra/settings.ts';
 import { DEMO, HOME, newApp, synth } from './synth.ts';

@@ -3,7 +3,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
-import { LONGEST_GAP_MINUTES, longestGapMinutes, staleAfterHours } from '../../lambda/schedule.ts';
+import { LONGEST_GAP_MINUTES, longestGapMinutes, staleAfterHours } from '../../lambda/settings/schedule.ts';
 import { alarmOf, alarmsOf, queriesOf, widgetsOf } from './monitored.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 

@@ -2,7 +2,7 @@ import { Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
-import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
+import { EcrRegistryHelperAccessStack } from '../../infra/access/access-stack.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { cluster, repository, role, secret } from './deployments.ts';

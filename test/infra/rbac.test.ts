@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
 import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { runNode } from './process.ts';
 

@@ -1,5 +1,5 @@
-import { listedClusters } from '../../lambda/fleet-settings.ts';
 import { handler } from '../../lambda/handler.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DiscoveryReport } from '../../lambda/discovery-report.ts';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
 import { NotCoveredError } from '../../lambda/errors.ts';
+import type { DiscoveryReport } from '../../lambda/fleet/discovery-report.ts';
 import type { ClusterSettings, SettingsInput } from '../../lambda/settings.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { clusterOf, deploy, FUNCTION_ROLE, holders, invoke, NAMESPACES, refreshed, reportOf } from './run.ts';

@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
 import {
-  AssumeRoleError,
   BearerTokenTooLongError,
   ClusterAccountError,
   ClusterCaError,
@@ -8,10 +7,10 @@ import {
   ClusterNotFoundError,
   ClusterNotReadyError,
   ForbiddenError,
-  type HelperError,
   UnauthorizedError,
   UnreachableError,
-} from '../../lambda/errors.ts';
+} from '../../lambda/cluster/errors.ts';
+import { AssumeRoleError, type HelperError } from '../../lambda/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { sessionTokenCanary } from '../sandbox/aws/canary.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';

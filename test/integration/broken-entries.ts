@@ -1,16 +1,15 @@
+import { AssumeRoleError, type HelperError } from '../../lambda/errors.ts';
 import {
-  AssumeRoleError,
   EcrCallError,
   EcrTokenMalformedError,
   EcrTokenMissingError,
-  type HelperError,
   HostTakenError,
   SecretBinaryError,
   SecretCallError,
   SecretKeyError,
   SecretMissingError,
   SecretNotJsonError,
-} from '../../lambda/errors.ts';
+} from '../../lambda/registry/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { passwordCanary, secretKeyCanary } from '../sandbox/aws/canary.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';

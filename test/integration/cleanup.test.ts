@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CleanupReport } from '../../lambda/cleanup-report.ts';
-import { CleanupOffError, ForbiddenError } from '../../lambda/errors.ts';
+import { ForbiddenError } from '../../lambda/cluster/errors.ts';
+import { CleanupOffError } from '../../lambda/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import type { World } from '../sandbox/world.ts';
 import { PULL_SECRET, putOurs } from './ours.ts';

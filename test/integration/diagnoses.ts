@@ -1,4 +1,4 @@
-import type { Finding, Step } from '../../lambda/doctor-report.ts';
+import type { Finding, Step } from '../../lambda/doctor/doctor-report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { mintPassword } from '../sandbox/aws/canary.ts';
 import { deniedByWebhook } from '../sandbox/kubernetes/admission.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DoctorReport, Finding } from '../../lambda/doctor-report.ts';
+import type { DoctorReport, Finding } from '../../lambda/doctor/doctor-report.ts';
 import { EventError, NotCoveredError } from '../../lambda/errors.ts';
 import type { World } from '../sandbox/world.ts';
 import { brokenClusters } from './broken-clusters.ts';

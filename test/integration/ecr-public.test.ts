@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import { authsOf, clusterOf, deploy, FUNCTION_ROLE, invoke, refreshed } from './run.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
 import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
 import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import type { StatusReport } from '../../lambda/status-report.ts';

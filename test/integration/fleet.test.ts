@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Answer } from '../../lambda/answers.ts';
-import type { DiscoveryReport } from '../../lambda/discovery-report.ts';
-import { EventError, FleetEventError, FleetFailedError, NotCoveredError } from '../../lambda/errors.ts';
+import { EventError, NotCoveredError } from '../../lambda/errors.ts';
+import type { DiscoveryReport } from '../../lambda/fleet/discovery-report.ts';
+import { FleetEventError, FleetFailedError } from '../../lambda/fleet/errors.ts';
 import { handler } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/report.ts';
 import type { ClusterSettings, SettingsInput } from '../../lambda/settings.ts';

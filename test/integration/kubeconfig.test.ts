@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import { ForbiddenError, UnreachableError } from '../../lambda/cluster/errors.ts';
 import {
-  ForbiddenError,
-  type HelperError,
   KubeconfigFieldError,
   KubeconfigNotJsonError,
   KubeconfigUnauthorizedError,
-  SecretMissingError,
-  UnreachableError,
-} from '../../lambda/errors.ts';
+} from '../../lambda/cluster/kubeconfig-errors.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
+import type { HelperError } from '../../lambda/errors.ts';
+import { SecretMissingError } from '../../lambda/registry/errors.ts';
 import { mintSessionToken } from '../sandbox/aws/canary.ts';
 import { secretArn } from '../sandbox/aws/secrets-manager.ts';
 import { createAuthority } from '../sandbox/certificates.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { AnswerTooLongError, ServerBusyError, UnexpectedAnswerError } from '../../lambda/cluster/errors.ts';
 import { LONGEST_ANSWER } from '../../lambda/cluster/exchange.ts';
-import { AnswerTooLongError, ServerBusyError, UnexpectedAnswerError } from '../../lambda/errors.ts';
 import type { Fault } from '../sandbox/kubernetes/faults.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
 import { clusterOf, deploy, holders, requestsTo } from './run.ts';

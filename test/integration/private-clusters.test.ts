@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Answer } from '../../lambda/answers.ts';
-import type { DoctorReport } from '../../lambda/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
 import { EventError } from '../../lambda/errors.ts';
 import { handler } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/report.ts';

@@ -1,11 +1,11 @@
 import {
   ForbiddenError,
-  type HelperError,
   ServerBusyError,
   UnauthorizedError,
   UnexpectedAnswerError,
   UnreachableError,
-} from '../../lambda/errors.ts';
+} from '../../lambda/cluster/errors.ts';
+import type { HelperError } from '../../lambda/errors.ts';
 import type { Outcome } from '../../lambda/report.ts';
 import { passwordCanary, secretKeyCanary } from '../sandbox/aws/canary.ts';
 import { deniedByPolicy, deniedByWebhook } from '../sandbox/kubernetes/admission.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ForbiddenError } from '../../lambda/errors.ts';
+import { ForbiddenError } from '../../lambda/cluster/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { CONDITIONS, type Condition, type StatusReport } from '../../lambda/status-report.ts';
 import type { World } from '../sandbox/world.ts';

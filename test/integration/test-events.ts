@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { EventError, FleetFailedError, NotCoveredError } from '../../lambda/errors.ts';
+import { EventError, NotCoveredError } from '../../lambda/errors.ts';
+import { FleetFailedError } from '../../lambda/fleet/errors.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import { CONDITIONS, type Condition } from '../../lambda/status-report.ts';
 import { NAMESPACES } from './run.ts';

@@ -1,4 +1,4 @@
-import * as errors from '../../lambda/errors.ts';
+import { errorClasses } from '../unit/error-classes.ts';
 import type { TestReport } from './checks.ts';
 
 /** Whether a mutant was found by the tests of one file, and by which test first. */
@@ -13,7 +13,7 @@ export type Verdict =
 const LOOKED = [
   /^AssertionError: /,
   /^Error: promise (?:resolved|rejected) /,
-  new RegExp(`^(?:ApiAnswer|${Object.keys(errors).join('|')}): `),
+  new RegExp(`^(?:ApiAnswer|${errorClasses.map(([name]) => name).join('|')}): `),
   /^Error: a run shows \d+ secrets/,
   /^Error: Property failed after [\s\S]*Caused by: AssertionError: /,
 ];

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type { Answer } from '../../lambda/answers.ts';
-import type { DiscoveryReport } from '../../lambda/discovery-report.ts';
-import type { FleetResult } from '../../lambda/fleet-summary.ts';
+import type { DiscoveryReport } from '../../lambda/fleet/discovery-report.ts';
+import type { FleetResult } from '../../lambda/fleet/fleet-summary.ts';
 import type { Report } from '../../lambda/report.ts';
 
 /** How the state machine's run of a fleet went. */

@@ -1,8 +1,8 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../lambda/fleet-settings.ts';
-import { located } from '../../lambda/located.ts';
-import { accessPlaces, accessRole } from '../../lambda/places.ts';
 import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
+import { located } from '../../lambda/settings/located.ts';
+import { accessPlaces, accessRole } from '../../lambda/settings/places.ts';
 import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';

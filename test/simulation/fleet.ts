@@ -1,5 +1,5 @@
 import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
 import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';

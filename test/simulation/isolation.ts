@@ -1,4 +1,4 @@
-import { listedClusters } from '../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import { clusterMayFail, entryMayFail, hadTime, writeMayFail } from './blame.ts';
 import { type Expected, expectedIn, expectedOutcome, isFresh } from './expected.ts';
 import type { ClusterName } from './schedule.ts';

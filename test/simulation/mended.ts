@@ -1,5 +1,5 @@
-import { listedClusters } from '../../lambda/fleet-settings.ts';
 import type { Outcome } from '../../lambda/report.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import { type Expected, expectedIn, expectedOutcome, isFresh, missingIn } from './expected.ts';
 import type { ClusterName } from './schedule.ts';
 import type { Witness } from './witness.ts';

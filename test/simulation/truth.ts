@@ -1,5 +1,5 @@
-import { listedClusters } from '../../lambda/fleet-settings.ts';
 import type { ClusterReport, Problem, Report } from '../../lambda/report.ts';
+import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { answerMayBeLost, clusterMayFail, hadTime, writeMayFail } from './blame.ts';
 import { type Expected, entriesFor, expectedIn, expectedOutcome, isFresh, missingIn } from './expected.ts';

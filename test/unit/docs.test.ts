@@ -35,7 +35,9 @@ describe('docs/operations.md', () => {
   });
 
   it('has the heading that each alarm of the stack names, and no other', () => {
-    const sources = readdirSync('infra').filter((name) => name.endsWith('.ts'));
+    const sources = readdirSync('infra', { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    );
     const named = sources.flatMap((name) =>
       [...readFileSync(`infra/${name}`, 'utf8').matchAll(/#(alarm-[a-z]+(?:-[a-z]+)*)/g)].map(
         ([, anchor]) => anchor,

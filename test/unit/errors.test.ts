@@ -1,25 +1,19 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import * as errors from '../../lambda/errors.ts';
-
-type Constructor = new (...given: unknown[]) => errors.HelperError;
-
-const classes = Object.entries<unknown>(errors).filter(
-  (exported): exported is [string, Constructor] =>
-    typeof exported[1] === 'function' && exported[1].prototype instanceof errors.HelperError,
-);
+import { codeOf, HelperError, InternalError } from '../../lambda/errors.ts';
+import { errorClasses } from './error-classes.ts';
 
 test('there are errors to look at', () => {
-  expect(classes.length).toBeGreaterThan(20);
+  expect(errorClasses.length).toBeGreaterThan(40);
 });
 
-describe.for(classes)('%s', ([name, Fault]) => {
+describe.for(errorClasses)('%s', ([name, Fault]) => {
   const fault = new Fault('object', 'second', ['third'], 'fourth');
 
   test('has its own name, as logs and alarms show it', () => {
     expect(fault.name).toBe(name);
-    expect(fault).toBeInstanceOf(errors.HelperError);
+    expect(fault).toBeInstanceOf(HelperError);
     expect(fault.stack?.startsWith(`${name}: ${fault.message}`)).toBe(true);
   });
 
@@ -37,7 +31,7 @@ describe.for(classes)('%s', ([name, Fault]) => {
 
 describe('a fault of our own', () => {
   test('keeps its place and none of its text', () => {
-    const fault = new errors.InternalError(new TypeError('CanaryHunter2 is not a function'));
+    const fault = new InternalError(new TypeError('CanaryHunter2 is not a function'));
     expect(fault.message).toBe('unexpected TypeError. Report it with the stack.');
     expect(fault.stack).toContain('errors.test.ts');
     expect(inspect(fault, { showHidden: true, depth: 9 })).not.toContain('Hunter2');
@@ -60,7 +54,7 @@ describe('a fault of our own', () => {
     );
     fc.assert(
       fc.property(fault, (given) => {
-        const told = new errors.InternalError(given);
+        const told = new InternalError(given);
         const shown = [
           inspect(told, { showHidden: true, depth: 9 }),
           told.message,
@@ -79,7 +73,7 @@ describe('a fault of our own', () => {
     ['text', 'string'],
     [4, 'number'],
   ] as const)('may be no error at all: %s', ([given, kind]) => {
-    expect(new errors.InternalError(given).problem).toBe(`unexpected ${kind}`);
+    expect(new InternalError(given).problem).toBe(`unexpected ${kind}`);
   });
 });
 
@@ -107,6 +101,6 @@ describe('the code of a failed call', () => {
     ['of nothing', undefined, 'Error'],
     ['of null', null, 'Error'],
   ])('is %s', ([, fault, code]) => {
-    expect(errors.codeOf(fault)).toBe(code);
+    expect(codeOf(fault)).toBe(code);
   });
 });

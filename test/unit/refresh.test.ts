@@ -1,9 +1,11 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { ClusterNotFoundError, EcrCallError, NotCoveredError } from '../../lambda/errors.ts';
+import { ClusterNotFoundError } from '../../lambda/cluster/errors.ts';
+import { NotCoveredError } from '../../lambda/errors.ts';
 import type { Invocation } from '../../lambda/event.ts';
 import { Redacted } from '../../lambda/redacted.ts';
 import { type RefreshPorts, refresh } from '../../lambda/refresh.ts';
+import { EcrCallError } from '../../lambda/registry/errors.ts';
 import { clusterId, type SettingsInput } from '../../lambda/settings.ts';
 import { settingsOf } from './factories.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -1,4 +1,4 @@
-import type { DiscoveryReport } from '../../discovery-report.ts';
+import type { DiscoveryReport } from '../../fleet/discovery-report.ts';
 import { duration } from './durations.ts';
 import { paragraphs, remedies, table } from './table.ts';
 import { verdict } from './verdict.ts';

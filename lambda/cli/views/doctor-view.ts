@@ -1,4 +1,4 @@
-import type { DoctorReport, Finding } from '../../doctor-report.ts';
+import type { DoctorReport, Finding } from '../../doctor/doctor-report.ts';
 import { duration } from './durations.ts';
 import { paint, paragraphs, remedies, type Style, table } from './table.ts';
 import { verdict } from './verdict.ts';

@@ -1,4 +1,4 @@
-import { type FleetSummary, fleetFailure } from '../../fleet-summary.ts';
+import { type FleetSummary, fleetFailure } from '../../fleet/fleet-summary.ts';
 import { verdict } from './verdict.ts';
 
 /** How the run of a fleet ended, for people. */

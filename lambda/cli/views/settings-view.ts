@@ -1,6 +1,6 @@
-import { discoveriesOf, listedClusters } from '../../fleet-settings.ts';
-import { located } from '../../located.ts';
-import { homeOf } from '../../places.ts';
+import { discoveriesOf, listedClusters } from '../../settings/fleet-settings.ts';
+import { located } from '../../settings/located.ts';
+import { homeOf } from '../../settings/places.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../../settings.ts';
 import { paragraphs, table } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { clusterRights, type Manifest } from '../../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
 import { checkSettings } from '../../../lambda/settings.ts';
 import { type AdmissionCheck, deniedByPolicy } from '../../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../../sandbox/kubernetes/pull-secret-policy.ts';

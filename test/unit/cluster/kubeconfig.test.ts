@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readKubeconfig } from '../../../lambda/cluster/kubeconfig.ts';
-import { HelperError, KubeconfigExpiredError, KubeconfigFieldError } from '../../../lambda/errors.ts';
+import { KubeconfigExpiredError, KubeconfigFieldError } from '../../../lambda/cluster/kubeconfig-errors.ts';
+import { HelperError } from '../../../lambda/errors.ts';
 import { createAuthority } from '../../sandbox/certificates.ts';
 import { type KubeconfigParts, kubeconfigJson, kubeconfigParts } from '../../sandbox/kubeconfig.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { clusterRights, labelsOf, NEWER_IS_THERE, SECRET_TYPE } from '../../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
 import type { SettingsInput } from '../../../lambda/settings.ts';
 import { settingsOf } from '../factories.ts';
 

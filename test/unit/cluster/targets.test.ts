@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Namespace, NamespaceQuery } from '../../../lambda/cluster/namespaces.ts';
 import { targets } from '../../../lambda/cluster/targets.ts';
-import { coversNamespace } from '../../../lambda/coverage.ts';
 import type { Problem } from '../../../lambda/report.ts';
+import { coversNamespace } from '../../../lambda/settings/coverage.ts';
 import type { SecretEntry } from '../../../lambda/settings.ts';
 
 type Entry = Pick<SecretEntry, 'name' | 'namespaces'>;

@@ -1,8 +1,8 @@
 import type { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { BearerTokenTooLongError } from '../../../lambda/cluster/errors.ts';
 import { BearerTokens, stsSigner } from '../../../lambda/cluster/token.ts';
-import { BearerTokenTooLongError } from '../../../lambda/errors.ts';
 import { type Principal, whoPresigned } from '../../sandbox/signatures.ts';
 import { ManualClock } from '../manual-clock.ts';
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ApiAnswer } from '../../../lambda/cluster/answer.ts';
+import { UnauthorizedError, UnreachableError } from '../../../lambda/cluster/errors.ts';
 import { NEWER_IS_THERE } from '../../../lambda/cluster/rights.ts';
 import { conflictVerdict, failureVerdict, mustBeRecreated } from '../../../lambda/cluster/verdict.ts';
-import { DeadlineError, UnauthorizedError, UnreachableError } from '../../../lambda/errors.ts';
+import { DeadlineError } from '../../../lambda/errors.ts';
 import * as statuses from './statuses.ts';
 
 const read = ({ code, body }: statuses.Answered) => new ApiAnswer(code, body);

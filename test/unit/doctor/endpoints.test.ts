@@ -1,14 +1,11 @@
 import { expect, test } from 'vitest';
+import { ClusterCallError } from '../../../lambda/cluster/errors.ts';
 import { neededEndpoints } from '../../../lambda/doctor/endpoints.ts';
-import {
-  AssumeRoleError,
-  ClusterCallError,
-  EcrCallError,
-  ListClustersError,
-  SecretCallError,
-} from '../../../lambda/errors.ts';
-import { listedClusters } from '../../../lambda/fleet-settings.ts';
-import { located } from '../../../lambda/located.ts';
+import { AssumeRoleError } from '../../../lambda/errors.ts';
+import { ListClustersError } from '../../../lambda/fleet/errors.ts';
+import { EcrCallError, SecretCallError } from '../../../lambda/registry/errors.ts';
+import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
+import { located } from '../../../lambda/settings/located.ts';
 import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
 
 const AT_HOME = { region: 'eu-west-1', homeRegion: 'eu-west-1', inPlace: undefined };

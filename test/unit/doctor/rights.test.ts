@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { clusterRights } from '../../../lambda/cluster/rights.ts';
 import { rightsIn } from '../../../lambda/doctor/rights.ts';
-import { listedClusters } from '../../../lambda/fleet-settings.ts';
+import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
 import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
 
 function rightsOf(secrets: SettingsInput['secrets']): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AwsAccess, Identity } from '../../../lambda/aws.ts';
-import { EcrCallError, HostTakenError, SecretMissingError } from '../../../lambda/errors.ts';
 import { CredentialReader } from '../../../lambda/registry/credentials.ts';
+import { EcrCallError, HostTakenError, SecretMissingError } from '../../../lambda/registry/errors.ts';
 import type { SettingsInput } from '../../../lambda/settings.ts';
 import { entryOf } from '../factories.ts';
 import { ManualClock } from '../manual-clock.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { HostTakenError } from '../../../lambda/errors.ts';
 import { Redacted } from '../../../lambda/redacted.ts';
 import {
   type Auths,
@@ -7,6 +6,7 @@ import {
   mergeAuths,
   withPlaceholders,
 } from '../../../lambda/registry/docker-config.ts';
+import { HostTakenError } from '../../../lambda/registry/errors.ts';
 
 const auths = (...hosts: string[]): Auths =>
   new Map(hosts.map((host) => [host, new Redacted(Buffer.from(`user:${host}`).toString('base64'))]));

@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 import type { AuthorizationData, ECRClient } from '@aws-sdk/client-ecr';
 import { describe, expect, test } from 'vitest';
+import { AssumeRoleError } from '../../../lambda/errors.ts';
+import { fetchEcrToken, hostOfAccount } from '../../../lambda/registry/ecr.ts';
 import {
-  AssumeRoleError,
   EcrCallError,
   EcrTokenMalformedError,
   EcrTokenMissingError,
-} from '../../../lambda/errors.ts';
-import { fetchEcrToken, hostOfAccount } from '../../../lambda/registry/ecr.ts';
+} from '../../../lambda/registry/errors.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const clock = new ManualClock();

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SecretKeyError } from '../../../lambda/errors.ts';
+import { SecretKeyError } from '../../../lambda/registry/errors.ts';
 import { readKeys } from '../../../lambda/registry/keys.ts';
 
 const accessKeyId = 'AKIAIOSFODNN7EXAMPLE';
