@@ -5,8 +5,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
-import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
-import { AssumeRoleError, codeOf, DeadlineError, HelperError } from './errors.ts';
+import { type AssumedRole, assumedRole } from './assumed-role.ts';
 import type { EndpointKinds } from './registry/ecr-hosts.ts';
 
 /** Static keys that somebody who moves over from a CronJob still has. */
@@ -23,8 +22,6 @@ export interface Identity {
   readonly keys?: StaticKeys | undefined;
 }
 
-type AssumedRole = ReturnType<typeof fromTemporaryCredentials>;
-
 /** Without it a call could outlast the run. */
 const CONNECT_MS = 5_000;
 const requestHandler = {
@@ -32,13 +29,6 @@ const requestHandler = {
   requestTimeout: 10_000,
   throwOnRequestTimeout: true,
 };
-/** For the STS client that the SDK makes and never closes. */
-const closingHandler = {
-  ...requestHandler,
-  httpAgent: { keepAlive: false },
-  httpsAgent: { keepAlive: false },
-};
-
 /** What a function in the VPC of an access stack is told of itself. */
 export interface InPlace {
   /** The role that it runs as, by which the clusters of its place are reached. */
@@ -143,40 +133,17 @@ export class AwsAccess {
     roleArn: string,
     { externalId, by }: { externalId?: string | undefined; by?: StaticKeys | AssumedRole | undefined },
   ): AssumedRole {
-    const assume = fromTemporaryCredentials({
-      params: {
-        RoleArn: roleArn,
-        RoleSessionName: this.#sessionName,
-        ...(externalId && { ExternalId: externalId }),
-      },
-      clientConfig: { region: this.region, requestHandler: closingHandler },
-      ...(by && { masterCredentials: by }),
+    return assumedRole({
+      roleArn,
+      externalId,
+      sessionName: this.#sessionName,
+      client: { region: this.region, requestHandler, ...(by && { credentials: by }) },
+      signal: this.#signal,
     });
-    return async (properties) => {
-      try {
-        return await within(this.#signal, assume(properties));
-      } catch (fault) {
-        if (fault instanceof HelperError) throw fault;
-        throw new AssumeRoleError(roleArn, codeOf(fault));
-      }
-    };
   }
 }
 
 /** The region that the ARN of a secret names; none where only its name is given. */
 export function regionOfSecret(secretId: string): string | undefined {
   return secretId.startsWith('arn:') ? secretId.split(':')[3] : undefined;
-}
-
-/** Stops waiting when `signal` aborts, for what cannot be aborted itself. */
-async function within<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
-  const over = Promise.withResolvers<never>();
-  const end = () => over.reject(new DeadlineError());
-  if (signal.aborted) end();
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    return await Promise.race([work, over.promise]);
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
 }

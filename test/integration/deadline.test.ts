@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DeadlineError } from '../../lambda/errors.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import type { World } from '../sandbox/world.ts';
@@ -39,7 +39,7 @@ describe('a run whose time is over', () => {
   });
 
   it.each(['AssumeRole', 'GetAuthorizationToken', 'GetSecretValue', 'DescribeCluster'])(
-    'reports before the deadline when %s stalls',
+    'reports before the deadline when %s stalls, and hangs up',
     async (operation) => {
       const roleArn = 'arn:aws:iam::111122223333:role/reader';
       const world = await deploy({
@@ -51,6 +51,8 @@ describe('a run whose time is over', () => {
       world.aws.fail({ operation, times: Number.POSITIVE_INFINITY, with: { kind: 'stall' } });
       expect(await shortOfTime(world)).toMatchObject({ ok: false, clusters: [{ ok: false }] });
       expect(holders(clusterOf(world))).toEqual([]);
+      const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap');
+      await vi.waitFor(() => expect(sockets()).toEqual([]));
     },
   );
 

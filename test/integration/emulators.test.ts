@@ -1,7 +1,7 @@
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findSecrets, passwordCanary } from '../sandbox/aws/canary.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
@@ -144,14 +144,17 @@ describe('EKS', () => {
 
 describe('STS', () => {
   const roleArn = 'arn:aws:iam::444455556666:role/path/other';
-  const assume = (params: { RoleArn: string; ExternalId?: string }) =>
-    new ECRClient({
-      credentials: fromTemporaryCredentials({ params: { RoleSessionName: 'helper', ...params } }),
-    });
+  const assume = async (params: { RoleArn: string; ExternalId?: string }, credentials = aws.principal) => {
+    const command = new AssumeRoleCommand({ RoleSessionName: 'helper', ...params });
+    const { Credentials: keys } = await new STSClient({ credentials }).send(command);
+    const { AccessKeyId: accessKeyId = '', SecretAccessKey: secretAccessKey = '' } = keys ?? {};
+    const sessionToken = keys?.SessionToken ?? '';
+    return new ECRClient({ credentials: { accessKeyId, secretAccessKey, sessionToken } });
+  };
 
   it('gives keys of a role to those it trusts, good for all services', async () => {
     aws.addRole({ arn: roleArn, trusts: ['arn:aws:iam::111122223333:role/ecr-registry-helper'] });
-    const { authorizationData } = await getToken(assume({ RoleArn: roleArn }));
+    const { authorizationData } = await getToken(await assume({ RoleArn: roleArn }));
     expect(authorizationData?.[0]?.proxyEndpoint).toContain('444455556666');
     expect(aws.calls.at(-1)?.principalArn).toBe('arn:aws:sts::444455556666:assumed-role/other/helper');
   });
@@ -161,16 +164,15 @@ describe('STS', () => {
     const guarded = 'arn:aws:iam::444455556666:role/guarded';
     aws.addRole({ arn: guarded, trusts: ['arn:aws:iam::111122223333:root'], externalId: 'id-1' });
     for (const RoleArn of [roleArn, 'arn:aws:iam::444455556666:role/none', guarded]) {
-      await expect(getToken(assume({ RoleArn }))).rejects.toMatchObject({ name: 'AccessDenied' });
+      await expect(assume({ RoleArn })).rejects.toMatchObject({ name: 'AccessDenied' });
     }
-    await getToken(assume({ RoleArn: guarded, ExternalId: 'id-1' }));
+    await getToken(await assume({ RoleArn: guarded, ExternalId: 'id-1' }));
   });
 
   it('takes the keys of a user for good', async () => {
     const user = aws.addUser('arn:aws:iam::111122223333:user/old-helper');
     aws.addRole({ arn: roleArn, trusts: [user.arn] });
-    const credentials = fromTemporaryCredentials({ masterCredentials: user, params: { RoleArn: roleArn } });
-    await getToken(new ECRClient({ credentials }));
+    await getToken(await assume({ RoleArn: roleArn }, user));
     aws.removeKeys(user.accessKeyId);
     await expect(getToken(new ECRClient({ credentials: user }))).rejects.toMatchObject({
       name: 'UnrecognizedClientException',

@@ -25,7 +25,8 @@ const OVERLAP_MS = 60_000;
 const HALF_AN_HOUR_MS = 1_800_000;
 /** Real time after which a run will not end. */
 const STUCK_MS = 20_000;
-const CLOSING_MS = 1_000;
+/** The SDK stops waiting at the deadline, but leaves the timer of its wait, up to two seconds before its third try. */
+const CLOSING_MS = 3_000;
 
 /** Plays a schedule with the real handler, and once more when its faults have ended. */
 export async function play(schedule: Schedule, fleet: Fleet): Promise<Witness> {
