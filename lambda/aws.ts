@@ -6,7 +6,6 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import { type AssumedRole, assumedRole } from './assumed-role.ts';
-import type { EndpointKinds } from './registry/ecr-hosts.ts';
 
 /** Static keys that somebody who moves over from a CronJob still has. */
 export interface StaticKeys {
@@ -20,6 +19,12 @@ export interface Identity {
   /** What the role's trust policy asks for. */
   readonly externalId?: string | undefined;
   readonly keys?: StaticKeys | undefined;
+}
+
+/** Which further endpoints of AWS somebody asks for. */
+export interface EndpointKinds {
+  readonly fips?: boolean | undefined;
+  readonly dualStack?: boolean | undefined;
 }
 
 /** Without it a call could outlast the run. */

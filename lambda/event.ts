@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { readLogBatch } from './audit-log.ts';
 import { EventError, NotCoveredError } from './errors.ts';
 import { FleetEventError } from './fleet/errors.ts';
 import type { FleetResult, Unseen } from './fleet/fleet-summary.ts';
-import { readLogBatch } from './new-namespaces/audit-log.ts';
 import { explain, strict, text } from './schema.ts';
 import { coversNamespace, entriesOf } from './settings/coverage.ts';
 import { coveredCluster } from './settings/covered-cluster.ts';

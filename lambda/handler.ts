@@ -10,7 +10,7 @@ import { type Invocation, readEvent } from './event.ts';
 import { FleetFailedError } from './fleet/errors.ts';
 import { fleetFailure } from './fleet/fleet-summary.ts';
 import { measure, measureFleet } from './measure.ts';
-import { narrowToLogged } from './new-namespaces/new-namespaces.ts';
+import { narrowToLogged } from './new-namespaces.ts';
 import { summary } from './report.ts';
 import { isFleet } from './settings/fleet-settings.ts';
 import { readSettings, type Settings } from './settings.ts';

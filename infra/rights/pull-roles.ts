@@ -2,7 +2,7 @@ import { Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { SettingsError } from '../../lambda/errors.ts';
-import { pullRoleKey } from '../../lambda/registry/pull-role.ts';
+import { pullRoleKey } from '../../lambda/settings/pull-role-key.ts';
 import type { SecretEntry, Settings } from '../../lambda/settings.ts';
 import { acknowledgeWildcards } from '../acknowledgements.ts';
 import { PULL, repositoryArns } from './ecr-rights.ts';

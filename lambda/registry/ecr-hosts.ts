@@ -1,4 +1,5 @@
 import { partition } from '@aws-sdk/util-endpoints';
+import type { EndpointKinds } from '../aws.ts';
 
 const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.([a-z0-9.-]+)$/;
 
@@ -6,12 +7,6 @@ const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2}
 export interface EcrPlace {
   readonly accountId: string;
   readonly region: string;
-}
-
-/** Which further endpoints of AWS somebody asks for. */
-export interface EndpointKinds {
-  readonly fips?: boolean | undefined;
-  readonly dualStack?: boolean | undefined;
 }
 
 /** The account and region of a registry of ECR by its host, of the region's partition; undefined for any other host. */

@@ -1,5 +1,5 @@
-import { pullRoleKey } from '../registry/pull-role.ts';
 import type { SecretEntry } from './fields.ts';
+import { pullRoleKey } from './pull-role-key.ts';
 
 /** What an entry with `repositories` must be, as its tokens are fetched by a role that CDK makes for it. */
 export function checkPullRoles(

@@ -1,6 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
-import { pullRoleKey } from '../../lambda/registry/pull-role.ts';
+import { pullRoleKey } from '../../lambda/settings/pull-role-key.ts';
 import { repository } from './deployments.ts';
 import { list, pullRoles, ROLE, type Statement, statements, type Verdict, verdict } from './iam.ts';
 import { HOME, resource, synth } from './synth.ts';

@@ -4,7 +4,6 @@ import type { SettingsInput } from '../../lambda/settings.ts';
 import { cli, settingsFile } from './cli-run.ts';
 import { clusterOf, deploy, holders, NAMESPACES } from './run.ts';
 
-const SPAWNS = { timeout: 30_000 };
 /** Lets the registries of ECR be those of the emulator in the process, too. */
 const PRELOAD = new URL('../sandbox/aws/registries-preload.ts', import.meta.url).href;
 const PULLER = 'arn:aws:iam::111122223333:role/puller';
@@ -14,7 +13,7 @@ const BY_ROLE: SettingsInput = {
   secrets: [{ registries: [{ type: 'ecr', roleArn: PULLER }] }],
 };
 
-describe('--local', SPAWNS, () => {
+describe('--local', () => {
   it.each([['{}'], ['{"action":"refresh"}']])(
     'refuses to write a token of one who types %s, whichever command sends it',
     async (event) => {

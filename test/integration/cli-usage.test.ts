@@ -4,7 +4,6 @@ import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
 import { checkSettings, type Settings, type SettingsInput } from '../../lambda/settings.ts';
 import { cli, settingsFile } from './cli-run.ts';
 
-const SPAWNS = { timeout: 30_000 };
 const COMMANDS = [
   'doctor',
   'plan',
@@ -29,7 +28,7 @@ const SETTINGS: SettingsInput = {
   schedule: 'rate(6 hours)',
 };
 
-describe.concurrent('--help', SPAWNS, () => {
+describe.concurrent('--help', () => {
   it.each(COMMANDS)('of %s has examples', async (command) => {
     const { code, stdout, stderr } = await cli([...command.split(' '), '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -44,7 +43,7 @@ describe.concurrent('--help', SPAWNS, () => {
   });
 });
 
-describe.concurrent('wrong usage', SPAWNS, () => {
+describe.concurrent('wrong usage', () => {
   it.each<[string[], RegExp]>([
     [[], /Usage: /],
     [['staus'], /unknown command 'staus'\n\(Did you mean status\?\)/],
@@ -68,7 +67,7 @@ describe.concurrent('wrong usage', SPAWNS, () => {
   });
 });
 
-describe('settings', SPAWNS, () => {
+describe('settings', () => {
   it('check says what they mean, in words and with the defaults filled in', async () => {
     const file = settingsFile(SETTINGS);
     const { code, stdout } = await cli(['settings', 'check', file]);
@@ -108,7 +107,7 @@ describe('settings', SPAWNS, () => {
   });
 });
 
-describe('rbac', SPAWNS, () => {
+describe('rbac', () => {
   it('prints the manifest for a name, and nothing else', async () => {
     const demo = checkSettings({ clusters: [{ name: 'demo' }] });
     expect(await cli(['rbac', '--cluster', 'demo', '--region', 'eu-west-1'])).toEqual({

@@ -5,7 +5,6 @@ import { FUNCTION, type World } from '../sandbox/world.ts';
 import { cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
 import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
 
-const SPAWNS = { timeout: 30_000 };
 const ESCAPE = '\u001b[';
 
 /** What a world is like before, and what a person has in the environment beside the usual. */
@@ -22,7 +21,7 @@ const denied = (action: string) => first((aws) => aws.deny(`arn:aws:iam::${aws.a
 const json = <Of>(stdout: string) => JSON.parse(stdout) as Of;
 const invocations = ({ aws }: World) => aws.calls.filter(({ operation }) => operation === 'InvokeFunction');
 
-describe('status', SPAWNS, () => {
+describe('status', () => {
   it('is JSON alone on stdout for programs, a table for people, and tells fresh from stale by its exit code', async () => {
     const world = await deployFunction();
     const env = yourEnv(world);
@@ -85,7 +84,7 @@ describe('status', SPAWNS, () => {
   });
 });
 
-describe('the other actions', SPAWNS, () => {
+describe('the other actions', () => {
   it('plan shows what a refresh would do, and writes nothing', async () => {
     const world = await deployFunction();
     const { code, stdout } = await cli(['plan'], yourEnv(world));
@@ -155,7 +154,7 @@ describe('the other actions', SPAWNS, () => {
   });
 });
 
-describe('what stands in the way', SPAWNS, () => {
+describe('what stands in the way', () => {
   it.each<[string, string[], Prepare, RegExp]>([
     [
       'an event that the function refuses',

@@ -49,9 +49,7 @@ const discovered = async (world: World) => {
 const idsOf = ({ items }: DiscoveryReport) => items.map(({ clusters: [id] }) => id);
 
 describe('a fleet that is found by its tag', () => {
-  it('is refreshed item by item; one cluster that is down fails the summary by its name and stops no other', {
-    timeout: 30_000,
-  }, async () => {
+  it('is refreshed item by item; one cluster that is down fails the summary by its name and stops no other', async () => {
     const found = fleetClusters(SIZE);
     const world = await deployFleet(fleetSettings(SIZE), found);
     const down = found[9]?.id ?? '';
@@ -129,7 +127,7 @@ describe('a fleet that is found by its tag', () => {
     expect(String(error)).toContain('no cluster of the fleet was found');
   });
 
-  it('names its limit when there are more clusters than items fit', { timeout: 30_000 }, async () => {
+  it('names its limit when there are more clusters than items fit', async () => {
     const world = await deployFleet(fleetSettings(ONE), []);
     const tags = { 'ecr-registry-helper': 'on' };
     const add = (at: number) =>

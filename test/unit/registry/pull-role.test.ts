@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { otherOpening, pullRoleArn, pullRoleKey } from '../../../lambda/registry/pull-role.ts';
+import { otherOpening, pullRoleArn } from '../../../lambda/registry/pull-role.ts';
+import { pullRoleKey } from '../../../lambda/settings/pull-role-key.ts';
 import { entryOf, settingsOf } from '../factories.ts';
 
 const PREFIX = 'arn:aws:iam::111122223333:role/ecr-registry-helper-eu-west-1-';

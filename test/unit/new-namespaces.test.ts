@@ -1,14 +1,14 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EventError, HelperError, NotCoveredError } from '../../../lambda/errors.ts';
-import { chosenClusters, type Invocation, readEvent } from '../../../lambda/event.ts';
-import { readLogBatch } from '../../../lambda/new-namespaces/audit-log.ts';
-import { narrowToLogged } from '../../../lambda/new-namespaces/new-namespaces.ts';
-import { passwordCanary } from '../../sandbox/aws/canary.ts';
-import { controlMessage, created, logBatch, packed } from '../../sandbox/aws/log-batch.ts';
-import { settingsOf } from '../factories.ts';
-import { mutated } from '../mutated.ts';
+import { readLogBatch } from '../../lambda/audit-log.ts';
+import { EventError, HelperError, NotCoveredError } from '../../lambda/errors.ts';
+import { chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
+import { narrowToLogged } from '../../lambda/new-namespaces.ts';
+import { passwordCanary } from '../sandbox/aws/canary.ts';
+import { controlMessage, created, logBatch, packed } from '../sandbox/aws/log-batch.ts';
+import { settingsOf } from './factories.ts';
+import { mutated } from './mutated.ts';
 
 const FUNCTION = 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper';
 const ref = { resource: 'namespaces', name: 'a' };

@@ -1,8 +1,8 @@
-import { NotCoveredError } from '../errors.ts';
-import type { Invocation } from '../event.ts';
-import { coversNamespace, entriesOf } from '../settings/coverage.ts';
-import { listedClusters } from '../settings/fleet-settings.ts';
-import { type ClusterSettings, clusterId, type Settings } from '../settings.ts';
+import { NotCoveredError } from './errors.ts';
+import type { Invocation } from './event.ts';
+import { coversNamespace, entriesOf } from './settings/coverage.ts';
+import { listedClusters } from './settings/fleet-settings.ts';
+import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
 
 /**
  * Narrows a run that audit records asked for to their cluster and to the namespaces that the settings cover; with

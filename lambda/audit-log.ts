@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
-import { EventError } from '../errors.ts';
-import { explain } from '../schema.ts';
+import { EventError } from './errors.ts';
+import { explain } from './schema.ts';
 
 /** The namespaces that a batch of audit records tells of, and where these come from. */
 export interface LoggedNamespaces {
