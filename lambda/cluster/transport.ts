@@ -72,7 +72,7 @@ export class Transport {
    */
   async send(request: ApiRequest): Promise<ApiSuccess> {
     const { clock, deadline, tokens } = this.#options;
-    const firstAt = clock.now();
+    let firstAt = clock.now();
     let signedAnew = false;
     for (let attempt = 1; ; attempt += 1) {
       if (deadline.signal.aborted) throw new DeadlineError();
@@ -88,6 +88,8 @@ export class Transport {
         tokens.forget(token);
         continue;
       }
+      // a server that throttles is there: only what comes after it takes patience
+      if (said?.code === 429) firstAt = clock.now();
       const delay = retryDelay(
         {
           attempt,

@@ -88,6 +88,18 @@ describe('a write', () => {
     expect(holders(cluster)).toEqual(NAMESPACES);
   });
 
+  it('is tried again after a fault also where it was long throttled before', async () => {
+    const clock = new MovedClock();
+    const world = await deploy(oneAtATime, { now: () => new Date(clock.now()) });
+    const throttled: Fault = { kind: 'status', status: 429, headers: { 'retry-after': '60' } };
+    const faults: Fault[] = [throttled, throttled, throttled, { kind: 'status', status: 503 }];
+    clusterOf(world).fault((request) => (writesDefault(request) ? faults[request.attempt - 1] : undefined));
+    expect((await refreshTimed(world, { clock })).value).toMatchObject({
+      ok: true,
+      clusters: [{ created: 4 }],
+    });
+  });
+
   it('is told as refreshed also where the answer was long on its way', async () => {
     const clock = new MovedClock();
     let travelMs = 0;
