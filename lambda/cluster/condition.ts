@@ -39,8 +39,9 @@ export function standingOf(
     const remedy = 'The next refresh takes it over if it can; a plan says whether.';
     return { condition: 'foreign', ...times, reason, remedy };
   }
+  const isStored = entry.registries.every(({ type }) => type === 'stored');
   // the annotations are of ECR's token, and a stored login has none
-  if (entry.registries.every(({ type }) => type === 'stored')) return { condition: 'fresh', ...times };
+  if (isStored && expiresAt === undefined) return { condition: 'fresh', ...times };
   if (expiresAt !== undefined && expiresAt <= now) {
     return { condition: 'expired', ...times, reason: 'its token has expired', remedy: REFRESH };
   }
@@ -51,6 +52,10 @@ export function standingOf(
   if (now - fetchedAt > staleAfterMs) {
     const minutes = Math.floor((now - fetchedAt) / MINUTE_MS);
     return { condition: 'stale', ...times, reason: `its token is ${age(minutes)} old`, remedy: REFRESH };
+  }
+  if (isStored) {
+    const reason = 'it holds a token that its entry does not ask for';
+    return { condition: 'stale', ...times, reason, remedy: REFRESH };
   }
   if (other) return { condition: 'stale', ...times, reason: other, remedy: REFRESH };
   return { condition: 'fresh', ...times };

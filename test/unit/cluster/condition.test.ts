@@ -71,6 +71,15 @@ describe('a secret', () => {
     expect(standing).toEqual({ condition: 'fresh' });
   });
 
+  test('with a stored login alone that still holds a token is not what its entry asks for', () => {
+    const entry = entryOf({ registries: [{ type: 'stored', secretId: 'hub' }] });
+    expect(standingOf(held({}), entry, TIMES)).toMatchObject({
+      condition: 'stale',
+      reason: 'it holds a token that its entry does not ask for',
+    });
+    expect(standingOf(held({ expiresAt: NOW }), entry, TIMES)).toMatchObject({ condition: 'expired' });
+  });
+
   test('of another type is foreign where the entry may replace it, unless somebody holds it', () => {
     const entry = entryOf({ recreate: true });
     const other = { isOurs: false, isDockerConfig: false };
