@@ -1,6 +1,6 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import { codeOf, DeadlineError } from '../errors.ts';
+import { codeOf, DeadlineError, HelperError } from '../errors.ts';
 import { SecretBinaryError, SecretCallError, SecretMissingError, SecretNotJsonError } from './errors.ts';
 
 const jsonObject = z.record(z.string(), z.unknown());
@@ -8,7 +8,7 @@ const jsonObject = z.record(z.string(), z.unknown());
 /** The JSON object that a Secrets Manager secret holds. Nothing of it may be printed but its keys. */
 export type SecretValue = z.output<typeof jsonObject>;
 
-/** @throws SecretMissingError, SecretCallError, SecretBinaryError, SecretNotJsonError */
+/** @throws SecretMissingError, SecretCallError, SecretBinaryError, SecretNotJsonError, AssumeRoleError, DeadlineError */
 export async function readSecretValue(
   client: SecretsManagerClient,
   secretId: string,
@@ -31,6 +31,7 @@ async function ask(client: SecretsManagerClient, secretId: string, signal: Abort
   try {
     return await client.send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal });
   } catch (fault) {
+    if (fault instanceof HelperError) throw fault;
     if (signal.aborted) throw new DeadlineError();
     const code = codeOf(fault);
     if (code === 'ResourceNotFoundException') throw new SecretMissingError(secretId);

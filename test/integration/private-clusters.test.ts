@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Answer } from '../../lambda/answers.ts';
 import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
-import { EventError } from '../../lambda/errors.ts';
+import { AssumeRoleError, EventError } from '../../lambda/errors.ts';
 import { handler } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/report.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
@@ -34,8 +34,8 @@ const SETTINGS: SettingsInput = {
 };
 
 /** Deploys home and the access stack, whose function runs as its role in its region. */
-async function deployPrivate(): Promise<World> {
-  const world = await deploy(SETTINGS);
+async function deployPrivate(settings = SETTINGS): Promise<World> {
+  const world = await deploy(settings);
   const { aws } = world;
   aws.addSecret({ name: 'hub', value: JSON.stringify({ auths: { 'ghcr.io': { auth: 'YTpi' } } }) });
   aws.addRole({ arn: CREDENTIALS_ROLE, trusts: [ACCESS_ROLE] });
@@ -90,6 +90,17 @@ describe('a cluster behind a VPC of an access stack', () => {
     // sends the metrics once, and logs in both
     const measured = (text = '') => jsonLines(text).filter((line) => '_aws' in line).length;
     expect([measured(output), measured(ofPlace.get(world)?.[0])]).toEqual([1, 0]);
+  });
+
+  it('names the role of home that its function cannot assume', async () => {
+    const secrets = [{ registries: [{ type: 'stored' as const, secretId: 'hub' }] }];
+    const world = await deployPrivate({ ...SETTINGS, secrets });
+    world.aws.deny(ACCESS_ROLE, 'sts:AssumeRole');
+    const { value } = await invoke<Report>(world, FAR_ITEM);
+    const { problem: reason, remedy } = new AssumeRoleError(CREDENTIALS_ROLE, 'AccessDenied');
+    const error = { reason: expect.stringContaining(reason), remedy: expect.stringContaining(remedy) };
+    expect(value).toMatchObject({ ok: false, secrets: [{ error }] });
+    expect(JSON.stringify(value)).not.toContain('secretsmanager:GetSecretValue');
   });
 
   it('is served in the run of a fleet, beside what is reached from home', async () => {
