@@ -16,7 +16,7 @@ export abstract class HelperError extends Error {
 
 /** The codes of a service that was not reached at all, as Node and the SDK name them. */
 const NOT_REACHED =
-  /^(?:TimeoutError|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+  /^(?:TimeoutError|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH)$/;
 
 /** What to do about a call to AWS: `usual`, but where the service was not reached, what a VPC may lack. */
 export function remedyOf(code: string, service: string, where: string, usual: string): string {

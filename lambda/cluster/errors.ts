@@ -13,12 +13,14 @@ export class ClusterCallError extends HelperError {
   constructor(cluster: string, region: string, code: string) {
     super(
       `the EKS cluster ${cluster} in ${region} could not be described (${code})`,
-      remedyOf(
-        code,
-        'eks',
-        region,
-        'Allow eks:DescribeCluster on it to the identity that the function uses there.',
-      ),
+      code === 'AccessDeniedException'
+        ? 'Allow eks:DescribeCluster on it to the identity that the function uses there.'
+        : remedyOf(
+            code,
+            'eks',
+            region,
+            `Check that this identity is enabled in ${region}; passing faults mend themselves with the next run.`,
+          ),
     );
   }
 }
@@ -94,6 +96,12 @@ export class ForbiddenError extends HelperError {
   }
 }
 
+const CERTIFICATE_REMEDIES: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'Renew the serving certificate of the API server.',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'Something else than the API server answers at its endpoint, or its certificate is for another name: with a kubeconfig, set its tls-server-name; else check DNS and proxies of the VPC.',
+};
+
 export class UnreachableError extends HelperError {
   /** The server's certificate is not of the cluster's authority: trying again changes nothing. */
   readonly untrusted: boolean;
@@ -103,7 +111,8 @@ export class UnreachableError extends HelperError {
     super(
       `the API server could not be reached (${code})`,
       untrusted
-        ? 'Something else than the API server of this cluster answers at its endpoint: check DNS and proxies of the VPC.'
+        ? (CERTIFICATE_REMEDIES[code] ??
+            'Something else than the API server of this cluster answers at its endpoint: check DNS and proxies of the VPC.')
         : 'Check that the function may reach its endpoint: a private one needs the vpc setting.',
     );
     this.untrusted = untrusted;

@@ -53,12 +53,14 @@ export class SecretCallError extends HelperError {
   constructor(secretId: string, code: string) {
     super(
       `the Secrets Manager secret ${secretId} could not be read (${code})`,
-      remedyOf(
-        code,
-        'secretsmanager',
-        'its region',
-        'Allow secretsmanager:GetSecretValue on it to the function, and kms:Decrypt on its key if that is your own (kmsKeyArn).',
-      ),
+      /^(AccessDenied|Decryption)/.test(code)
+        ? 'Allow secretsmanager:GetSecretValue on it to the function, and kms:Decrypt on its key if that is your own (kmsKeyArn).'
+        : remedyOf(
+            code,
+            'secretsmanager',
+            'its region',
+            'Check that it is there and not about to be deleted; passing faults mend themselves with the next run.',
+          ),
     );
   }
 }

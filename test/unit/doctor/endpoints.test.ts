@@ -81,4 +81,7 @@ test.for<[string, (code: string) => Error, string]>([
   for (const code of ['AccessDeniedException', 'ThrottlingException', 'InternalServerError']) {
     expect(make(code).message).not.toContain('interface endpoint');
   }
+  for (const code of ['ThrottlingException', 'InternalServerError']) {
+    expect(make(code).message).toContain('passing faults mend themselves with the next run');
+  }
 });
