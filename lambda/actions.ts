@@ -36,7 +36,7 @@ const kept = new KeptCredentials();
 
 /**
  * Does what an invocation asks for with the real clients of a region, and closes what they opened.
- * @throws EventError, NotCoveredError, FleetEventError before anything is read or written; FleetTooLargeError
+ * @throws EventError, CleanupOffError, NotCoveredError, FleetEventError before anything is read or written; FleetTooLargeError
  */
 export async function act(
   given: Settings,

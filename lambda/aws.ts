@@ -53,7 +53,7 @@ export interface AwsOptions {
   readonly inPlace?: InPlace | undefined;
 }
 
-/** The function's way to AWS: one client for each service, region and identity of a run. */
+/** The function's way to AWS: the clients of a run, which it closes together. */
 export class AwsAccess {
   readonly region: string;
   readonly homeRegion: string;

@@ -28,7 +28,7 @@ export type InvocationContext = Pick<
 /**
  * The function. Answers with the report of what it was asked to do; a run that was not started by hand throws when it
  * is not ok, so that AWS tries it again and alarms; so does the summary of a fleet, so that its state machine fails.
- * @throws SettingsError, EventError, NotCoveredError, FleetEventError, FleetTooLargeError, FleetFailedError, RefreshFailedError
+ * @throws SettingsError, EventError, CleanupOffError, NotCoveredError, FleetEventError, FleetTooLargeError, FleetFailedError, RefreshFailedError
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Answer> {
   let logger = new Logger({ serviceName: PRODUCT });

@@ -1,4 +1,4 @@
-import { NEWER_IS_THERE } from './rights.ts';
+import { NEWER_IS_THERE, NO_FINALIZERS, NO_OWNERS } from './rights.ts';
 
 /** A denial by something of the namespace's owner or the cluster's. */
 export interface Denial {
@@ -30,6 +30,8 @@ export class ApiAnswer extends Error {
   readonly deniedBy: Denial | undefined;
   /** Our own admission policy kept a token that expires later. */
   readonly newerIsThere: boolean;
+  /** Why it did not let us write over what is there, in a message of its own. */
+  readonly keptBy: 'finalizers' | 'owner references' | undefined;
   readonly retryAfter: string | undefined;
   /** Whether its text was JSON to its end. */
   readonly isWhole: boolean;
@@ -55,7 +57,9 @@ export class ApiAnswer extends Error {
     const message = textOf(status.message);
     this.deniedVerb = RBAC.exec(message)?.[1];
     this.deniedBy = denial(message);
-    this.newerIsThere = this.deniedBy?.what === 'policy' && message.endsWith(`: ${NEWER_IS_THERE}`);
+    const said = (own: string) => this.deniedBy?.what === 'policy' && message.endsWith(`: ${own}`);
+    this.newerIsThere = said(NEWER_IS_THERE);
+    this.keptBy = said(NO_FINALIZERS) ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
   }
 
   hasCause(reason: string): boolean {

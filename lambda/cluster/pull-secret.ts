@@ -1,12 +1,12 @@
 import { type CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Clock } from '../clock.ts';
 import type { PullCredentials } from '../registry/credentials.ts';
-import { dockerConfigData, withPlaceholders } from '../registry/docker-config.ts';
 import type { Verdict } from '../report.ts';
 import type { SecretEntry } from '../settings.ts';
 import { ApiAnswer } from './answer.ts';
 import type { KubernetesClient } from './client.ts';
-import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE, SECRET_TYPE } from './rights.ts';
+import { EXPIRES_AT } from './rights.ts';
+import { secretBody } from './secret-body.ts';
 import { conflictVerdict, failureVerdict, mustBeRecreated } from './verdict.ts';
 
 /** Metadata alone comes back: nothing here reads a secret's data. */
@@ -19,6 +19,13 @@ const FOREIGN_EXPIRY: Verdict = {
   outcome: 'blocked',
   reason: `somebody else set a later ${EXPIRES_AT} on it`,
   remedy: 'Let its owner delete the secret, or that annotation.',
+};
+
+/** Its deletion waits for its finalizers, or it came again. */
+const STILL_THERE: Verdict = {
+  outcome: 'blocked',
+  reason: 'it was deleted, and one that cannot be written is still there',
+  remedy: 'Look at its finalizers, and who makes it anew.',
 };
 
 /** What is read of an answer to an apply. */
@@ -72,31 +79,46 @@ export class PullSecret {
     }
   }
 
-  async #write(namespace: string): Promise<Verdict> {
+  async #write(namespace: string, mayDelete = this.#entry.recreate): Promise<Verdict> {
     try {
       return await this.#apply(namespace, false);
     } catch (fault) {
       if (!(fault instanceof ApiAnswer)) throw fault;
       const conflict = conflictVerdict(fault, this.#entry.adoptFrom);
-      if (conflict === 'adopt') return await this.#adopt(namespace);
+      if (conflict === 'adopt') return await this.#adopt(namespace, mayDelete);
       if (conflict) return conflict;
-      return await this.#recreate(namespace, fault, false);
+      return await this.#recreate(namespace, { refusal: fault, force: false, mayDelete });
     }
   }
 
-  async #adopt(namespace: string): Promise<Verdict> {
+  async #adopt(namespace: string, mayDelete: boolean): Promise<Verdict> {
     try {
       return await this.#apply(namespace, true);
     } catch (fault) {
       if (!(fault instanceof ApiAnswer)) throw fault;
-      if (fault.newerIsThere) return FOREIGN_EXPIRY;
-      return await this.#recreate(namespace, fault, true);
+      if (fault.newerIsThere) return await this.#leave(namespace, fault);
+      return await this.#recreate(namespace, { refusal: fault, force: true, mayDelete });
     }
   }
 
+  /** A later token that is there is ours where nobody else holds it any more, as another run adopted it first. */
+  async #leave(namespace: string, newer: ApiAnswer): Promise<Verdict> {
+    try {
+      const verdict = await this.#applyAgain(namespace, false);
+      if (verdict) return verdict;
+    } catch (fault) {
+      if (!(fault instanceof ApiAnswer) || fault.newerIsThere) throw fault;
+      if (fault.managers.length > 0) return FOREIGN_EXPIRY;
+    }
+    throw newer;
+  }
+
   /** Type and immutable data can only change by another object; the uid makes sure that just the refused one goes. */
-  async #recreate(namespace: string, refusal: ApiAnswer, force: boolean): Promise<Verdict> {
-    if (!this.#entry.recreate || !mustBeRecreated(refusal)) throw refusal;
+  async #recreate(
+    namespace: string,
+    { refusal, force, mayDelete }: { refusal: ApiAnswer; force: boolean; mayDelete: boolean },
+  ): Promise<Verdict> {
+    if (!mayDelete || !mustBeRecreated(refusal)) throw refusal;
     const { dryRun } = this.#query;
     let miss: ApiAnswer | undefined;
     try {
@@ -112,8 +134,14 @@ export class PullSecret {
       miss = fault;
     }
     if (dryRun) return { outcome: 'refreshed' };
-    if (!(await this.#applyAgain(namespace, false))) throw miss ?? refusal;
-    return { outcome: 'refreshed' };
+    try {
+      const verdict = await this.#write(namespace, false);
+      return verdict.outcome === 'created' ? { outcome: 'refreshed' } : verdict;
+    } catch (fault) {
+      if (!(fault instanceof ApiAnswer && mustBeRecreated(fault))) throw fault;
+      if (miss) throw miss;
+      return STILL_THERE;
+    }
   }
 
   /** The verdict of an apply, or undefined where it is still refused for what only another object could take. */
@@ -159,28 +187,4 @@ export class PullSecret {
  */
 function isNoLongerThere({ code, kind }: ApiAnswer): boolean {
   return code === 409 || (code === 404 && kind === 'secrets');
-}
-
-function secretBody(
-  deployment: string,
-  name: string,
-  { auths, token, pullRole }: PullCredentials,
-  plan: boolean,
-): object {
-  const annotations = token && {
-    [FETCHED_AT]: toSeconds(token.fetchedAt),
-    [EXPIRES_AT]: toSeconds(token.expiresAt),
-    ...(pullRole && { [PULL_ROLE]: pullRole }),
-  };
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name, labels: labelsOf(deployment), ...(annotations && { annotations }) },
-    type: SECRET_TYPE,
-    data: { '.dockerconfigjson': dockerConfigData(plan ? withPlaceholders(auths) : auths).reveal() },
-  };
-}
-
-function toSeconds(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
 }

@@ -12,6 +12,10 @@ export const PULL_ROLE = 'ecr-registry-helper/pull-role';
 /** What the admission policy says when a run that is late would put an older token over a newer one. */
 export const NEWER_IS_THERE = 'a token that expires later is there already';
 
+/** What it says of a secret that something else keeps or will delete. */
+export const NO_FINALIZERS = 'no finalizers';
+export const NO_OWNERS = 'no owner references';
+
 const PRODUCT = 'ecr-registry-helper';
 
 /** A Kubernetes object as it is applied. */
@@ -107,11 +111,11 @@ function validations(
     { expression: `object.type == '${SECRET_TYPE}'`, message: `only secrets of type ${SECRET_TYPE}` },
     {
       expression: '!has(object.metadata.finalizers) || size(object.metadata.finalizers) == 0',
-      message: 'no finalizers',
+      message: NO_FINALIZERS,
     },
     {
       expression: '!has(object.metadata.ownerReferences) || size(object.metadata.ownerReferences) == 0',
-      message: 'no owner references',
+      message: NO_OWNERS,
     },
     {
       expression: `request.operation != 'UPDATE' || !(${hasExpiry('oldObject')}) || !(${hasExpiry('object')}) || timestamp(${expiry('object')}) >= timestamp(${expiry('oldObject')})`,

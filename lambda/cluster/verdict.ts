@@ -59,6 +59,13 @@ function answerVerdict(answer: ApiAnswer, object: string): Verdict {
   if (code === 404 && answer.kind === 'namespaces') return { outcome: 'skipped' };
   if (code === 403 && answer.hasCause('NamespaceTerminating')) return { outcome: 'skipped' };
   if (code === 403 && deniedVerb) return failureVerdict(new ForbiddenError(deniedVerb, object), object);
+  if (answer.keptBy) {
+    return {
+      outcome: 'blocked',
+      reason: `what is there has ${answer.keptBy}`,
+      remedy: 'Take them off it, or delete it: what something else keeps is not taken over.',
+    };
+  }
   if (deniedBy) {
     return {
       outcome: 'blocked',

@@ -203,6 +203,44 @@ describe('a secret that is there already', () => {
     });
   });
 
+  it('of a manager to adopt from, which another run with a later token adopts first, is ours and fresh', async () => {
+    const world = await deploy();
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, { type, stringData: config, manager: 'kubectl-create' });
+    const annotations = { 'ecr-registry-helper/expires-at': '2099-01-01T00:00:00Z' };
+    cluster.fault(({ query, path }) => {
+      if (query.get('force') !== 'true' || !path.includes('/default/')) return undefined;
+      cluster.removeSecret('default', SECRET);
+      const ours = { manager: 'ecr-registry-helper', operation: 'Apply' } as const;
+      cluster.putSecret('default', SECRET, { type, stringData: config, annotations, ...ours });
+      return undefined;
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({ created: 3, unchanged: 1, blocked: 0 });
+  });
+
+  it.each([
+    ['finalizers', { finalizers: ['example.com/keep'] }],
+    [
+      'owner references',
+      { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: '1-2' }] },
+    ],
+  ])('with %s of somebody else is blocked, and what keeps it is named', async (what, seed) => {
+    const world = await deploy();
+    clusterOf(world).putSecret('default', SECRET, {
+      ...{ type, stringData: config, manager: 'kubectl-create' },
+      ...seed,
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({
+      ...{ ok: true, created: 3, blocked: 1 },
+      problems: [
+        {
+          reason: `what is there has ${what}`,
+          remedy: 'Take them off it, or delete it: what something else keeps is not taken over.',
+        },
+      ],
+    });
+  });
+
   const opaque = { stringData: { some: 'thing' }, reason: 'a secret of another type has its name' };
   const immutable = { type, stringData: config, immutable: true, reason: 'it is marked immutable' };
 
@@ -315,6 +353,35 @@ describe('a secret that is there already', () => {
     expect(reportOf(await refreshed(world))).toMatchObject({ ok: false, created: 3, failed: 1 });
     expect(cluster.secret('default', SECRET)?.data).toEqual({
       quite: Buffer.from('another').toString('base64'),
+    });
+  });
+
+  it('is blocked with recreate while finalizers keep it after its deletion', async () => {
+    const world = await deployEntries({ recreate: true });
+    clusterOf(world).putSecret('default', SECRET, { ...opaque, finalizers: ['example.com/keep'] });
+    expect(reportOf(await refreshed(world))).toMatchObject({
+      ...{ ok: true, created: 3, blocked: 1 },
+      problems: [
+        {
+          reason: 'it was deleted, and one that cannot be written is still there',
+          remedy: 'Look at its finalizers, and who makes it anew.',
+        },
+      ],
+    });
+  });
+
+  it('is blocked with recreate where somebody else puts it back at once', async () => {
+    const world = await deployEntries({ recreate: true });
+    const cluster = clusterOf(world);
+    cluster.putSecret('default', SECRET, opaque);
+    cluster.fault(({ method, path, attempt }) => {
+      const isLast = method === 'PATCH' && path.includes('/default/') && attempt === 4;
+      if (isLast) cluster.putSecret('default', SECRET, { type, stringData: config, manager: 'vault-agent' });
+      return undefined;
+    });
+    expect(reportOf(await refreshed(world))).toMatchObject({
+      ...{ ok: true, created: 3, blocked: 1 },
+      problems: [{ reason: 'it is managed by "vault-agent"' }],
     });
   });
 

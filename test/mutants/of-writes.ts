@@ -113,7 +113,7 @@ export const ofWrites: readonly Mutant[] = [
   },
   {
     name: 'a plan shows the token',
-    file: 'lambda/cluster/pull-secret.ts',
+    file: 'lambda/cluster/secret-body.ts',
     find: 'plan ? withPlaceholders(auths) : auths',
     replace: 'auths',
     harm: 'webhooks see a token in a run that writes none',
