@@ -32,6 +32,9 @@ const BY_LAMBDA = {
 };
 /** The errors of a discovery, by their names, that only other settings mend. */
 const FOR_A_PERSON = { ErrorEquals: ['FleetTooLargeError', 'SettingsError'], MaxAttempts: 0 };
+/** How often it is looked for clusters while not all could be found, within an hour and a half. */
+const LOOKS = 4;
+const LOOK_AGAIN_SECONDS = 1800;
 const OF_CLUSTER = '$states.result.Payload.clusters[0]';
 const ERROR = `${OF_CLUSTER}.error.reason`;
 const PROBLEM = `${OF_CLUSTER}.problems[outcome = "failed"][0].reason`;
@@ -39,7 +42,8 @@ const WHY = `${ERROR} ? ${ERROR} : ${PROBLEM} ? ${PROBLEM} : "its report is in t
 
 /**
  * The state machine of a fleet in the Amazon States Language. A cluster that failed goes to the queue of failed runs and
- * does not stop the others; the execution fails when any failed or not all could be found.
+ * does not stop the others. Where not all could be found it begins again after a while; in the end the execution fails
+ * when any failed or not all could be found.
  */
 export function fleetDefinition({ partition, functionArn, failedQueueUrl, concurrency }: FleetParts): object {
   const invoke = (payload: unknown) => ({
@@ -80,18 +84,19 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
   return {
     Comment: 'Refreshes the ECR pull secrets of each cluster of a fleet by itself',
     QueryLanguage: 'JSONata',
-    StartAt: 'Discover',
+    StartAt: 'Begin',
     States: {
+      Begin: { Type: 'Pass', Assign: { looks: 1, error: '', cause: '' }, Next: 'Discover' },
       Discover: {
         ...invoke({ action: 'discover' }),
         Retry: [
           BY_LAMBDA,
           FOR_A_PERSON,
-          // within three hours, so that a fault is mended well before tokens end
+          // within two and a half hours, so that a fault is mended well before tokens end
           {
-            ...BY_LAMBDA,
             ErrorEquals: ['States.ALL'],
             IntervalSeconds: 60,
+            BackoffRate: 2,
             MaxDelaySeconds: 1800,
             MaxAttempts: 9,
           },
@@ -101,8 +106,9 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
           problems: expression('$states.result.Payload.problems'),
         },
         Output: expression('$states.result.Payload.items'),
-        Next: 'RefreshAll',
+        Next: 'AnyFound',
       },
+      AnyFound: choice('$exists($states.input[0])', 'RefreshAll', 'LookAgain'),
       RefreshAll: {
         Type: 'Map',
         Label: 'Clusters',
@@ -120,10 +126,32 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
         ...invoke({ action: 'summarize', results: expression('$states.input') }),
         Retry: [BY_LAMBDA],
         Output: expression('$states.result.Payload'),
-        Next: 'Found',
+        Assign: { error: '', cause: '' },
+        Catch: [
+          {
+            ErrorEquals: ['States.ALL'],
+            Assign: {
+              error: expression('$states.errorOutput.Error'),
+              cause: expression('$states.errorOutput.Cause ? $states.errorOutput.Cause : ""'),
+            },
+            Next: 'AllFound',
+          },
+        ],
+        Next: 'AllFound',
       },
-      Found: choice('$complete', 'AllFresh', 'NotAllFound'),
-      AllFresh: { Type: 'Succeed' },
+      AllFound: choice('$complete', 'AllFresh', 'LookAgain'),
+      AllFresh: choice('$error = ""', 'Fresh', 'NotAllFresh'),
+      Fresh: { Type: 'Succeed' },
+      // an account or region that throttles or is away for a while must not wait for the next scheduled run
+      LookAgain: choice(`$looks < ${LOOKS}`, 'Wait', 'WhatFailed'),
+      Wait: {
+        Type: 'Wait',
+        Seconds: LOOK_AGAIN_SECONDS,
+        Assign: { looks: expression('$looks + 1') },
+        Next: 'Discover',
+      },
+      WhatFailed: choice('$error = ""', 'NotAllFound', 'NotAllFresh'),
+      NotAllFresh: { Type: 'Fail', Error: expression('$error'), Cause: expression('$cause') },
       NotAllFound: {
         Type: 'Fail',
         Error: 'NotAllFound',

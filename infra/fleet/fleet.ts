@@ -69,7 +69,8 @@ export class Fleet extends Construct {
   }
 
   /**
-   * The first refresh after a deployment, as the schedule may wait for hours: CloudFormation tells when the stack is done.
+   * The first refresh after a deployment, as the schedule may wait for hours: CloudFormation tells when the stack is
+   * made or updated, which is before it deletes what is no longer in it, pull roles of before among that.
    * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/eventbridge.html
    */
   startOnDeploy(): void {
@@ -80,7 +81,7 @@ export class Fleet extends Construct {
         detailType: ['CloudFormation Stack Status Change'],
         detail: {
           'stack-id': [Stack.of(this).stackId],
-          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE'] },
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'] },
         },
       },
       targets: [this.target],

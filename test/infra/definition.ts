@@ -5,6 +5,7 @@ import { resource } from './synth.ts';
 export interface Handler {
   readonly ErrorEquals: string[];
   readonly MaxAttempts?: number;
+  readonly Assign?: Readonly<Record<string, unknown>>;
   readonly Output?: unknown;
   readonly Next?: string;
 }

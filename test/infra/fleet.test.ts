@@ -36,7 +36,7 @@ interface Summary {
 function world(
   ids: string[],
   refresh: (id: string, nth: number) => unknown,
-  { ok = true, tooLarge = false } = {},
+  { incomplete = 0, tooLarge = false } = {},
 ) {
   const seen = {
     discoveries: 0,
@@ -51,6 +51,7 @@ function world(
     if (event.action === 'discover') {
       seen.discoveries += 1;
       if (tooLarge) throw new StateError('FleetTooLargeError');
+      const ok = seen.discoveries > incomplete;
       return {
         ok,
         action: 'discover',
@@ -163,16 +164,38 @@ describe('a run of the fleet', () => {
     expect(seen.summary?.results).toEqual([{ id: arn('c0'), ok: true }]);
   });
 
-  it('fails with what could not be looked through, after what was found is fresh', async () => {
-    const { seen, run } = world(names(2), (id) => report(id), { ok: false });
-    await expect(run()).rejects.toMatchObject({ name: 'NotAllFound' });
+  it('looks again for what could not be looked through, after what was found is fresh', async () => {
+    const { seen, run } = world(names(2), (id) => report(id), { incomplete: 3 });
+    await run();
+    expect(seen.discoveries).toBe(4);
+    expect(seen.events).toHaveLength(8);
     expect(seen.summary?.results).toHaveLength(2);
   });
 
-  it('says also of none that it was none', async () => {
-    const { seen, run } = world([], () => undefined, { ok: false });
+  it('fails in the end with what could still not be looked through', async () => {
+    const { seen, run } = world(names(2), (id) => report(id), { incomplete: 4 });
+    await expect(run()).rejects.toMatchObject({
+      name: 'NotAllFound',
+      message: expect.stringContaining('444455556666 eu-west-1'),
+    });
+    expect(seen.discoveries).toBe(4);
+  });
+
+  it('says also of none that it was none, and sums nothing up', async () => {
+    const { seen, run } = world([], () => undefined, { incomplete: 4 });
     await expect(run()).rejects.toMatchObject({ name: 'NotAllFound' });
-    expect(seen.summary).toEqual({ action: 'summarize', results: [] });
+    expect(seen.summary).toBeUndefined();
+  });
+
+  it('fails with the clusters that failed, of the last look alone', async () => {
+    const bad = (id: string) => report(id, { ok: false, error: { reason: 'down', remedy: '' } });
+    const never = world(names(2), bad, { incomplete: 4 });
+    await expect(never.run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
+    const first = world(names(1), (id, nth) => (nth === 0 ? bad(id) : report(id)), { incomplete: 1 });
+    await first.run();
+    expect(first.seen.discoveries).toBe(2);
+    const last = world(names(1), (id, nth) => (nth === 1 ? bad(id) : report(id)), { incomplete: 1 });
+    await expect(last.run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
   });
 
   it('has room for 1,000 clusters with the longest names that all failed for long reasons', async () => {
@@ -199,7 +222,7 @@ describe('what starts it', () => {
         source: ['aws.cloudformation'],
         detail: {
           'stack-id': [{ Ref: 'AWS::StackId' }],
-          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE'] },
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'] },
         },
       },
       Targets: [target],

@@ -17,6 +17,7 @@ export function evaluated(value: unknown, variables: Readonly<Record<string, unk
     ...names.map((name) => variables[name]),
     JSON.stringify,
     substring,
+    exists,
   );
   if (found === undefined) throw new Error(`nothing: ${text}`);
   // without what is nothing
@@ -24,6 +25,7 @@ export function evaluated(value: unknown, variables: Readonly<Record<string, unk
 }
 
 const substring = (whole: string, from: number, length: number) => whole.slice(from, from + length);
+const exists = (value: unknown) => value !== undefined;
 const known = new Map<string, (...values: unknown[]) => unknown>();
 
 /** Each expression once, as a fleet evaluates the same few thousands of times. */
@@ -31,7 +33,12 @@ function compiled(text: string, names: readonly string[]): (...values: unknown[]
   const key = [text, ...names].join();
   const expression =
     known.get(key) ??
-    (compileFunction(`return (${inJavaScript(text)})`, [...names, '$string', '$substring']) as never);
+    (compileFunction(`return (${inJavaScript(text)})`, [
+      ...names,
+      '$string',
+      '$substring',
+      '$exists',
+    ]) as never);
   known.set(key, expression);
   return expression;
 }

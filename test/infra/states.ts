@@ -46,9 +46,7 @@ async function enter(
       const result = await resultOf(state, input, values({}), port);
       const next = state.Choices?.find(({ Condition }) => evaluated(Condition, values({})) === true)?.Next;
       const output = state.Output === undefined ? result : evaluated(state.Output, values({ result }));
-      for (const [key, value] of Object.entries(state.Assign ?? {})) {
-        variables[`$${key}`] = evaluated(value, values({ result }));
-      }
+      assign(state, values({ result }), variables);
       return [next ?? state.Default ?? state.Next, output];
     } catch (fault) {
       if (!(fault instanceof StateError)) throw fault;
@@ -65,9 +63,21 @@ async function enter(
       const catcher = state.Catch?.find(fits);
       if (!catcher) throw fault;
       const errorOutput = { Error: fault.name, Cause: fault.message };
-      return [catcher.Next, evaluated(catcher.Output, values({ errorOutput }))];
+      assign(catcher, values({ errorOutput }), variables);
+      const output =
+        catcher.Output === undefined ? errorOutput : evaluated(catcher.Output, values({ errorOutput }));
+      return [catcher.Next, output];
     }
   }
+}
+
+function assign(
+  { Assign = {} }: Pick<State, 'Assign'>,
+  values: Readonly<Record<string, unknown>>,
+  variables: Record<string, unknown>,
+): void {
+  const assigned = Object.entries(Assign).map(([key, value]) => [`$${key}`, evaluated(value, values)]);
+  Object.assign(variables, Object.fromEntries(assigned));
 }
 
 async function resultOf(
@@ -95,8 +105,10 @@ async function resultOf(
       return results;
     }
     case 'Fail':
-      throw new StateError(state.Error ?? '', String(evaluated(state.Cause, values)));
+      throw new StateError(String(evaluated(state.Error, values)), String(evaluated(state.Cause, values)));
     case 'Choice':
+    case 'Pass':
+    case 'Wait':
     case 'Succeed':
       return input;
     default:
