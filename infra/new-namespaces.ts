@@ -50,7 +50,7 @@ export class NewNamespaces extends Construct {
       refuseElsewhere(this, cluster);
       const logGroupName = logGroupOf(cluster.name);
       if (!logGroups.delete(logGroupName)) continue;
-      const place = clusterPlace(this, clusterId(cluster), at);
+      const place = clusterPlace(this, cluster.name, at);
       const logGroup = logs.LogGroup.fromLogGroupName(place, 'Log', logGroupName);
       const permission = new CfnPermission(place, 'Permission', {
         functionName: refresher.functionArn,

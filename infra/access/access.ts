@@ -4,8 +4,8 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { clusterRights } from '../../lambda/cluster/rights.ts';
 import { SettingsError } from '../../lambda/errors.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { accessPlaces } from '../../lambda/settings/places.ts';
+import { discoveriesOf, listedClusters } from '../../lambda/settings/fleet-settings.ts';
+import { accessPlaces, homeOf } from '../../lambda/settings/places.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../../lambda/settings.ts';
 import type { Network } from '../network.ts';
 import { clusterPlace, differs, elsewhere } from './cluster-place.ts';
@@ -26,8 +26,15 @@ export class Access extends Construct {
     super(scope, id);
     if (clusters.length === 0) return;
     const kubectl = new Kubectl(this, 'Kubectl', clusters[0]?.name ?? '', network);
+    const names = clusters.map(({ name }) => name);
     for (const [at, cluster] of clusters.entries()) {
-      const place = clusterPlace(this, clusterId(cluster), at);
+      if (names.indexOf(cluster.name) !== at) {
+        throw new SettingsError(
+          `the cluster ${cluster.name} is let into twice, and EKS takes one access entry for a role: let one of them have rbac "manual", or list it once`,
+        );
+      }
+      // by its name, as the entry of another id of it could not be made while there is this one
+      const place = clusterPlace(this, cluster.name, at);
       new eks.CfnAccessEntry(place, 'Entry', {
         clusterName: cluster.name,
         principalArn: role.roleArn,
@@ -43,6 +50,13 @@ export class Access extends Construct {
  * @throws SettingsError for one where it is asked to and cannot, or where the function could never get
  */
 export function appliedAtHome(scope: Construct, settings: Settings): ClusterSettings[] {
+  for (const { accounts: [accountId] = [], roleName } of discoveriesOf(settings)) {
+    const { account } = Stack.of(scope);
+    if (roleName || homeOf(settings) || differs(accountId, account) !== true) continue;
+    throw new SettingsError(
+      `a discover is of account ${accountId} and the stack of ${account}; give it a roleName, or the settings the function's accountId and region, and CDK makes the roles`,
+    );
+  }
   const away = new Set(accessPlaces(settings).flatMap(({ clusters }) => clusters));
   return listedClusters(settings).filter((cluster) => !away.has(cluster) && isApplied(scope, cluster));
 }

@@ -4,7 +4,7 @@ import { SettingsError } from '../../lambda/errors.ts';
 import { homeOf } from '../../lambda/settings/places.ts';
 import type { ClusterSettings, Settings } from '../../lambda/settings.ts';
 
-/** A construct for what belongs to one cluster, by its id or, where that is known only at deployment, its place. */
+/** A construct for what belongs to one cluster, by its name or id or, where that is known only at deployment, its place. */
 export function clusterPlace(scope: Construct, id: string, at: number): Construct {
   return new Construct(scope, Token.isUnresolved(id) ? `Cluster${at}` : `Cluster-${id}`);
 }

@@ -28,8 +28,8 @@ export function settingsFields(exempt: (value: string) => boolean) {
     'the ARN of a role such as arn:aws:iam::111122223333:role/name',
   );
   const secretId = field(
-    /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[\w/+=.@-]{1,512}$/,
-    'the name or the full ARN of a Secrets Manager secret',
+    /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]{1,512}-[A-Za-z0-9]{6}|[\w/+=.@-]{1,512})$/,
+    'the name or the full ARN (with the six characters at its end) of a Secrets Manager secret',
   );
   const kmsKeyArn = field(
     /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/(mrk-)?[0-9a-f-]{32,36}$/,

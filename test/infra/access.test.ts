@@ -142,3 +142,30 @@ it.each([
   const { template } = synth(() => ({ settings: { clusters: [{ name: 'demo', ...place }] } }), env);
   expect(entries(template)).toHaveLength(2);
 });
+
+it('keeps the access entry of a cluster whose id changes, as EKS takes but one for a role', () => {
+  const entry = (cluster: ClusterInput) => {
+    const { template } = synth(() => ({ settings: { clusters: [cluster] } }));
+    return Object.keys(template.findResources('AWS::EKS::AccessEntry')).sort();
+  };
+  expect(entry({ name: 'prod', id: 'prod-eu' })).toEqual(entry({ name: 'prod' }));
+});
+
+it('refuses to let the role into one cluster twice', () => {
+  const clusters = [{ name: 'demo' }, { name: 'demo', id: 'again' }];
+  expect(() => synth(() => ({ settings: { clusters } }))).toThrow(
+    'the cluster demo is let into twice, and EKS takes one access entry for a role',
+  );
+});
+
+it('refuses a discover of another account that no role reaches', () => {
+  const discover = { accounts: ['444455556666'], names: ['*'] };
+  const synthesized = (settings: SettingsInput) => () => synth(() => ({ settings }));
+  expect(synthesized({ clusters: [{ discover }] })).toThrow(
+    `a discover is of account 444455556666 and the stack of ${HOME.account}; give it a roleName`,
+  );
+  expect(synthesized({ clusters: [{ discover: { ...discover, roleName: 'reader' } }] })).not.toThrow();
+  expect(
+    synthesized({ clusters: [{ discover: { ...discover, accounts: [HOME.account ?? ''] } }] }),
+  ).not.toThrow();
+});

@@ -5,6 +5,7 @@ import { settingsJsonSchema } from '../../lambda/cli/settings-schema.ts';
 import { SettingsError } from '../../lambda/errors.ts';
 import {
   checkSettings,
+  checkSize,
   clusterId,
   readSettings,
   type SettingsInput,
@@ -718,4 +719,34 @@ describe('the JSON Schema', () => {
   test('is of the schema that checks', () => {
     expect(settingsSchema().safeParse({ clusters: [{ name: 'prod' }] }).success).toBe(true);
   });
+});
+
+test('settings that fit are no more than Lambda takes beside its other variables, quotes counted as it counts them', () => {
+  const settings = (count: number): SettingsInput => ({
+    clusters: [{ name: 'prod' }],
+    secrets: Array.from({ length: count }, (_, nth) => ({ namespaces: { include: [`team-${nth}`] } })),
+  });
+  const fits = (count: number) => {
+    try {
+      return checkSize(settings(count)) > 0;
+    } catch {
+      return false;
+    }
+  };
+  const most = Array.from({ length: 200 }, (_, count) => count).filter(fits).length - 1;
+  const others = 'x'.repeat(470);
+  const variables = JSON.stringify({ SETTINGS: JSON.stringify(settings(most)), others });
+  expect(Buffer.byteLength(variables)).toBeLessThan(4_096);
+  expect(Buffer.byteLength(variables)).toBeGreaterThan(3_900);
+});
+
+test.for([
+  ['docker-hub', true],
+  ['arn:aws:secretsmanager:eu-west-1:111122223333:secret:docker-hub-AbCdEf', true],
+  // IAM compares it with the whole ARN, so that no policy would allow it
+  ['arn:aws:secretsmanager:eu-west-1:111122223333:secret:docker-hub', false],
+] as const)('the secret %s is taken: %s', ([secretId, isTaken]) => {
+  const input = { clusters: [{ name: 'prod' }], secrets: [{ registries: [{ type: 'stored', secretId }] }] };
+  if (isTaken) checkSettings(input);
+  else expect(() => checkSettings(input)).toThrow('secretId: "arn:aws:secretsmanager');
 });

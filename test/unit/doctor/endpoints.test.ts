@@ -49,7 +49,7 @@ test.for<[string, Parameters<typeof neededEndpoints>[0], SettingsInput, string]>
       secrets: [
         {
           registries: [
-            { type: 'stored', secretId: 'arn:aws:secretsmanager:us-west-2:111122223333:secret:hub' },
+            { type: 'stored', secretId: 'arn:aws:secretsmanager:us-west-2:111122223333:secret:hub-AbCdEf' },
           ],
         },
       ],
