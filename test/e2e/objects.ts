@@ -59,8 +59,10 @@ export async function makeSecret(
   namespace: string,
   secret: Partial<Pick<Secret, 'type' | 'data' | 'immutable'>>,
   manager = 'somebody',
+  kept: { finalizers?: string[]; ownerReferences?: object[] } = {},
 ): Promise<Secret> {
-  const body = { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, ...secret, metadata: { name: PULL_SECRET } };
+  const metadata = { name: PULL_SECRET, ...kept };
+  const body = { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, ...secret, metadata };
   const path = `${NAMESPACES}/${namespace}/secrets?fieldManager=${manager}`;
   return (await done(admin, 'POST', path, body)) as Secret;
 }

@@ -131,6 +131,35 @@ describe('a pull secret that somebody else manages', () => {
   });
 });
 
+describe('a secret that something else keeps', () => {
+  const finalizers = ['example.com/keep'];
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: 'b0a7' }];
+
+  test.for<[string, { finalizers?: string[]; ownerReferences?: object[] }]>([
+    ['finalizers', { finalizers }],
+    ['owner references', { ownerReferences }],
+  ])('by its %s is not taken over, and these are named', async ([what, kept]) => {
+    const namespace = `has-${what.replace(' ', '-')}`;
+    await makeNamespaces(world.admin, [namespace]);
+    const before = await makeSecret(world.admin, namespace, {}, 'kubectl-create', kept);
+    const { report } = await world.invoke({ secrets: [entry(namespace)] });
+    expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
+    expect(problemOf(report, namespace)?.reason).toBe(`what is there has ${what}`);
+    expect(await readSecret(world.admin, namespace)).toEqual(before);
+  });
+
+  test('by finalizers stays after its deletion, and is blocked with recreate too', async () => {
+    await makeNamespaces(world.admin, ['stuck']);
+    await makeSecret(world.admin, 'stuck', { type: 'Opaque' }, 'kubectl-create', { finalizers });
+    const recreate = { name: RECREATOR, secrets: [{ ...entry('stuck'), recreate: true }] };
+    const { report } = await world.invoke(recreate);
+    expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
+    expect(problemOf(report, 'stuck')?.reason).toBe(
+      'it was deleted, and one that cannot be written is still there',
+    );
+  });
+});
+
 test('a quota on secrets blocks, and is named', async () => {
   const { admin } = world;
   await makeNamespaces(admin, ['full']);
