@@ -29,7 +29,7 @@ export async function* targets<Entry extends Coverage>(
 ): AsyncGenerator<Target<Entry>> {
   const claimed = new Set<string>();
   const seen = new Set<string>();
-  const unseen: Problem[] = [];
+  const unseen = new Map<string, Problem>();
   for (const entry of entries) {
     const { name: secret, namespaces } = entry.settings;
     const { include, selector } = namespaces;
@@ -54,7 +54,7 @@ export async function* targets<Entry extends Coverage>(
     const which = selector ? ` with ${selector}` : '';
     for (const namespace of missing) {
       const told = problem(namespace, secret, `there is no namespace ${namespace}${which}`);
-      if (wanted) unseen.push(told);
+      if (wanted) unseen.set(`${secret}/${namespace}`, told);
       else tell(told);
     }
     if (found.size === 0 && missing.length === 0) {
@@ -62,7 +62,7 @@ export async function* targets<Entry extends Coverage>(
     }
   }
   // a namespace that the run is narrowed to may be for the selector of one entry only
-  for (const told of unseen) if (!seen.has(told.namespace)) tell(told);
+  for (const told of unseen.values()) if (!seen.has(told.namespace)) tell(told);
 }
 
 /** Whether another entry takes a namespace whoever asks; it was not there yet when that entry's list was made. */

@@ -172,6 +172,11 @@ describe('a run that is narrowed', () => {
     expect(told).toEqual(['pull: there is no namespace b']);
   });
 
+  test('tells it once, also where several entries of one secret cover it', async () => {
+    const { told } = await walk([entry('pull'), entry('pull'), entry('lab')], clusterOf({ a: '' }), ['b']);
+    expect(told).toEqual(['pull: there is no namespace b', 'lab: there is no namespace b']);
+  });
+
   test('does not miss a namespace that is there, but for the selector of another entry', async () => {
     const entries = [entry('pull', { selector: 'team=x' }), entry('pull', { selector: 'team=y' })];
     const { given, told } = await walk(entries, clusterOf({ a: 'x', b: 'y' }), ['b']);
