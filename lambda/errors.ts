@@ -72,7 +72,7 @@ export class AssumeRoleError extends HelperError {
     super(
       `the role ${roleArn} could not be assumed (${code})`,
       code === 'AccessDenied'
-        ? "If it is the role of an access stack, deploy that: npx cdk deploy --all. Else let its trust policy name the function's role, and the function's policy sts:AssumeRole on it."
+        ? "If it is the role of an access stack, deploy that: npx cdk deploy --all -c settings=FILE. Else let its trust policy name the function's role, and the function's policy sts:AssumeRole on it."
         : remedyOf(
             code,
             'sts',
@@ -89,7 +89,7 @@ export class RelayError extends HelperError {
     super(
       `the function ${functionArn}, from whose VPC the cluster is reached, gave no answer (${code})`,
       code === 'ResourceNotFoundException' || code === 'AccessDeniedException'
-        ? 'Deploy its access stack: npx cdk deploy --all.'
+        ? 'Deploy its access stack: npx cdk deploy --all -c settings=FILE.'
         : 'Its log says why; passing faults mend themselves with the next run.',
     );
   }

@@ -82,7 +82,7 @@ export class UnauthorizedError extends HelperError {
 }
 
 /** A role's ARN as aws-auth takes it: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html */
-function withoutPath(roleArn: string): string {
+export function withoutPath(roleArn: string): string {
   return roleArn.replace(/:role\/.*\//, ':role/');
 }
 

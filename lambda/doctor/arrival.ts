@@ -1,6 +1,6 @@
 import { ApiAnswer } from '../cluster/answer.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
-import { UnauthorizedError } from '../cluster/errors.ts';
+import { UnauthorizedError, withoutPath } from '../cluster/errors.ts';
 import { KubeconfigUnauthorizedError } from '../cluster/kubeconfig-errors.ts';
 import { connect, type FoundCluster, type Opening } from '../cluster/open.ts';
 import type { Finding } from './doctor-report.ts';
@@ -83,7 +83,7 @@ function withoutGroup(
   const { name, region = aws.region, roleArn = principal ?? 'FUNCTION_ROLE_ARN' } = cluster;
   if (source.authenticationMode === 'CONFIG_MAP') {
     return fail(
-      `Put the function's role into it: eksctl create iamidentitymapping --region ${region} --cluster ${name} --arn ${roleArn} --group ${settings.name} --username ${settings.name}`,
+      `Put the function's role into it: eksctl create iamidentitymapping --region ${region} --cluster ${name} --arn ${withoutPath(roleArn)} --group ${settings.name} --username ${settings.name}`,
     );
   }
   const at = `--region ${region} --cluster-name ${name} --principal-arn ${roleArn}`;

@@ -2,7 +2,7 @@ import { failureVerdict } from '../cluster/verdict.ts';
 import { type Finding, STEPS, type Step } from './doctor-report.ts';
 
 /** What brings the deployment in line with its settings. */
-export const DEPLOY = 'npx cdk deploy -c settings=FILE';
+export const DEPLOY = 'npx cdk deploy --all -c settings=FILE';
 
 /** Something is as it has to be; `reason` says what was seen, where that is worth knowing. */
 export function passed(step: Step, object: string, reason?: string): Finding {

@@ -83,8 +83,11 @@ function commandFor(
   if (keysSecretId && !isByRole && !(fault instanceof SecretCallError)) {
     return `${action} was asked by the user whose keys are in ${keysSecretId}: aws iam list-attached-user-policies --user-name USER`;
   }
+  // only the call for a token has no resource
+  const resource =
+    fault instanceof AssumeRoleError ? roleArn : fault instanceof SecretCallError ? 'SECRET_ARN' : undefined;
   const simulate = (who: string) =>
-    `See what denies it: aws iam simulate-principal-policy --policy-source-arn ${who} --action-names ${action}`;
+    `See what denies it: aws iam simulate-principal-policy --policy-source-arn ${who} --action-names ${action}${resource ? ` --resource-arns ${resource}` : ''}`;
   if (isByRole) return simulate(roleArn);
   return `The stack gives this right to its role: ${DEPLOY}. ${simulate(principal)}`;
 }

@@ -24,7 +24,7 @@ const LOG_GROUP = '/aws/eks/demo/cluster';
 const AUDIT =
   'Turn the audit log on: aws eks update-cluster-config --region eu-west-1 --name demo --logging \'{"clusterLogging":[{"types":["audit"],"enabled":true}]}\'';
 const REPOSITORY = `${HOST}/team/app`;
-const DEPLOY = 'npx cdk deploy -c settings=FILE';
+const DEPLOY = 'npx cdk deploy --all -c settings=FILE';
 const rbac = 'rbac.authorization.k8s.io/v1';
 
 /** ECR's answer with a token that ends so soon. */
@@ -32,7 +32,7 @@ function endIn(hours: number): (world: World) => void {
   return ({ aws }) => {
     const password = mintPassword(aws.region, aws.principal.arn, aws.now());
     const expiresAt = new Date(aws.now().getTime() + hours * 3_600_000);
-    aws.registries.issue(password, aws.region, expiresAt);
+    aws.registries.issue(password, aws.region, expiresAt, aws.principal.arn);
     const data = {
       authorizationToken: Buffer.from(`AWS:${password}`).toString('base64'),
       expiresAt: expiresAt.getTime() / 1_000,

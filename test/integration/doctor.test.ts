@@ -244,6 +244,28 @@ describe('a repository', () => {
     expect(world.aws.registries.requests).toEqual([]);
   });
 
+  test('is asked for by the token of each entry that has its host', async () => {
+    const roleArn = 'arn:aws:iam::111122223333:role/team-a';
+    const namespaces = { include: ['default'] };
+    const world = await deploy({
+      clusters: [{ name: 'demo' }],
+      secrets: [{ namespaces, registries: [{ type: 'ecr', roleArn }] }, {}],
+    });
+    world.aws.addRole({ arn: roleArn, trusts: [FUNCTION_ROLE] });
+    const found = async (of: string) => {
+      world.aws.registries.repositories.set(`${HOST}/app`, { of });
+      const { findings } = await examined(world, { repository: `${HOST}/app` });
+      return findings.filter(({ step }) => step === 'pull');
+    };
+    const half = `ecr:BatchGetImage is allowed to 1 of 2 tokens for ${HOST}; narrow it by namespaces to see to which`;
+    for (const of of ['team-a', 'assumed-role/ecr-registry-helper']) {
+      expect(await found(of)).toEqual([
+        { step: 'pull', object: `${HOST}/app`, result: 'pass', reason: half },
+      ]);
+    }
+    expect(await found('nobody')).toMatchObject([{ result: 'fail' }]);
+  });
+
   test('is not looked at while a registry cannot be read', async () => {
     const world = await deploy();
     world.aws.deny(FUNCTION_ROLE, 'ecr:GetAuthorizationToken');

@@ -204,7 +204,7 @@ describe('a function in a VPC that gives no answer', () => {
       object: 'cluster far',
       result: 'fail',
       reason: expect.stringContaining(`:function:${FUNCTION}, from whose VPC the cluster is reached`),
-      remedy: 'Deploy its access stack: npx cdk deploy --all.',
+      remedy: 'Deploy its access stack: npx cdk deploy --all -c settings=FILE.',
     });
   });
 });

@@ -42,7 +42,7 @@ export function createEcr(taker: Pick<Registries, 'issue'>): Service {
       }
       const password = mintPassword(region, principal.arn, now);
       const expiresAt = new Date(now.getTime() + lifeMs);
-      taker.issue(password, region, expiresAt);
+      taker.issue(password, region, expiresAt, principal.arn);
       const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
       const { registryIds } = operation.input;
       const registries = Array.isArray(registryIds) ? registryIds.map(String) : [principal.accountId];

@@ -20,13 +20,13 @@ interface RegistryAnswer {
 
 /** The registries of all accounts in the emulated ECR. */
 export class Registries {
-  /** By `HOST/NAME`: whether whoever holds a token may pull. */
-  readonly repositories = new Map<string, boolean>();
+  /** By `HOST/NAME`: whether whoever holds a token may pull, or whose session may. */
+  readonly repositories = new Map<string, boolean | { of: string }>();
   /** What a host answers to everything instead. */
   readonly answers = new Map<string, RegistryAnswer>();
   /** Every request so far. */
   readonly requests: RegistryRequest[] = [];
-  readonly #tokens = new Map<string, { region: string; expiresAt: Date }>();
+  readonly #tokens = new Map<string, { region: string; expiresAt: Date; taker: string }>();
   readonly #now: () => Date;
 
   constructor(now: () => Date) {
@@ -34,8 +34,8 @@ export class Registries {
   }
 
   /** Takes a password that ECR has given out. */
-  issue(password: string, region: string, expiresAt: Date): void {
-    this.#tokens.set(password, { region, expiresAt });
+  issue(password: string, region: string, expiresAt: Date, taker: string): void {
+    this.#tokens.set(password, { region, expiresAt, taker });
   }
 
   /** Answers as https://github.com/opencontainers/distribution-spec/blob/main/spec.md says, and ECR does. */
@@ -60,8 +60,9 @@ export class Registries {
       return { status: 401 };
     if (path === '/v2/') return { status: 200 };
     const name = /^\/v2\/(.+)\/manifests\/[^/]+$/.exec(path)?.[1];
-    const isPullable = this.repositories.get(`${host}/${name}`);
-    if (isPullable === undefined) return { status: 404, error: 'NAME_UNKNOWN' };
+    const allowed = this.repositories.get(`${host}/${name}`);
+    if (allowed === undefined) return { status: 404, error: 'NAME_UNKNOWN' };
+    const isPullable = typeof allowed === 'boolean' ? allowed : token.taker.includes(allowed.of);
     return isPullable ? { status: 404, error: 'MANIFEST_UNKNOWN' } : { status: 403, error: 'DENIED' };
   }
 }
