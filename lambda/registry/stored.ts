@@ -8,7 +8,8 @@ const text = z.string().min(1);
 /** A reader in Go refuses the whole docker config for one character more. */
 const base64 = z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/);
 const entrySchema = z.union([
-  z.object({ auth: base64 }).transform(({ auth }) => auth),
+  // with the padding that a reader in Go asks for
+  z.object({ auth: base64 }).transform(({ auth }) => Buffer.from(auth, 'base64').toString('base64')),
   z
     .object({ username: text, password: text })
     .transform(({ username, password }) => Buffer.from(`${username}:${password}`).toString('base64')),

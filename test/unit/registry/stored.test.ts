@@ -24,7 +24,7 @@ describe('what is taken', () => {
     ['user and password beside an empty auth', { auth: '', username: 'c', password: 'd' }, 'c:d'],
   ])('%s', ([, entry, login]) => {
     const taken = revealed({ auths: { 'a.io': entry } })['a.io'];
-    expect(Buffer.from(taken ?? '', 'base64').toString()).toBe(login);
+    expect(taken).toBe(base64(login));
   });
 
   test('every host as it is written, and nothing beside auths', () => {
