@@ -51,7 +51,8 @@ function values(cluster: ClusterReport, whole: boolean): Partial<Record<ClusterM
     SecretsRefreshed: cluster.refreshed,
     SecretsUnchanged: cluster.unchanged,
     SecretsSkipped: cluster.skipped,
-    SecretsBlocked: cluster.blocked,
+    // of a cluster that was not reached nothing is known, and the alarm stays as it is
+    ...((cluster.ok || cluster.blocked > 0) && { SecretsBlocked: cluster.blocked }),
     SecretsFailed: cluster.failed,
     RefreshDuration: cluster.durationMs,
   };

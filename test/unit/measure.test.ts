@@ -71,6 +71,15 @@ test('a cluster is one line with exactly the dimensions service and cluster, and
   });
 });
 
+test('a cluster of which nothing was learned tells nothing of blocked namespaces, and keeps their alarm', () => {
+  const blockedIn = (cluster: object) =>
+    linesOf(reportOf({ clusters: [clusterReportOf({ id: 'prod', ...counts, ...cluster })] })).at(0)
+      ?.SecretsBlocked;
+  expect(blockedIn({ ok: false, blocked: 0 })).toBeUndefined();
+  expect(blockedIn({ ok: false, blocked: 2 })).toBe(2);
+  expect(blockedIn({ ok: true, blocked: 0 })).toBe(0);
+});
+
 test('clusters do not mix', () => {
   const clusters = [
     clusterReportOf({ id: 'a', created: 1 }),
