@@ -17,7 +17,8 @@ export function rbacManifest(
   settings: Settings,
   { only, region }: { only?: string | undefined; region?: string | undefined } = {},
 ): string {
-  const placed = located(settings, region ?? '');
+  const ofArn = only?.startsWith('arn:') ? only.split(':')[3] : undefined;
+  const placed = located(settings, region ?? ofArn ?? '');
   const listed = listedClusters(placed);
   const clusters = only === undefined ? listed : [chosen(placed, only)];
   const ids = listed.map(clusterId).join(', ');

@@ -84,6 +84,12 @@ describe('of a fleet', () => {
     );
   });
 
+  it('is that of a cluster of any region where neither the discover nor the stack names one', () => {
+    const own: SettingsInput = { clusters: [{ discover: { names: ['*'] } }] };
+    const only = 'arn:aws:eks:eu-west-1:111122223333:cluster/x';
+    expect(manifest(own, { only })).toContain('--cluster-name x --region eu-west-1');
+  });
+
   it('asks for one by its ARN, and refuses what none covers', () => {
     expect(() => manifest(settings)).toThrow(/take one by its ARN with --cluster-id ARN/);
     expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
