@@ -7,7 +7,7 @@ import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { REGISTRY_HOST } from './expected.ts';
 import { done, listSecrets, makeNamespaces, makeSecret, PULL_SECRET } from './objects.ts';
-import { applyManifest, permit } from './rights.ts';
+import { accountsAreGuarded, applyManifest, permit } from './rights.ts';
 import { CLUSTER, COMPILE_CACHE, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 const DOCTOR = { action: 'doctor' };
@@ -31,6 +31,7 @@ beforeAll(async () => {
   await makeSecret(admin, 'opaque', { type: 'Opaque', data: {} }, 'kubectl-create');
   await done(admin, 'POST', '/api/v1/namespaces/team-a/serviceaccounts', { metadata: { name: 'default' } });
   await permit(admin, { name: DEPLOYMENT, clusters: [{ name: CLUSTER }], secrets: [linked] });
+  await accountsAreGuarded(admin, DEPLOYMENT, 'team-a/serviceaccounts/default');
   await give(UNBOUND, (kind) => kind !== 'ClusterRoleBinding');
   await give(UNPOLICED, (kind) => kind.startsWith('ClusterRole'), { secrets: [linked] });
   await give(MISNAMED, () => true, { secrets: [{ name: 'another-name' }] });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import type { Manifest } from '../../lambda/cluster/rights.ts';
+import { accountPolicyName } from '../../lambda/cluster/service-account-rights.ts';
 import type { SettingsInput } from '../../lambda/settings.ts';
 import type { ApiClient } from './control-plane/api-client.ts';
 import { done, PULL_SECRET, secretPath } from './objects.ts';
@@ -34,6 +35,19 @@ export async function permit(admin: ApiClient, settings: SettingsInput): Promise
       body,
     });
     return JSON.stringify(answer.body).includes(`ValidatingAdmissionPolicy '${name}'`);
+  });
+}
+
+/** Waits until the policy of a deployment for service accounts is in force too, by one that is there. */
+export async function accountsAreGuarded(admin: ApiClient, name: string, account: string): Promise<void> {
+  await until(`the policy of ${name} for service accounts is in force`, async () => {
+    const answer = await admin.request('PATCH', `/api/v1/namespaces/${account}`, {
+      query: { fieldManager: name, dryRun: 'All' },
+      headers: { 'impersonate-user': name, 'impersonate-group': name },
+      contentType: 'application/json-patch+json',
+      body: [{ op: 'add', path: '/metadata/finalizers', value: ['example.com/never'] }],
+    });
+    return JSON.stringify(answer.body).includes(`ValidatingAdmissionPolicy '${accountPolicyName(name)}'`);
   });
 }
 
