@@ -4,8 +4,7 @@ import type { ApiClient } from './control-plane/api-client.ts';
 import { MERGE } from './drafts.ts';
 import { counts } from './expected.ts';
 import { done, makeNamespaces, makeSecret, PULL_SECRET } from './objects.ts';
-import { permit } from './rights.ts';
-import { until } from './until.ts';
+import { accountsAreGuarded, permit } from './rights.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
@@ -31,10 +30,7 @@ beforeAll(async () => {
   role = await world.actAs(DEPLOYMENT);
   await makeNamespaces(admin, ['tried']);
   await makeAccount('tried', 'default', {});
-  await until('the policy on service accounts is in force', async () => {
-    const { status, message } = await patch('tried', [add('/metadata/labels', { a: 'b' })]);
-    return status === 422 && message.includes(POLICY);
-  });
+  await accountsAreGuarded(admin, DEPLOYMENT, 'tried/serviceaccounts/default');
 });
 
 afterAll(() => world?.stop());
