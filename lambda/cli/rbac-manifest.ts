@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { withoutPath } from '../cluster/aws-auth.ts';
 import { clusterRights, type Manifest } from '../cluster/rights.ts';
 import { NotCoveredError, SettingsError } from '../errors.ts';
 import { coveredCluster } from '../settings/covered-cluster.ts';
@@ -87,13 +88,11 @@ function entryCommands(
 ): string[] {
   const at = option('region', cluster.region ?? stackRegion);
   const role = cluster.roleArn ?? '"$ROLE_ARN"';
-  // the role ARNs in aws-auth have no path
-  const pathless = role.replace(/:role\/.*\//, ':role/');
   return [
     `Let it into ${clusterId(cluster)}, if the authentication mode is API or API_AND_CONFIG_MAP:`,
     `  aws eks create-access-entry --cluster-name ${cluster.name}${at} --principal-arn ${role} --kubernetes-groups ${name}`,
     'or if it is CONFIG_MAP:',
-    `  eksctl create iamidentitymapping --cluster ${cluster.name}${at} --arn ${pathless} --group ${name} --username ${name} --no-duplicate-arns`,
+    `  eksctl create iamidentitymapping --cluster ${cluster.name}${at} --arn ${withoutPath(role)} --group ${name} --username ${name} --no-duplicate-arns`,
   ];
 }
 

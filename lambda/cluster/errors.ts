@@ -1,4 +1,5 @@
 import { HelperError, remedyOf } from '../errors.ts';
+import { withoutPath } from './aws-auth.ts';
 
 export class ClusterNotFoundError extends HelperError {
   constructor(cluster: string, region: string) {
@@ -79,11 +80,6 @@ export class UnauthorizedError extends HelperError {
       `Check that it is the right cluster, and ${letIn}`,
     );
   }
-}
-
-/** A role's ARN as aws-auth takes it: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html */
-export function withoutPath(roleArn: string): string {
-  return roleArn.replace(/:role\/.*\//, ':role/');
 }
 
 /** The API server denied one of our rights. */

@@ -1,6 +1,7 @@
 import { ApiAnswer } from '../cluster/answer.ts';
+import { withoutPath } from '../cluster/aws-auth.ts';
 import type { KubernetesClient } from '../cluster/client.ts';
-import { UnauthorizedError, withoutPath } from '../cluster/errors.ts';
+import { UnauthorizedError } from '../cluster/errors.ts';
 import { KubeconfigUnauthorizedError } from '../cluster/kubeconfig-errors.ts';
 import { connect, type FoundCluster, type Opening } from '../cluster/open.ts';
 import type { Finding } from './doctor-report.ts';
