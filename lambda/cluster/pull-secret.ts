@@ -96,21 +96,19 @@ export class PullSecret {
       return await this.#apply(namespace, true);
     } catch (fault) {
       if (!(fault instanceof ApiAnswer)) throw fault;
-      if (fault.newerIsThere) return await this.#leave(namespace, fault);
+      if (fault.newerIsThere) return await this.#leave(namespace);
       return await this.#recreate(namespace, { refusal: fault, force: true, mayDelete });
     }
   }
 
-  /** A later token that is there is ours where nobody else holds it any more, as another run adopted it first. */
-  async #leave(namespace: string, newer: ApiAnswer): Promise<Verdict> {
+  /** A later token that is there is ours where nobody else holds it any more: another run adopted it first. */
+  async #leave(namespace: string): Promise<Verdict> {
     try {
-      const verdict = await this.#applyAgain(namespace, false);
-      if (verdict) return verdict;
+      return await this.#apply(namespace, false);
     } catch (fault) {
-      if (!(fault instanceof ApiAnswer) || fault.newerIsThere) throw fault;
-      if (fault.managers.length > 0) return FOREIGN_EXPIRY;
+      if (fault instanceof ApiAnswer && fault.managers.length > 0) return FOREIGN_EXPIRY;
+      throw fault;
     }
-    throw newer;
   }
 
   /** Type and immutable data can only change by another object; the uid makes sure that just the refused one goes. */

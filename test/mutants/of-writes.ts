@@ -57,17 +57,25 @@ export const ofWrites: readonly Mutant[] = [
   {
     name: 'delete before apply',
     file: 'lambda/cluster/pull-secret.ts',
-    find: 'return await this.#apply(namespace, false);',
+    find: `return await this.#apply(namespace, false);
+    } catch (fault) {
+      if (!(`,
     replace: `await this.#core.deleteNamespacedSecret({ name: this.name, namespace }, ACCEPT).catch(() => undefined);
-      return await this.#apply(namespace, false);`,
+      return await this.#apply(namespace, false);
+    } catch (fault) {
+      if (!(`,
     harm: 'pods that start between the two cannot pull',
     caughtBy: ['test/integration/refresh.test.ts', SIMULATION],
   },
   {
     name: 'force every conflict',
     file: 'lambda/cluster/pull-secret.ts',
-    find: 'return await this.#apply(namespace, false);',
-    replace: 'return await this.#apply(namespace, true);',
+    find: `return await this.#apply(namespace, false);
+    } catch (fault) {
+      if (!(`,
+    replace: `return await this.#apply(namespace, true);
+    } catch (fault) {
+      if (!(`,
     harm: 'the secret of another team is overwritten',
     caughtBy: ['test/integration/entries.test.ts', SIMULATION],
   },
