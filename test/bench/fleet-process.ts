@@ -8,6 +8,8 @@ export interface FleetOrder {
   readonly clusters: number;
   /** Namespaces in each cluster beside those of the system. */
   readonly teams: number;
+  /** Of the pull secret. */
+  readonly registries: readonly { readonly type: 'ecr'; readonly region?: string }[];
   /** Invocations of the function at once. */
   readonly atOnce: number;
   /** Runs of the fleet that are timed, after one that is not. */
@@ -23,16 +25,14 @@ export interface FleetDone {
   readonly durationMs: readonly number[];
 }
 
-/** Each costs an invocation one token. */
-const REGISTRIES = [{ type: 'ecr' as const }, { type: 'ecr' as const, region: 'us-east-1' }];
 const ACCOUNT = '444455556666';
 
 /** A fleet, its AWS and the function in one process, so that nothing of a fleet before is warm. */
-serveOrder(async ({ clusters, teams, atOnce, runs }: FleetOrder): Promise<FleetDone> => {
+serveOrder(async ({ clusters, teams, registries, atOnce, runs }: FleetOrder): Promise<FleetDone> => {
   const { handler } = await loadBundle();
   const size = { accounts: [ACCOUNT], regions: ['eu-west-1'], each: clusters };
   const found = fleetClusters(size);
-  const settings = { ...fleetSettings(size), secrets: [{ registries: REGISTRIES }] };
+  const settings = { ...fleetSettings(size), secrets: [{ registries: [...registries] }] };
   const world = await startWorld(settings, { found });
   try {
     world.aws.addRole({ arn: roleOf(ACCOUNT), trusts: [world.aws.principal.arn] });

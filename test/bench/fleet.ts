@@ -1,11 +1,12 @@
 import { runChild } from '../e2e/function/child.ts';
 import type { FleetDone, FleetOrder } from './fleet-process.ts';
+import { OF_THE_SYSTEM } from './one-cluster.ts';
 import { columns, type Line, line, median } from './table.ts';
 
 const SIZES = [1, 10, 100];
 const NAMESPACES = 20;
-const OF_THE_SYSTEM = 4;
-const REGISTRIES = 2;
+/** Each costs an invocation one token. */
+const REGISTRIES = [{ type: 'ecr' as const }, { type: 'ecr' as const, region: 'us-east-1' }];
 const RUNS = 5;
 const AT_ONCE = 8;
 /** Of the time a namespace in the largest fleet to that in the second largest. */
@@ -22,7 +23,7 @@ interface Measured extends FleetDone {
 
 /** Requests and time of a fleet's run as the clusters grow, on emulators. */
 export async function benchFleet(): Promise<Line[]> {
-  console.log(`Fleets on emulators of AWS and of the API servers, ${NAMESPACES} namespaces a cluster, ${REGISTRIES} registries, ${AT_ONCE} invocations at once.
+  console.log(`Fleets on emulators of AWS and of the API servers, ${NAMESPACES} namespaces a cluster, ${REGISTRIES.length} registries, ${AT_ONCE} invocations at once.
 Each size is a process of its own, which holds the emulators too; times are the median of ${RUNS} runs after one that does not count.
 `);
   const measured: Measured[] = [];
@@ -44,7 +45,13 @@ Each size is a process of its own, which holds the emulators too; times are the 
 }
 
 async function measure(clusters: number): Promise<Measured> {
-  const order = { clusters, teams: NAMESPACES - OF_THE_SYSTEM, atOnce: AT_ONCE, runs: RUNS };
+  const order = {
+    clusters,
+    teams: NAMESPACES - OF_THE_SYSTEM,
+    registries: REGISTRIES,
+    atOnce: AT_ONCE,
+    runs: RUNS,
+  };
   const silent = { POWERTOOLS_LOG_LEVEL: 'SILENT', POWERTOOLS_METRICS_DISABLED: 'true' };
   const { done } = await runChild<FleetOrder, FleetDone>(fleetProcess, order, silent);
   const namespaces = clusters * NAMESPACES;
@@ -63,7 +70,12 @@ function judge(measured: readonly Measured[]): Line[] {
   return [
     each('PATCH requests', ({ patches, namespaces }) => patches / namespaces, 1, 'a namespace'),
     each('list requests', ({ lists, clusters }) => lists / clusters, 1, 'a cluster'),
-    each('tokens', ({ tokens, clusters }) => tokens / clusters / REGISTRIES, 1, 'a registry and invocation'),
+    each(
+      'tokens',
+      ({ tokens, clusters }) => tokens / clusters / REGISTRIES.length,
+      1,
+      'a registry and invocation',
+    ),
     line(
       `time a namespace, ${largest?.clusters} clusters to ${middle?.clusters}`,
       growth.toFixed(2),
