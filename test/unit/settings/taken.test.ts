@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { checkSettings, clusterId } from '../../../lambda/settings.ts';
+import { examples } from './examples.ts';
+import { kmsKeyArn, problemOf, roleArn, withCluster } from './inputs.ts';
+
+describe('defaults', () => {
+  test('the name of a cluster is enough', () => {
+    expect(checkSettings({ clusters: [{ name: 'prod' }] })).toEqual({
+      name: 'ecr-registry-helper',
+      accessStacks: [],
+      fleet: false,
+      clusters: [{ name: 'prod' }],
+      secrets: [
+        {
+          name: 'ecr-docker-creds',
+          registries: [{ type: 'ecr', repositories: ['*'] }],
+          namespaces: { include: ['*'], exclude: [] },
+          clusters: ['*'],
+          adoptFrom: ['kubectl-create'],
+          recreate: false,
+          serviceAccounts: [],
+        },
+      ],
+      schedule: 'rate(8 hours)',
+      enabled: true,
+      cleanup: false,
+      concurrency: 16,
+    });
+  });
+
+  test('two checks do not share an object', () => {
+    const [one, other] = [1, 2].map(() => checkSettings({ clusters: [{ name: 'prod' }] }));
+    one?.secrets[0]?.namespaces.include.push('changed');
+    expect(other?.secrets[0]?.namespaces.include).toEqual(['*']);
+  });
+
+  test('a cluster without an id goes by its name', () => {
+    expect(clusterId({ name: 'prod' })).toBe('prod');
+    expect(clusterId({ name: 'prod', id: 'eu.prod' })).toBe('eu.prod');
+  });
+});
+
+describe('a cluster by kubeconfig', () => {
+  const kubeconfigSecretId = 'edge-kubeconfig';
+
+  test.each([{}, { kmsKeyArn }, { rbac: 'manual' }, { id: 'far' }])('may have %o', (more) => {
+    expect(checkSettings(withCluster({ kubeconfigSecretId, ...more })).clusters[0]).toMatchObject(more);
+  });
+
+  test.each([
+    ['roleArn', roleArn],
+    ['region', 'eu-west-1'],
+    ['accountId', '444455556666'],
+    ['rbac', 'apply'],
+  ])('has no %s', (field, value) => {
+    expect(problemOf(withCluster({ kubeconfigSecretId, [field]: value }))).toContain(
+      `clusters[0].${field}: "${value}" is for a cluster of EKS; one with kubeconfigSecretId has no ${field}`,
+    );
+  });
+
+  test('alone has a key', () => {
+    expect(problemOf(withCluster({ kmsKeyArn }))).toContain('clusters[0].kmsKeyArn: is for the secret of');
+  });
+});
+
+test.for(examples)('settings are taken: %s', ([, input]) => {
+  expect(checkSettings(JSON.parse(JSON.stringify(input)))).toMatchObject(input);
+});
+
+const guides = readdirSync('docs/guides').filter((name) => name.endsWith('.md'));
+
+test.for(['README.md', ...guides.map((name) => `docs/guides/${name}`)])(
+  'the settings that %s shows are taken',
+  (page) => {
+    const shown = [...readFileSync(page, 'utf8').matchAll(/^```jsonc?\n(.*?)^```/gms)].map(
+      ([, block]) => block ?? '',
+    );
+    const settings = shown.filter((block) => block.includes('"clusters"') && !block.includes('"startedAt"'));
+    if (page === 'README.md') expect(settings.length).toBeGreaterThan(0);
+    for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
+  },
+);
+
+describe('what is not known yet', () => {
+  const token = `\${Token[AWS.AccountId.4]}`;
+  const exempt = (value: string) => value === token;
+
+  test('is taken unchecked at synth', () => {
+    const input = { ...withCluster({ accountId: token }), schedule: token };
+    expect(checkSettings(input, exempt)).toMatchObject(input);
+  });
+
+  test('is refused by the function', () => {
+    expect(problemOf(withCluster({ accountId: token }))).toContain('is not an AWS account id');
+  });
+});
