@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { licenceTexts } from './licences.ts';
 import { billOfMaterials } from './sbom.ts';
+import { settingsInterface } from './settings-docs.ts';
 
 const ROOT = import.meta.dirname;
 const BUNDLE = 'dist/lambda/index.mjs';
 const CLI_BUNDLE = 'dist/cli/main.mjs';
+const LICENCES = 'THIRD-PARTY-LICENSES.txt';
 const METAFILE = join(ROOT, '.cache/lambda-metafile.json');
 const SBOM = join(ROOT, 'dist/sbom.cdx.json');
 const CLI_SBOM = join(ROOT, 'dist/cli/sbom.cdx.json');
@@ -89,27 +92,33 @@ async function bundled(root: string, entry: string, outfile: string): Promise<Bu
 }
 
 /**
- * Writes the function's bundle to `dist/lambda/index.mjs`, alone in its folder as that is the asset, and what it
- * is made of to `.cache/lambda-metafile.json`.
+ * Writes the function's bundle to `dist/lambda/index.mjs`, with nothing but the licences of what it contains beside it
+ * as that folder is the asset, and what it is made of to `.cache/lambda-metafile.json`.
  */
 export async function buildLambda(): Promise<Bundle> {
   const bundle = await bundleLambda();
   mkdirSync(dirname(METAFILE), { recursive: true });
   writeFileSync(METAFILE, JSON.stringify(bundle.metafile));
   replace(join(ROOT, BUNDLE), bundle.contents);
+  writeLicences(BUNDLE, bundle);
   return bundle;
 }
 
-/** Writes the command line to `dist/cli`: its bundle, that one's bill of materials, and the script that npm links. */
+/** Writes the command line to `dist/cli`: its bundle, that one's bill of materials and licences, and the script that npm links. */
 export async function buildCli(): Promise<void> {
   const bundle = await bundleCli();
   replace(join(ROOT, CLI_BUNDLE), bundle.contents);
   writeSbom(CLI_SBOM, bundle);
+  writeLicences(CLI_BUNDLE, bundle);
   replace(join(ROOT, 'dist/cli/bin.js'), readFileSync(join(ROOT, 'lambda/cli/bin.js')));
 }
 
 function writeSbom(file: string, { contents, metafile }: Bundle): void {
   replace(file, Buffer.from(billOfMaterials(ROOT, metafile, contents)));
+}
+
+function writeLicences(beside: string, { metafile }: Bundle): void {
+  replace(join(ROOT, dirname(beside), LICENCES), Buffer.from(licenceTexts(ROOT, metafile)));
 }
 
 /** Compiles the construct and what it imports to JavaScript and declarations in `dist/lib`. */
@@ -121,6 +130,21 @@ export function buildLib(): void {
     stdio: 'inherit',
   });
   if (status !== 0) throw new Error(`tsc ended with ${status}`);
+  documentSettings();
+  const handler = 'infra/kubectl.py';
+  copyFileSync(join(ROOT, handler), join(ROOT, 'dist/lib', handler));
+}
+
+/** Puts documented fields in place of the type that the declarations infer, which editors show without descriptions. */
+function documentSettings(): void {
+  const file = join(ROOT, 'dist/lib/lambda/settings/schema.d.ts');
+  const inferred = 'export type SettingsInput = z.input<ReturnType<typeof settingsFields>>;';
+  const declarations = readFileSync(file, 'utf8');
+  if (!declarations.includes(inferred)) throw new Error(`${file} has no "${inferred}"`);
+  writeFileSync(
+    file,
+    declarations.replace(inferred, () => settingsInterface()),
+  );
 }
 
 /** Writes only what changed, and at once: a synth or a test that runs beside it never sees half a file. */

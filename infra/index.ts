@@ -1,8 +1,6 @@
-export { clusterRights, type Manifest } from '../lambda/cluster/rights.ts';
 export { SettingsError } from '../lambda/errors.ts';
-export { listedClusters } from '../lambda/settings/fleet-settings.ts';
-export { type AccessPlace, accessPlaces } from '../lambda/settings/places.ts';
-export type { ClusterSettings, Settings, SettingsInput } from '../lambda/settings.ts';
-export { EcrRegistryHelperAccess, type EcrRegistryHelperAccessProps } from './access/access-stack.ts';
-export type { EcrRegistryHelperProps } from './helper-props.ts';
-export { EcrRegistryHelper } from './refresher.ts';
+export { clusterRights, type Manifest } from '../lambda/kubernetes/rbac.ts';
+export { type AccessPlace, accessPlaces, listedClusters } from '../lambda/settings/locations.ts';
+export type { ClusterSettings, Settings, SettingsInput } from '../lambda/settings/schema.ts';
+export { EcrRegistryHelperAccess, type EcrRegistryHelperAccessProps } from './access-stack.ts';
+export { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';

@@ -1,18 +1,17 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { SettingsInput } from '../lambda/settings.ts';
-import { dashboardUrl } from './console.ts';
-import { EcrRegistryHelper } from './refresher.ts';
+import { dashboardUrl } from './dashboard.ts';
+import { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';
 
-export interface EcrRegistryHelperStackProps extends StackProps {
-  readonly settings: SettingsInput;
-}
-
-/** The stack that `cdk deploy` makes: one helper, and what a person needs to run it and look after it. */
+/** The stack that `cdk deploy` makes: one helper, and the outputs that a person needs to operate it. */
 export class EcrRegistryHelperStack extends Stack {
   readonly helper: EcrRegistryHelper;
 
-  constructor(scope: Construct, id: string, { settings, ...props }: EcrRegistryHelperStackProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { settings, ...props }: StackProps & Pick<EcrRegistryHelperProps, 'settings'>,
+  ) {
     super(scope, id, {
       description: 'Keeps Amazon ECR image-pull secrets fresh in the namespaces of Kubernetes clusters',
       ...props,
@@ -22,14 +21,11 @@ export class EcrRegistryHelperStack extends Stack {
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output('FunctionName', refresher.functionName, 'The function that refreshes the secrets');
-    output('FunctionRoleArn', role.roleArn, 'The role that the access entries of the clusters name');
-    output('FailedQueueUrl', failedQueue.queueUrl, 'Runs that failed wait here to be tried again');
-    output('AlarmTopicArn', monitoring.topic.topicArn, 'The alarms speak to it: subscribe to it');
-    output(
-      'DashboardUrl',
-      dashboardUrl(this, monitoring.dashboard.dashboardName),
-      'Whether all is fresh, what failed and how long it took',
-    );
+    output('FunctionRoleArn', role.roleArn, 'The role in the access entries of the clusters');
+    output('FailedQueueUrl', failedQueue.queueUrl, 'Queue of failed runs, which retries them');
+    output('AlarmTopicArn', monitoring.topic.topicArn, 'SNS topic for alarms');
+    const url = dashboardUrl(this, monitoring.dashboard.dashboardName);
+    output('DashboardUrl', url, 'Freshness, failures and durations');
     if (fleet) {
       output(
         'StartCommand',
@@ -40,7 +36,7 @@ export class EcrRegistryHelperStack extends Stack {
     }
     output(
       'InvokeCommand',
-      // the CLI gives up after 60 s and invokes again unless told otherwise
+      // without a longer read timeout the CLI invokes again after 60 s
       `aws lambda invoke --function-name ${refresher.functionName} --region ${this.region} --cli-binary-format raw-in-base64-out --cli-read-timeout 900 --payload '{}' /dev/stdout`,
       'Refreshes all secrets now and prints the report',
     );

@@ -1,59 +1,91 @@
-import type { CleanupReport, Removal } from './cleanup-report.ts';
-import type { Clock } from './clock.ts';
-import { cleanCluster } from './cluster/cluster-cleanup.ts';
-import type { OpenCluster } from './cluster/refresh-cluster.ts';
-import { CleanupOffError, EventError } from './errors.ts';
-import type { Invocation } from './event.ts';
-import { entriesOf } from './settings/coverage.ts';
-import { coveredCluster } from './settings/covered-cluster.ts';
-import { listedClusters } from './settings/fleet-settings.ts';
-import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
+import type { RunContext } from './context.ts';
+import { HelperError } from './errors.ts';
+import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.ts';
+import type { Requests } from './kubernetes/client.ts';
+import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
+import type { ReportedError } from './refresh/report.ts';
+import { runInRounds, type Task } from './refresh/rounds.ts';
+import { findTargets, listNamespaces } from './refresh/targets.ts';
+import type { ClusterScope } from './request.ts';
+import { type AccountName, editAccount, listAccounts, removing } from './service-accounts.ts';
 
-/** At up to 800 bytes each they stay under the 6 MB that an invocation may answer. */
+/** The outcome for one of our objects. */
+export interface Removal {
+  readonly namespace: string;
+  /** The secret, or the service account that named it. */
+  readonly object: string;
+  /** `kept`: it has our label, but is not ours. */
+  readonly outcome: 'removed' | 'kept' | 'failed';
+  readonly reason?: string;
+  readonly remedy?: string;
+}
+
+/** The report of `cleanup`. `ok`: all that had to be removed is, or would be. */
+export interface CleanupReport {
+  readonly ok: boolean;
+  readonly action: 'cleanup';
+  /** Whether the server was only asked what it would do. */
+  readonly dryRun: boolean;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly cluster: string;
+  /** Secrets, and service accounts that no longer name one. */
+  readonly removed: number;
+  /** Secrets of ours that the settings still cover. */
+  readonly kept: number;
+  /** Secrets of ours in namespaces that are ignored by label. */
+  readonly ignored: number;
+  readonly failed: number;
+  /** Those that failed first, then those that were kept. */
+  readonly removals: readonly Removal[];
+  readonly moreRemovals?: number;
+  readonly error?: ReportedError;
+}
+
+/** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
 const MOST_REMOVALS = 5_000;
+const WORST_FIRST: readonly Removal['outcome'][] = ['failed', 'kept', 'removed'];
+const DELETE_HEADERS = {
+  accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json',
+  'content-type': 'application/json',
+};
 
-/** The outside of a cleanup. */
-export interface CleanupPorts {
-  readonly clock: Clock;
-  /** @throws HelperError */
-  readonly openCluster: (cluster: ClusterSettings) => Promise<OpenCluster>;
+/** What was found and removed in one cluster. */
+interface Found {
+  readonly removals: Removal[];
+  kept: number;
+  ignored: number;
 }
 
 /**
- * Removes this deployment's secrets, known by its label, from the namespaces of one cluster that the settings no
- * longer cover, or from all. The next refresh makes again what is covered: suspend it first (`enabled: false`).
- * What has a name that left the settings stays, as with the name the right to see it has gone: clean up before
- * taking the name out.
- * @throws CleanupOffError, EventError, NotCoveredError before anything is read
+ * Removes this deployment's secrets, known by its label and its Apply entry, from the namespaces of one cluster that the
+ * settings no longer cover, or from all. The next refresh creates covered ones again: suspend it first (`enabled: false`).
+ * A secret whose name left the settings stays, as the permission to list it left with the name: clean up before you
+ * remove the name. Does not throw.
  */
-export async function cleanup(
-  { clock, openCluster }: CleanupPorts,
-  settings: Settings,
-  invocation: Invocation,
-): Promise<CleanupReport> {
+export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
+  const { clock, request } = ctx;
   const startedAt = clock.now();
-  const { namespaces, all = false, dryRun = false } = invocation;
-  const cluster = confirmedCluster(settings, invocation);
-  const id = clusterId(cluster);
-  const { removals, kept, ignored, error } = await cleanCluster({
-    open: () => openCluster(cluster),
-    entries: entriesOf(settings, id),
-    deployment: settings.name,
-    namespaces,
-    all,
-    dryRun,
-    concurrency: settings.concurrency,
-  });
-  const failed = removals.filter(({ outcome }) => outcome === 'failed').length;
-  const listed = removals.toSorted(failedFirst).slice(0, MOST_REMOVALS);
+  const [scope] = ctx.scope.clusters;
+  if (!scope) throw new TypeError('a cleanup has a cluster');
+  const found: Found = { removals: [], kept: 0, ignored: 0 };
+  const { error } = await withCluster(
+    () => ctx.openCluster(scope.cluster),
+    (cluster) => cleanCluster(ctx, scope, cluster, found),
+  );
+  const { removals, kept, ignored } = found;
+  const count = (wanted: Removal['outcome']) => removals.filter(({ outcome }) => outcome === wanted).length;
+  const failed = count('failed');
+  const listed = removals.toSorted(worstFirst).slice(0, MOST_REMOVALS);
   return {
     ok: !error && failed === 0,
     action: 'cleanup',
-    dryRun,
+    dryRun: request.dryRun === true,
     startedAt: new Date(startedAt).toISOString(),
     durationMs: clock.now() - startedAt,
-    cluster: id,
-    removed: removals.length - failed,
+    cluster: scope.id,
+    removed: count('removed'),
     kept,
     ignored,
     failed,
@@ -63,38 +95,216 @@ export async function cleanup(
   };
 }
 
-/**
- * The one cluster that the settings allow to clean and the event names by `confirm`.
- * @throws CleanupOffError, EventError, NotCoveredError
- */
-export function confirmedCluster(
-  settings: Settings,
-  { confirm, clusters = [] }: Invocation,
-): ClusterSettings {
-  if (!settings.cleanup) throw new CleanupOffError();
-  const listed = listedClusters(settings);
-  const cluster = confirm?.startsWith('arn:')
-    ? coveredCluster(settings, confirm)
-    : listed.find((one) => clusterId(one) === confirm);
-  if (!cluster) {
-    const known = listed.map(clusterId).join(', ');
-    const given = confirm === undefined ? 'is missing' : `${JSON.stringify(confirm)} is no cluster`;
-    throw new EventError(`confirm ${given}; give the id of the one to clean up, of ${known}`, {
-      remedy: FIRST_DRY,
-    });
-  }
-  const other = clusters.find((one) => one !== confirm);
-  if (other === undefined) return cluster;
-  throw new EventError(
-    `clusters names ${JSON.stringify(other)} beside the confirmed ${JSON.stringify(confirm)}`,
-    { remedy: FIRST_DRY },
-  );
+function worstFirst(one: Removal, other: Removal): number {
+  const rank = WORST_FIRST.indexOf(one.outcome) - WORST_FIRST.indexOf(other.outcome);
+  return rank || (one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace));
 }
 
-const FIRST_DRY =
-  'Send { "action": "cleanup", "confirm": "ID", "dryRun": true } to see what it would remove.';
+/** Removes the secrets that no entry covers, and their names from service accounts. */
+async function cleanCluster(
+  ctx: RunContext,
+  { entries }: ClusterScope,
+  cluster: OpenCluster,
+  found: Found,
+): Promise<void> {
+  const { clock, deadline, request, settings } = ctx;
+  const { removals } = found;
+  const labelled = new Map<string, readonly HeldSecret[]>();
+  const names = new Set(entries.map((entry) => entry.name));
+  for (const name of names) {
+    const query = { name, deployment: settings.name, namespaces: request.namespaces };
+    const held = await listHeldSecrets(cluster.core, query).catch((fault) => {
+      if (names.size === 1) throw fault;
+      removals.push(failedRemoval('*', `secrets ${name}`, fault));
+      return [];
+    });
+    labelled.set(
+      name,
+      held.filter(({ isLabelled }) => isLabelled),
+    );
+  }
+  // after the secrets: the namespace of each listed secret is among these too
+  const spared = await findSpared(ctx, entries, cluster);
+  const tasks: Task[] = [];
+  for (const [name, held] of labelled) {
+    const removable: HeldSecret[] = [];
+    for (const secret of held) {
+      if (spared.ignored.has(secret.namespace)) found.ignored += 1;
+      else if (spared.covered.has(`${name}/${secret.namespace}`)) found.kept += 1;
+      else if (isRemovable(secret)) removable.push(secret);
+      else removals.push(keptCopy(name, secret));
+    }
+    if (removable.length === 0) continue;
+    const accounts = entries.flatMap((entry) => (entry.name === name ? entry.serviceAccounts : []));
+    const naming = await listNaming(new Set(accounts), cluster, removals);
+    for (const secret of naming ? removable : []) {
+      const record = (removal: Removal) => removals.push(removal);
+      tasks.push(removalTask(ctx, name, secret, naming?.get(secret.namespace) ?? [], record));
+    }
+  }
+  const { concurrency } = settings;
+  await runInRounds([() => tasks], { client: cluster, concurrency, clock, deadline });
+}
 
-function failedFirst(one: Removal, other: Removal): number {
-  if (one.outcome !== other.outcome) return one.outcome === 'failed' ? -1 : 1;
-  return one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace);
+function failedRemoval(namespace: string, object: string, fault: unknown, name = 'them'): Removal {
+  const { reason = '', remedy = '' } = judgeFailure(fault, name);
+  return { namespace, object, outcome: 'failed', reason, remedy };
+}
+
+/** A copy that a replicator made carries our label too. */
+function keptCopy(name: string, { namespace }: HeldSecret): Removal {
+  return {
+    namespace,
+    object: `secret ${name}`,
+    outcome: 'kept',
+    reason:
+      'it has our label, but no Apply entry of ours in its managed fields: a copy, or a restored backup',
+    remedy: `If nothing needs it: kubectl delete secret -n ${namespace} ${name}`,
+  };
+}
+
+/** The namespaces in which nothing is removed. */
+interface Spared {
+  /** As `SECRET/NAMESPACE`. */
+  readonly covered: ReadonlySet<string>;
+  readonly ignored: ReadonlySet<string>;
+}
+
+/** @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed */
+async function findSpared(
+  { request: { namespaces, all } }: RunContext,
+  entries: ClusterScope['entries'],
+  { core }: OpenCluster,
+): Promise<Spared> {
+  const listed = await listNamespaces(core, { names: namespaces });
+  if ('fault' in listed) throw listed.fault;
+  const ignored = listed.items.filter(({ skip }) => skip === 'ignored by label').map(({ name }) => name);
+  if (all) return { covered: new Set(), ignored: new Set(ignored) };
+  const coverage = entries.map((settings) => ({ settings }));
+  const found = await findTargets(coverage, (query) => listNamespaces(core, query), undefined);
+  if ('fault' in found) throw found.fault;
+  const [problem] = found.problems;
+  if (problem) {
+    throw new HelperError(
+      'UnclearCoverageError',
+      `${problem.reason}, so it is unclear what the settings cover, and nothing was removed`,
+      'Correct namespaces of this entry, deploy, and run the cleanup again.',
+    );
+  }
+  const covered = found.targets.map(({ entry, namespace }) => `${entry.settings.name}/${namespace.name}`);
+  return { covered: new Set(covered), ignored: new Set(ignored) };
+}
+
+/**
+ * Lists the service accounts that may name a secret, by namespace. Accounts are found by name, so one that left the
+ * settings, and with them the permission to patch it, stays as it is.
+ * @returns undefined where they could not be listed, which is recorded
+ */
+async function listNaming(
+  names: ReadonlySet<string>,
+  cluster: OpenCluster,
+  removals: Removal[],
+): Promise<ReadonlyMap<string, AccountName[]> | undefined> {
+  const found = new Map<string, AccountName[]>();
+  let isWhole = true;
+  for (const name of names) {
+    try {
+      for (const account of await listAccounts(cluster, name)) {
+        found.set(account.namespace, [...(found.get(account.namespace) ?? []), account]);
+      }
+    } catch (fault) {
+      isWhole = false;
+      removals.push(failedRemoval('*', `service accounts ${name}`, fault));
+    }
+  }
+  return isWhole ? found : undefined;
+}
+
+/** Whether cleanup may delete it: it carries our label, and we have applied it. */
+export function isRemovable({ owner, isLabelled }: Pick<HeldSecret, 'owner' | 'isLabelled'>): boolean {
+  return owner === 'ours' && isLabelled;
+}
+
+/**
+ * A task that removes a secret from the service accounts that name it, then deletes it if it still is ours. A secret
+ * that an account still names stays: without it, the next cleanup would not find that account.
+ */
+function removalTask(
+  ctx: RunContext,
+  name: string,
+  held: HeldSecret,
+  accounts: readonly AccountName[],
+  record: (removal: Removal) => void,
+): Task {
+  const { request, settings } = ctx;
+  const { namespace } = held;
+  const options = { deployment: settings.name, dryRun: request.dryRun === true };
+  const unlinked = new Set<AccountName>();
+  const secret = `secret ${name}`;
+  let object = secret;
+  return {
+    attempt: async (requests, attempt) => {
+      for (const account of accounts) {
+        if (unlinked.has(account)) continue;
+        object = `service account ${account.name}`;
+        if (await editAccount(requests, account, removing(name), { ...options, attempt })) {
+          record({ namespace, object, outcome: 'removed' });
+        }
+        unlinked.add(account);
+      }
+      object = secret;
+      if (await deleteSecret(requests, name, held, { ...options, attempt })) {
+        record({ namespace, object, outcome: 'removed' });
+      }
+      return undefined;
+    },
+    fail: (fault) => {
+      const named = object === secret ? `secret ${namespace}/${name}` : 'it';
+      record(failedRemoval(namespace, object, fault, named));
+    },
+  };
+}
+
+/**
+ * Deletes a secret if it still is the object, in the version, that was listed. One that was changed meanwhile is
+ * listed again, and so is every one for which the answer of an earlier attempt may have been lost.
+ * @returns whether it is gone; false where it is not ours by now
+ */
+async function deleteSecret(
+  requests: Requests,
+  name: string,
+  held: HeldSecret,
+  { deployment, dryRun, attempt }: { deployment: string; dryRun: boolean; attempt: number },
+): Promise<boolean> {
+  const { namespace } = held;
+  const current = async () =>
+    (await listHeldSecrets(requests.core, { name, deployment, namespaces: [namespace] }))[0];
+  const sendUnlessChanged = async ({ uid, resourceVersion }: HeldSecret): Promise<boolean> => {
+    // in the body: the server ignores the query of a delete that has one
+    const options = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
+    try {
+      await requests.send({
+        method: 'DELETE',
+        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${name}`,
+        headers: DELETE_HEADERS,
+        body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
+      });
+      return true;
+    } catch (fault) {
+      if (fault instanceof ApiError && fault.code === 409 && !fault.deniedBy) return false;
+      throw fault;
+    }
+  };
+  try {
+    const listed = attempt === 1 ? held : await current();
+    if (!listed) return true;
+    if (!isRemovable(listed)) return false;
+    if (await sendUnlessChanged(listed)) return true;
+    const changed = await current();
+    if (changed && !isRemovable(changed)) return false;
+    if (changed && !(await sendUnlessChanged(changed))) throw objectBusyError();
+  } catch (fault) {
+    if (!(fault instanceof ApiError && fault.code === 404 && !fault.deniedBy)) throw fault;
+  }
+  return true;
 }

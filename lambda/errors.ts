@@ -1,59 +1,44 @@
-/**
- * The base of every error that a person acts on: `problem` says what is wrong with which object, `remedy` what to
- * do, and the message both. None carries a cause: what a failed call said may echo a secret.
- */
-export abstract class HelperError extends Error {
-  readonly problem: string;
-  readonly remedy: string;
+import { inspect } from 'node:util';
+import type { Logger } from '@aws-lambda-powertools/logger';
 
-  constructor(problem: string, remedy: string) {
-    super(`${problem}. ${remedy}`);
-    this.name = new.target.name;
+/**
+ * An error that a person acts on: `problem` says what failed on which object, `fix` what to do, and the message both.
+ * It has no cause: the answer to a failed call may echo a secret.
+ */
+export class HelperError extends Error {
+  /** Its name in reports, logs and alarms, such as `ClusterNotFoundError`. */
+  readonly code: string;
+  readonly problem: string;
+  readonly fix: string;
+  /** Whether the same request may succeed later. */
+  readonly isTransient: boolean;
+
+  constructor(code: string, problem: string, fix: string, { isTransient = false } = {}) {
+    super(`${problem}. ${fix}`);
+    this.name = code;
+    this.code = code;
     this.problem = problem;
-    this.remedy = remedy;
+    this.fix = fix;
+    this.isTransient = isTransient;
   }
 }
 
-/** The codes of a service that was not reached at all, as Node and the SDK name them. */
-const NOT_REACHED =
-  /^(?:TimeoutError|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH)$/;
-
-/** What to do about a call to AWS: `usual`, but where the service was not reached, what a VPC may lack. */
-export function remedyOf(code: string, service: string, where: string, usual: string): string {
-  if (!NOT_REACHED.test(code)) return usual;
-  return `Check that ${service} of ${where} can be reached from here: a VPC without a NAT needs the interface endpoint ${service}, with private DNS (docs/guides/private-clusters.md). Passing faults mend themselves with the next run.`;
+/** Whether an error has one of these codes. */
+export function hasCode(fault: unknown, ...codes: readonly string[]): fault is HelperError {
+  return fault instanceof HelperError && codes.includes(fault.code);
 }
 
 export class SettingsError extends HelperError {
   constructor(problem: string) {
-    super(`settings: ${problem}`, 'Correct the settings and deploy again.');
+    super('SettingsError', `settings: ${problem}`, 'Correct the settings and deploy again.');
   }
 }
 
-const USUAL_EVENTS = 'Send {} to refresh everything, or { "action": "plan" } to see what it would do.';
+const VALID_EVENTS = 'Send {} to refresh everything, or { "action": "plan" } to see what it would do.';
 
 export class EventError extends HelperError {
-  constructor(problem: string, { remedy = USUAL_EVENTS } = {}) {
-    super(`event: ${problem}`, remedy);
-  }
-}
-
-export class CleanupOffError extends HelperError {
-  constructor() {
-    super(
-      'settings: cleanup is not set, so nothing may be removed',
-      'Set "cleanup": true and deploy; where rbac is manual, apply the rights of these settings as well.',
-    );
-  }
-}
-
-/** An entry covers nothing, which may be a typo: what it was for must not be taken for left over. */
-export class UnclearCoverageError extends HelperError {
-  constructor(problem: string) {
-    super(
-      `${problem}, so what the settings cover is unclear and nothing was removed`,
-      'Correct namespaces of this entry, deploy, and ask again.',
-    );
+  constructor(problem: string, fix = VALID_EVENTS) {
+    super('EventError', `event: ${problem}`, fix);
   }
 }
 
@@ -61,69 +46,139 @@ export class UnclearCoverageError extends HelperError {
 export class NotCoveredError extends HelperError {
   constructor(what: 'cluster' | 'namespace' | 'log group', name: string, known: string) {
     super(
+      'NotCoveredError',
       `event: the settings cover no ${what} ${JSON.stringify(name)}; ${known}`,
-      `Add it to the settings, or leave it out.`,
-    );
-  }
-}
-
-export class AssumeRoleError extends HelperError {
-  constructor(roleArn: string, code: string) {
-    super(
-      `the role ${roleArn} could not be assumed (${code})`,
-      code === 'AccessDenied'
-        ? "If it is the role of an access stack, deploy that: npx cdk deploy --all -c settings=FILE. Else let its trust policy name the function's role, and the function's policy sts:AssumeRole on it."
-        : remedyOf(
-            code,
-            'sts',
-            "the function's own region",
-            'Check the role; passing faults mend themselves with the next run.',
-          ),
-    );
-  }
-}
-
-/** The function in the VPC of an access stack gave no answer. */
-export class RelayError extends HelperError {
-  constructor(functionArn: string, code: string) {
-    super(
-      `the function ${functionArn}, from whose VPC the cluster is reached, gave no answer (${code})`,
-      code === 'ResourceNotFoundException' || code === 'AccessDeniedException'
-        ? 'Deploy its access stack: npx cdk deploy --all -c settings=FILE.'
-        : 'Its log says why; passing faults mend themselves with the next run.',
+      'Add it to the settings, or leave it out.',
     );
   }
 }
 
 export class DeadlineError extends HelperError {
   constructor() {
-    super('the time of this run was over', 'Give the function more time or memory, or raise concurrency.');
+    super(
+      'DeadlineError',
+      'the run reached its time limit',
+      'Give the function more time or memory, or raise concurrency.',
+    );
   }
 }
 
-/** A run that was not started by hand was not ok: thrown so that AWS tries again and alarms. */
+/** A run that nobody waits for was not ok: thrown so that AWS retries it and an alarm fires. */
 export class RefreshFailedError extends HelperError {
   constructor(summary: string) {
-    super(summary, 'The report in the log says what failed and what to do.');
+    super('RefreshFailedError', summary, 'The report in the log says what failed and how to fix it.');
   }
 }
 
-/** What is thrown for a fault of our own, of which only name and place may be told. */
+/** A bug of this function, of which only the kind and the place may be printed. */
 export class InternalError extends HelperError {
   constructor(fault: unknown) {
-    super(`unexpected ${fault instanceof Error ? codeOf(fault) : typeof fault}`, 'Report it with the stack.');
+    super(
+      'InternalError',
+      `unexpected ${fault instanceof Error ? codeOf(fault) : typeof fault}`,
+      'Report it with the stack.',
+    );
     const stack = fault instanceof Error ? fault.stack?.replace(fault.message, '') : undefined;
     const frames = stack?.match(/^ {4}at .*$/gm) ?? [];
     this.stack = [`${this.name}: ${this.message}`, ...frames].join('\n');
   }
 }
 
-/** The code of a failed AWS call: its name, which AWS defines; its text may echo what was sent. */
+/** An error as it is, or as an {@link InternalError}. */
+export function toHelperError(fault: unknown): HelperError {
+  return fault instanceof HelperError ? fault : new InternalError(fault);
+}
+
+/** The code of a failed call: its name, which AWS, Node or undici define; its text may echo what was sent. */
 export function codeOf(fault: unknown): string {
   const name = fault instanceof Error ? fault.name : '';
   const code = (fault as { code?: unknown } | undefined)?.code;
   const known = [/^(Error|TypeError|AggregateError)$/.test(name) ? undefined : name, code, name];
   return (
-    known.find((said): said is string => typeof said === 'string' && /^[\w.#:-]{1,64}$/.test(said)) ?? 'Error'
+    known.find((one): one is string => typeof one === 'string' && /^[\w.#:-]{1,64}$/.test(one)) ?? 'Error'
   );
+}
+
+const MASK = '[redacted]';
+
+/**
+ * A value that may not be printed: a token, a key, a presigned URL, a docker config.
+ * Printing, logging, interpolating or serializing it gives `[redacted]`; only `reveal` returns it.
+ */
+export class Redacted {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself, for the one call that needs it. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return MASK;
+  }
+
+  toJSON(): string {
+    return MASK;
+  }
+
+  [inspect.custom](): string {
+    return MASK;
+  }
+}
+
+/** Control characters, marks that change the direction of a line or print nothing, and halves of characters. */
+export const UNSAFE = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Removes what a terminal would interpret: names and messages come from clusters, stored credentials and AWS, and may
+ * contain escape sequences.
+ */
+export function plain<Value>(value: Value): Value {
+  if (typeof value === 'string') return value.replace(UNSAFE, '') as Value;
+  if (Array.isArray(value)) return value.map(plain) as Value;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)])) as Value;
+}
+
+/** CloudWatch Logs takes 256 KiB a line: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html */
+const MOST_BYTES = 190_000;
+const LONGEST_TEXT = 2_000;
+/** How many items of each list a line keeps, until it fits. */
+const LISTS = [Number.POSITIVE_INFINITY, 100, 50, 20, 10, 5, 1, 0];
+
+/** Logs one line, cut to what CloudWatch Logs takes. */
+export function log(
+  logger: Logger,
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  logger[level](cut(plain(message)), bounded(fields));
+}
+
+/** A text of at most 2,000 characters, and how many more there were. */
+export function cut(text: string): string {
+  const more = text.length - LONGEST_TEXT;
+  return more > 0 ? `${text.slice(0, LONGEST_TEXT)}… (${more} more characters)` : text;
+}
+
+/**
+ * Fields of a line without control characters, with long texts cut, and its lists only as long as the line takes less
+ * than 190 kB as JSON: the first items, and how many more there were.
+ */
+export function bounded(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  let json = '{}';
+  for (const most of LISTS) {
+    json = JSON.stringify(fields, (_key, value: unknown) => {
+      if (typeof value === 'string') return cut(plain(value));
+      if (!Array.isArray(value) || value.length <= most) return value;
+      return [...value.slice(0, most), `and ${value.length - most} more`];
+    });
+    if (Buffer.byteLength(json) <= MOST_BYTES) return JSON.parse(json);
+  }
+  return { cut: `${Buffer.byteLength(json)} bytes` };
 }

@@ -1,23 +1,69 @@
 import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
-import { act } from './actions.ts';
-import type { Answer } from './answers.ts';
-import type { InPlace } from './aws.ts';
-import type { CleanupReport } from './cleanup-report.ts';
-import { startDeadline, systemClock } from './clock.ts';
-import { HelperError, InternalError, RefreshFailedError, SettingsError } from './errors.ts';
-import { type Invocation, readEvent } from './event.ts';
-import { FleetFailedError } from './fleet/errors.ts';
-import { fleetFailure } from './fleet/fleet-summary.ts';
-import { measure, measureFleet } from './measure.ts';
+import { AwsClients } from './aws.ts';
+import { type CleanupReport, cleanup } from './cleanup.ts';
+import { type Environment, type RunContext, startDeadline, systemClock } from './context.ts';
+import { diagnose } from './doctor/doctor.ts';
+import type { DoctorReport } from './doctor/report.ts';
+import { cut, EventError, hasCode, log, RefreshFailedError, SettingsError, toHelperError } from './errors.ts';
+import { type DiscoveryReport, discover, type FleetSummary, fleetFailedError, summarize } from './fleet.ts';
+import { connect, findByEks } from './kubernetes/cluster.ts';
+import { findByKubeconfig } from './kubernetes/kubeconfig.ts';
 import { narrowToLogged } from './new-namespaces.ts';
-import { summary } from './report.ts';
-import { isFleet } from './settings/fleet-settings.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { PolicyCheck } from './policy-check.ts';
+import { refresh } from './refresh/refresh.ts';
+import {
+  fleetMetrics,
+  METRICS,
+  METRICS_NAMESPACE,
+  type MetricLine,
+  type MetricName,
+  policyProblems,
+  type Report,
+  runMetrics,
+  summarizeFailures,
+} from './refresh/report.ts';
+import { CredentialCache, CredentialReader } from './registries/credentials.ts';
+import {
+  type Action,
+  narrowToChanged,
+  type RunRequest,
+  readEvent,
+  resolveScope,
+  withResolvedLocations,
+} from './request.ts';
+import { AccountLinks } from './service-accounts.ts';
+import { isFleet } from './settings/locations.ts';
+import { readSettings } from './settings/rules.ts';
+import { clusterId, type Settings } from './settings/schema.ts';
+import { type StatusReport, status } from './status.ts';
+import { findVpcFunction, invokeVpcFunction } from './vpc-function.ts';
 
-/** Time before Lambda's own time-out that is kept for the report. */
-const MARGIN_MS = 5_000;
+/** What an invocation returns, by its action. */
+export type Answer = Report | StatusReport | DoctorReport | CleanupReport | DiscoveryReport | FleetSummary;
+
+/** All that the function can do. A fleet's state machine calls `discover` and `summarize`. */
+const ACTIONS: Record<Action, (ctx: RunContext) => Promise<Answer>> = {
+  refresh: (ctx) => refresh(ctx, [AccountLinks, PolicyCheck]),
+  plan: (ctx) => refresh(ctx, [AccountLinks, PolicyCheck]),
+  status,
+  doctor: diagnose,
+  cleanup,
+  discover,
+  summarize,
+};
+
 const PRODUCT = 'ecr-registry-helper';
+/** What is kept of Lambda's own time-out for the report. */
+const MARGIN_MS = 5_000;
+/** An ECR token lives 12 hours: what was written longer ago may be about to expire, so a later retry writes everything. */
+const LONGEST_DELAY_MS = 11 * 3_600_000;
+/** The errors after which a retry changes nothing: its cluster or the settings for it are gone. */
+const OBSOLETE = ['ClusterNotFoundError', 'NotCoveredError', 'FleetEventError'];
+
+/** Outlives a run where the function stays warm. */
+const cache = new CredentialCache();
 
 /** What the handler needs of Lambda's context. */
 export type InvocationContext = Pick<
@@ -26,88 +72,202 @@ export type InvocationContext = Pick<
 >;
 
 /**
- * The function. Answers with the report of what it was asked to do; a run that was not started by hand throws when it
- * is not ok, so that AWS tries it again and alarms; so does the summary of a fleet, so that its state machine fails.
- * @throws SettingsError, EventError, CleanupOffError, NotCoveredError, FleetEventError, FleetTooLargeError, FleetFailedError, RefreshFailedError
+ * The Lambda function: reads the event, runs its action, logs the result, sends metrics and returns the report. Only a
+ * manual run returns a report that is not ok; the others throw, so that AWS retries them and an alarm fires. A retry for
+ * a cluster that is gone ends as done: it would fail until it is in the dead-letter queue.
+ * @throws HelperError, among them SettingsError, EventError, NotCoveredError, RefreshFailedError, FleetTooLargeError
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Answer> {
   let logger = new Logger({ serviceName: PRODUCT });
   try {
     const settings = readSettings(process.env);
     logger = new Logger({ serviceName: settings.name, persistentKeys: { requestId: context.awsRequestId } });
-    const asked = originOf(readEvent(event), context);
-    const invocation = narrowToLogged(settings, asked, context.invokedFunctionArn);
-    const answer = await run(settings, invocation, context);
-    tell(logger, invocation, answer);
-    if (answer.action === 'discover' || answer.action === 'summarize') measureFleet(settings.name, answer);
-    if (answer.action === 'summarize' && !answer.ok) throw new FleetFailedError(fleetFailure(answer));
-    if (answer.action !== 'refresh') return answer;
-    // the function that it was relayed by does
-    if (!placeOf(process.env)) measure(settings.name, invocation, answer, isFleet(settings));
-    if (!answer.ok && invocation.origin !== 'manual') throw new RefreshFailedError(summary(answer));
-    return answer;
-  } catch (fault) {
-    const known = fault instanceof HelperError ? fault : new InternalError(fault);
-    if (!(known instanceof RefreshFailedError)) {
-      logger.error(known.problem, { errorName: known.name, remedy: known.remedy });
+    const received = withOrigin(readEvent(event), context);
+    try {
+      const { invokedFunctionArn: arn } = context;
+      const request = narrowToChanged(settings, narrowToLogged(settings, received, arn), arn);
+      const environment = readEnvironment(process.env);
+      const deadline = startDeadline(
+        systemClock,
+        systemClock.now() + context.getRemainingTimeInMillis() - MARGIN_MS,
+      );
+      const answer = await runAction(settings, request, {
+        environment,
+        clock: systemClock,
+        deadline,
+      }).finally(deadline.stop);
+      logAnswer(logger, request, answer);
+      // the main function sends those of a VPC function
+      if (!environment.vpcRoles) sendMetrics(settings, request, answer);
+      throwIfFailed(request, answer);
+      return answer;
+    } catch (fault) {
+      if (received.origin !== 'queued' || !hasCode(fault, ...OBSOLETE)) throw fault;
+      const { origin } = received;
+      log(logger, 'warn', `not retried: ${fault.problem}`, { origin, errorName: fault.name });
+      return emptyReport(systemClock.now());
     }
-    throw known;
+  } catch (fault) {
+    const error = toHelperError(fault);
+    if (!(error instanceof RefreshFailedError)) {
+      log(logger, 'error', error.problem, { errorName: error.name, remedy: error.fix });
+    }
+    throw error;
   }
 }
 
-/** One line for every run. What lists secrets or findings one by one is for who asked, not for the log. */
-function tell(logger: Logger, { origin, logged }: Invocation, answer: Answer): void {
-  if (answer.action === 'refresh' || answer.action === 'plan') {
-    const told = { origin, ...(logged && { logged }), report: answer };
-    if (answer.ok) logger.info('ok', told);
-    else logger.error(summary(answer), told);
-    return;
+/**
+ * Runs the action of a request with the real clients, and closes what they opened. The clusters of an access stack with
+ * a VPC are left to the function in it.
+ * @throws HelperError before anything is read or written: EventError, NotCoveredError, FleetEventError, CleanupOffError;
+ *   FleetTooLargeError
+ */
+export async function runAction(
+  given: Settings,
+  { dueAt, ...rest }: RunRequest,
+  { environment, clock, deadline }: Pick<RunContext, 'environment' | 'clock' | 'deadline'>,
+): Promise<Answer> {
+  // only the handler knows of which cluster they are; without that a run would be for all
+  if (rest.awslogs !== undefined) throw new EventError('awslogs: only the deployed function takes it');
+  const isRecent = dueAt !== undefined && clock.now() - dueAt <= LONGEST_DELAY_MS;
+  const request = isRecent ? { ...rest, dueAt } : rest;
+  const { region, vpcRoles, pullRolePrefix, deployCommand } = environment;
+  const settings = withResolvedLocations(given, region);
+  const scope = resolveScope(settings, request);
+  const vpcStack = findVpcFunction(settings, scope, vpcRoles);
+  const { name: sessionName, region: homeRegion } = settings;
+  const { signal } = deadline;
+  const aws = new AwsClients({
+    ...{ region, homeRegion, sessionName, clock, signal, vpcRoles, deployCommand },
+  });
+  const reader = new CredentialReader(aws, clock, pullRolePrefix);
+  const ctx: RunContext = {
+    ...{ settings, request, scope, environment, clock, deadline, aws },
+    readCredentials: async (entry) => {
+      // every other run is there to write new tokens
+      const cached = request.origin === 'logged' ? cache.find(entry, settings, clock.now()) : undefined;
+      return cached ?? cache.keep(entry, await reader.read(entry));
+    },
+    openCluster: async (cluster) => {
+      const { kubeconfigSecretId: secretId } = cluster;
+      const found = secretId ? findByKubeconfig(ctx, cluster, secretId) : findByEks(ctx, cluster);
+      return connect(ctx, clusterId(cluster), await found);
+    },
+  };
+  try {
+    return await (vpcStack ? invokeVpcFunction(ctx, vpcStack) : ACTIONS[request.action](ctx));
+  } finally {
+    aws.destroy();
   }
-  const { ok, action, durationMs } = answer;
-  const more = answer.action === 'cleanup' ? removalsOf(answer) : {};
-  const line = { origin, action, ok, durationMs, ...more };
-  logger[ok ? 'info' : 'warn'](`${action}: ${ok ? 'ok' : 'not ok'}`, line);
 }
 
-/** Who asked may lose the answer, and this alone was a change. */
-function removalsOf({ cluster, dryRun, removed, failed }: CleanupReport): object {
-  return { cluster, dryRun, removed, failed };
-}
-
-async function run(settings: Settings, invocation: Invocation, context: InvocationContext): Promise<Answer> {
+/** @throws SettingsError without a region */
+export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   const {
     AWS_REGION: region,
-    AWS_LAMBDA_FUNCTION_NAME: functionName,
-    RULE_NAME: ruleName,
-    PULL_ROLE_PREFIX: pullRolePrefix,
-  } = process.env;
-  const inPlace = placeOf(process.env);
+    ACCESS_ROLE_ARN: accessRoleArn,
+    CREDENTIALS_ROLE_ARN: credentialsRoleArn,
+  } = env;
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
-  const clock = systemClock;
-  const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
-  try {
-    return await act(settings, invocation, {
-      region,
-      clock,
-      deadline,
-      functionName,
-      ruleName,
-      pullRolePrefix,
-      inPlace,
-    });
-  } finally {
-    deadline.stop();
-  }
-}
-
-/** What the stack says of a function in the VPC of an access stack. */
-function placeOf({ ACCESS_ROLE_ARN, CREDENTIALS_ROLE_ARN }: NodeJS.ProcessEnv): InPlace | undefined {
-  if (!ACCESS_ROLE_ARN || !CREDENTIALS_ROLE_ARN) return undefined;
-  return { accessRoleArn: ACCESS_ROLE_ARN, credentialsRoleArn: CREDENTIALS_ROLE_ARN };
+  const { AWS_LAMBDA_FUNCTION_NAME: functionName, DEPLOYED_BY: deployedBy = '' } = env;
+  // flags of the CDK app of this project, else a stack of another app
+  const isOwnApp = deployedBy.startsWith('-c ');
+  return {
+    region,
+    functionName,
+    deployCommand: `npx cdk deploy ${isOwnApp ? '--all ' : ''}${deployedBy}`.trimEnd(),
+    rbacCommand: isOwnApp
+      ? `npm run -s rbac -- ${deployedBy}`
+      : `npx ecr-registry-helper rbac --function ${functionName} --region ${region}`,
+    ruleName: env.RULE_NAME,
+    pullRolePrefix: env.PULL_ROLE_PREFIX,
+    ...(accessRoleArn && credentialsRoleArn && { vpcRoles: { accessRoleArn, credentialsRoleArn } }),
+  };
 }
 
 /** The deployment's first refresh comes through the published version that CDK's trigger invokes; nobody waits for it. */
-function originOf(invocation: Invocation, { invokedFunctionArn }: InvocationContext): Invocation {
-  const published = /:function:[^:]+:\d+$/.test(invokedFunctionArn);
-  return published && invocation.origin === 'manual' ? { ...invocation, origin: 'deployed' } : invocation;
+function withOrigin(request: RunRequest, { invokedFunctionArn }: InvocationContext): RunRequest {
+  const isPublished = /:function:[^:]+:\d+$/.test(invokedFunctionArn);
+  return isPublished && request.origin === 'manual' ? { ...request, origin: 'deployed' } : request;
+}
+
+/** Logs one line a run. Lists of secrets or checks are for the caller, not for the log. */
+function logAnswer(logger: Logger, request: RunRequest, answer: Answer): void {
+  const { origin, logged, changed } = request;
+  if (answer.action === 'refresh' || answer.action === 'plan') {
+    const line = { origin, ...(logged && { logged }), ...(changed && { changed }), report: answer };
+    const obsolete = whyObsolete(request, answer);
+    const policy = policyProblems(answer);
+    if (answer.ok) log(logger, policy ? 'warn' : 'info', policy || 'ok', line);
+    else if (obsolete) log(logger, 'warn', `not retried: ${obsolete}`, line);
+    else log(logger, 'error', summarizeFailures(answer), line);
+    return;
+  }
+  const { ok, action, durationMs } = answer;
+  const line = { origin, action, ok, durationMs };
+  log(logger, ok ? 'info' : 'warn', `${action}: ${ok ? 'ok' : 'not ok'}`, {
+    ...line,
+    ...(answer.action === 'cleanup' && removalCounts(answer)),
+  });
+}
+
+/** The caller may lose the answer, and this alone was a change. */
+function removalCounts({ cluster, dryRun, removed, failed }: CleanupReport): object {
+  return { cluster, dryRun, removed, failed };
+}
+
+function sendMetrics(settings: Settings, request: RunRequest, answer: Answer): void {
+  switch (answer.action) {
+    case 'refresh':
+      publish(
+        settings.name,
+        runMetrics(answer, { isNarrowed: request.namespaces !== undefined, inFleet: isFleet(settings) }),
+      );
+      break;
+    case 'discover':
+    case 'summarize':
+      publish(settings.name, fleetMetrics(answer));
+  }
+}
+
+/** Prints metrics in the embedded metric format. */
+export function publish(service: string, lines: readonly MetricLine[]): void {
+  for (const { cluster, values } of lines) {
+    const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: service });
+    if (cluster !== undefined) metrics.addDimension('cluster', cluster);
+    for (const [name, value] of Object.entries(values)) {
+      metrics.addMetric(name, METRICS[name as MetricName].unit, value);
+    }
+    metrics.publishStoredMetrics();
+  }
+}
+
+/** @throws RefreshFailedError; HelperError (FleetFailedError) so that the state machine of a fleet fails */
+function throwIfFailed(request: RunRequest, answer: Answer): void {
+  if (answer.ok) return;
+  if (answer.action === 'summarize') throw fleetFailedError(answer);
+  if (answer.action !== 'refresh' || request.origin === 'manual' || whyObsolete(request, answer)) return;
+  throw new RefreshFailedError(cut(summarizeFailures(answer)));
+}
+
+/** Why a retry changes nothing for each cluster that a retry left without its secrets; undefined where another may help. */
+function whyObsolete({ origin }: RunRequest, { clusters }: Report): string | undefined {
+  const failed = clusters.filter(({ ok }) => !ok);
+  const isOver =
+    origin === 'queued' &&
+    failed.length > 0 &&
+    failed.every(({ error }) => OBSOLETE.includes(error?.code ?? ''));
+  return isOver ? failed.map(({ id, error }) => `cluster ${id}: ${error?.reason}`).join('; ') : undefined;
+}
+
+/** The report of a retry that had nothing to do. */
+function emptyReport(now: number): Report {
+  return {
+    ok: true,
+    action: 'refresh',
+    startedAt: new Date(now).toISOString(),
+    durationMs: 0,
+    secrets: [],
+    clusters: [],
+  };
 }

@@ -1,58 +1,228 @@
 import pMap from 'p-map';
-import type { Clock } from './clock.ts';
-import { clusterStatus } from './cluster/cluster-status.ts';
-import type { OpenCluster } from './cluster/refresh-cluster.ts';
-import { chosenClusters, type Invocation } from './event.ts';
-import { entriesOf } from './settings/coverage.ts';
+import type { RunContext } from './context.ts';
+import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error.ts';
+import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
+import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
+import type { ReportedError, Verdict } from './refresh/report.ts';
+import { findTargets, listNamespaces } from './refresh/targets.ts';
+import { pullRoleMismatch } from './registries/credentials.ts';
+import type { ClusterScope } from './request.ts';
 import { staleAfterHours } from './settings/schedule.ts';
-import { type ClusterSettings, clusterId, type Settings } from './settings.ts';
-import type { StatusReport } from './status-report.ts';
+import { hasToken, type SecretEntry } from './settings/schema.ts';
 
-const CLUSTERS_AT_ONCE = 10;
-const HOUR_MS = 3_600_000;
-/** At up to 800 bytes each they stay under the 6 MB that an invocation may answer. */
-const MOST_SECRETS = 5_000;
+/** The state of the secret of one namespace, the worst first. */
+export const CONDITIONS = ['missing', 'expired', 'stale', 'blocked', 'foreign', 'fresh', 'skipped'] as const;
+export type Condition = (typeof CONDITIONS)[number];
 
-/** The outside of a status. */
-export interface StatusPorts {
-  readonly clock: Clock;
-  /** @throws HelperError */
-  readonly openCluster: (cluster: ClusterSettings) => Promise<OpenCluster>;
+export interface SecretStatus {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly condition: Condition;
+  /** When its token was fetched and when it expires, by its annotations. */
+  readonly fetchedAt?: string;
+  readonly expiresAt?: string;
+  readonly reason?: string;
+  readonly remedy?: string;
 }
 
+export interface ClusterStatus {
+  readonly id: string;
+  readonly arn?: string;
+  /** Whether every secret that has to be fresh is. */
+  readonly ok: boolean;
+  readonly counts: Readonly<Record<Condition, number>>;
+  /** The worst first. */
+  readonly secrets: readonly SecretStatus[];
+  /** How many there are beyond those listed. */
+  readonly moreSecrets?: number;
+  /** Why the cluster could not be read, or not to its end. */
+  readonly error?: ReportedError;
+}
+
+/** The report of `status`, from metadata only: nothing of it is secret. */
+export interface StatusReport {
+  readonly ok: boolean;
+  readonly action: 'status';
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly clusters: readonly ClusterStatus[];
+}
+
+const CLUSTERS_AT_ONCE = 10;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** By how much the clocks of two machines may differ. */
+const CLOCK_SKEW_MS = MINUTE_MS;
+/** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
+const MOST_SECRETS = 5_000;
+/** These are for the operator of the function to fix; `blocked` is for the namespace's owner. */
+const NOT_OK: readonly Condition[] = ['missing', 'expired', 'stale', 'foreign'];
+const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
+
 /**
- * Tells how the secrets stand that an invocation asks for, by their metadata: nothing secret is read, no token is
- * fetched and nothing is written. What a cluster does not tell stands in the report and stops no other.
- * @throws NotCoveredError before anything is read
+ * Reports the state of the secrets in the scope of a run, by their metadata: reads nothing secret, fetches no token and
+ * writes nothing. A cluster that fails is in the report and stops no other. Does not throw.
  */
-export async function status(
-  { clock, openCluster }: StatusPorts,
-  settings: Settings,
-  invocation: Invocation,
-): Promise<StatusReport> {
+export async function status(ctx: RunContext): Promise<StatusReport> {
+  const { clock, scope } = ctx;
   const startedAt = clock.now();
-  const chosen = chosenClusters(settings, invocation);
-  const staleAfterMs = staleAfterHours(settings.schedule) * HOUR_MS;
-  const clusters = await pMap(
-    chosen,
-    (cluster) =>
-      clusterStatus({
-        id: clusterId(cluster),
-        open: () => openCluster(cluster),
-        entries: entriesOf(settings, clusterId(cluster)),
-        deployment: settings.name,
-        namespaces: invocation.namespaces,
-        staleAfterMs,
-        most: Math.floor(MOST_SECRETS / chosen.length),
-        clock,
-      }),
-    { concurrency: CLUSTERS_AT_ONCE },
-  );
+  const clusters = await pMap(scope.clusters, (cluster) => readClusterStatus(ctx, cluster), {
+    concurrency: CLUSTERS_AT_ONCE,
+  });
   return {
-    ok: clusters.every((cluster) => cluster.ok),
+    ok: clusters.every(({ ok }) => ok),
     action: 'status',
     startedAt: new Date(startedAt).toISOString(),
     durationMs: clock.now() - startedAt,
     clusters,
   };
+}
+
+async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<ClusterStatus> {
+  const found: SecretStatus[] = [];
+  const outcome = await withCluster(
+    () => ctx.openCluster(scope.cluster),
+    (cluster) => readSecrets(ctx, scope, cluster, (one) => found.push(one)),
+  );
+  const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0])) as Record<
+    Condition,
+    number
+  >;
+  for (const { condition } of found) counts[condition] += 1;
+  const most = Math.floor(MOST_SECRETS / ctx.scope.clusters.length);
+  return {
+    id: scope.id,
+    ...outcome,
+    ok: !outcome.error && NOT_OK.every((condition) => counts[condition] === 0),
+    counts,
+    secrets: found.sort(worstFirst).slice(0, most),
+    ...(found.length > most && { moreSecrets: found.length - most }),
+  };
+}
+
+/** Reads every secret that a refresh of the cluster would write, by lists of metadata. */
+async function readSecrets(
+  { clock, request: { namespaces }, settings }: RunContext,
+  { entries }: ClusterScope,
+  { core }: OpenCluster,
+  add: (one: SecretStatus) => void,
+): Promise<void> {
+  // before the namespaces: a listed secret has a namespace, and one created meanwhile is only reported as missing
+  const held = new Map<string, HeldSecret>();
+  const unlisted = new Set<string>();
+  for (const name of new Set(entries.map((entry) => entry.name))) {
+    try {
+      for (const secret of await listHeldSecrets(core, { name, deployment: settings.name, namespaces })) {
+        held.set(`${secret.namespace}/${name}`, secret);
+      }
+    } catch (fault) {
+      if (entries.every((entry) => entry.name === name)) throw fault;
+      unlisted.add(name);
+      const { reason, remedy = '' } = judgeFailure(fault, `secrets ${name}`);
+      const why = { reason: `could not list them: ${reason}`, remedy };
+      add({ namespace: '*', secret: name, condition: 'missing', ...why });
+    }
+  }
+  const now = clock.now();
+  const staleAfterMs = staleAfterHours(settings.schedule) * HOUR_MS;
+  const { targets, problems, ...listed } = await findTargets(
+    entries.map((entry) => ({ settings: entry })),
+    (query) => listNamespaces(core, query),
+    namespaces,
+  );
+  for (const { namespace, secret, reason, remedy } of problems) {
+    add({ namespace, secret, condition: 'missing', reason, remedy });
+  }
+  for (const { entry, namespace } of targets) {
+    const secret = entry.settings.name;
+    if (unlisted.has(secret)) continue;
+    const { name, skip } = namespace;
+    const state: SecretState = skip
+      ? { condition: 'skipped', reason: `its namespace is ${skip}` }
+      : judgeSecret(held.get(`${name}/${secret}`), entry.settings, { now, staleAfterMs });
+    add({ namespace: name, secret, ...state });
+  }
+  if ('fault' in listed) throw listed.fault;
+}
+
+function worstFirst(one: SecretStatus, other: SecretStatus): number {
+  const rank = CONDITIONS.indexOf(one.condition) - CONDITIONS.indexOf(other.condition);
+  return rank || compare(one.namespace, other.namespace) || compare(one.secret, other.secret);
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
+}
+
+/** The state of a secret wherever it is. */
+export type SecretState = Omit<SecretStatus, 'namespace' | 'secret'>;
+
+/**
+ * Judges a secret by its metadata.
+ * @param held undefined where there is none
+ * @param now milliseconds since the epoch
+ * @param staleAfterMs the age of a token that a working schedule never reaches
+ */
+export function judgeSecret(
+  held: HeldSecret | undefined,
+  entry: SecretEntry,
+  { now, staleAfterMs }: { now: number; staleAfterMs: number },
+): SecretState {
+  if (!held) return { condition: 'missing', reason: 'the secret does not exist', remedy: REFRESH };
+  const { fetchedAt, owner } = held;
+  const isStored = !hasToken(entry);
+  // an annotation that the entry does not write may be of another manager, and says nothing of its data
+  const expiresAt = isStored && held.expiryManagers.length > 0 ? undefined : held.expiresAt;
+  const pullRole = !entry.repositories && held.pullRoleManagers.length > 0 ? undefined : held.pullRole;
+  const times = {
+    ...(fetchedAt !== undefined && { fetchedAt: new Date(fetchedAt).toISOString() }),
+    ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
+  };
+  const stale = (reason: string): SecretState => ({ condition: 'stale', ...times, reason, remedy: REFRESH });
+  const found = obstacle(held, entry);
+  const other = owner === 'ours' && (expiresAt ?? 0) > now ? pullRoleMismatch(pullRole, entry) : undefined;
+  if (found && found !== 'adopt') {
+    const { reason = '', remedy = '' } = found;
+    return { condition: 'blocked', ...times, reason: other ? `${reason}, and ${other}` : reason, remedy };
+  }
+  if (found === 'adopt' || owner !== 'ours') {
+    const reason =
+      owner === 'marked'
+        ? 'it has our label and annotations, but no Apply entry of ours in its managed fields: a restored backup, a copy, or something removed them'
+        : 'it is not ours yet';
+    const remedy = 'The next refresh adopts it if it can; a plan shows whether.';
+    return { condition: 'foreign', ...times, reason, remedy };
+  }
+  if (expiresAt !== undefined && expiresAt <= now) {
+    return { condition: 'expired', ...times, reason: 'its token has expired', remedy: REFRESH };
+  }
+  if (fetchedAt === undefined) return stale(`it has no time in ${FETCHED_AT}`);
+  if (expiresAt === undefined && !isStored) return stale(`it has no time in ${EXPIRES_AT}`);
+  if (fetchedAt > now + CLOCK_SKEW_MS) return stale(`its ${FETCHED_AT} is in the future`);
+  if (expiresAt !== undefined && !isPlausibleExpiry(expiresAt, now)) {
+    return stale(`its ${EXPIRES_AT} is more than 13 hours away, longer than any token lives`);
+  }
+  if (now - fetchedAt > staleAfterMs) {
+    const what = isStored ? 'its stored credentials were read' : 'its token was fetched';
+    return stale(`${what} ${age(Math.floor((now - fetchedAt) / MINUTE_MS))} ago`);
+  }
+  if (isStored && expiresAt !== undefined) return stale('it holds a token, and its entry has none');
+  if (other) return stale(other);
+  return { condition: 'fresh', ...times };
+}
+
+/** Why a refresh cannot overwrite it, as far as metadata shows: neither its type nor `immutable` is in it. */
+function obstacle(
+  held: HeldSecret,
+  entry: Pick<SecretEntry, 'adoptFrom' | 'recreate' | 'registries' | 'repositories'>,
+): 'adopt' | Verdict | undefined {
+  const permission = permissionFor(held, entry);
+  if (typeof permission === 'object') return managedBy(permission.managers);
+  if (!held.isDockerConfig && !entry.recreate) return OF_ANOTHER_TYPE;
+  return permission === 'adopt' ? 'adopt' : undefined;
+}
+
+function age(minutes: number): string {
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -36,7 +36,7 @@ trust() {
 
 # the policy of a pull role, as the stack writes it
 policy() {
-  local pull='"ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:BatchCheckLayerAvailability"'
+  local pull='"ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:BatchCheckLayerAvailability","ecr:ListImages"'
   local token='"ecr:GetAuthorizationToken"'
   echo '{"Version":"2012-10-17","Statement":[' \
     "{\"Effect\":\"Allow\",\"Action\":[$token],\"Resource\":\"*\"}," \
@@ -66,17 +66,17 @@ token() {
     --query 'authorizationData[0].[authorizationToken,expiresAt]'
 }
 
-# what ECR says of a tag that nobody has: 404 is "may pull, there is no such tag", 403 is "may not"
-pull() {
+# what ECR says of a tag that nobody has: 404 is "may pull, there is no such tag", 403 is "may not"; or of PATH
+request() {
   printf 'header = "Authorization: Basic %s"\n' "$1" |
-    curl -sS -K - -o /dev/null -w '%{http_code}' "https://$host/v2/$name/$2/manifests/none"
+    curl -sS -K - -o /dev/null -w '%{http_code}' "https://$host/v2/$name/$2/${3:-manifests/none}"
 }
 
-# WHAT TOKEN TEAM WANTED: asks a few times, as IAM takes a while to know what was changed
+# WHAT TOKEN TEAM WANTED [PATH]: requests it a few times, as IAM takes a while to know what was changed
 check() {
   local code=''
   for _ in 1 2 3 4 5 6; do
-    code=$(pull "$2" "$3")
+    code=$(request "$2" "$3" "${5:-}")
     [ "$code" = "$4" ] && break
     sleep 10
   done
@@ -112,6 +112,8 @@ IFS=$'\t' read -r b _ <<<"$(token b)"
 echo "       the token of the session of a role that a role assumed ends at $ends; now it is $(date -u +%FT%TZ)"
 check "the token of a pulls from a" "$a" a 404
 check "the token of b pulls from b" "$b" b 404
+check "the token of a lists the tags of a" "$a" a 200 tags/list
+check "the token of a does not list those of b, though the repository allows it" "$a" b 403 tags/list
 check "the token of b does not pull from a" "$b" a 403
 check "the token of a does not pull from b, though the repository allows it" "$a" b 403
 

@@ -1,94 +1,376 @@
-import type * as z from 'zod';
-import { matchesAny } from '../glob.ts';
-import { clusterId, type EcrRegistry, type Settings } from './fields.ts';
-import { discoveriesOf, discoveryFaults } from './fleet-settings.ts';
-import { checkPlaces } from './place-rules.ts';
-import { homeOf } from './places.ts';
-import { checkPullRoles } from './pull-role-rules.ts';
+import { SettingsError } from '../errors.ts';
+import {
+  accessPlaces,
+  type Discovery,
+  discoveriesOf,
+  homeOf,
+  isFleet,
+  isSamePlace,
+  listedClusters,
+  type Place,
+} from './locations.ts';
+import {
+  type AccessStackSettings,
+  type ClusterSettings,
+  clusterId,
+  type EcrRegistry,
+  explain,
+  NO_PREFIX,
+  type RegistrySettings,
+  type SecretEntry,
+  type Settings,
+  type SettingsInput,
+  settingsFields,
+  storedSecretId,
+} from './schema.ts';
+import { containsGlob, matchesAny, overlap, takesNamespaces } from './selection.ts';
 
-/** What a cluster that is reached by a kubeconfig has not. */
-const OF_EKS = ['region', 'accountId', 'roleArn', 'rbac'] as const;
+/** The settings travel in the function's environment, whose 4 KB hold other variables too. */
+export const LARGEST_SETTINGS_BYTES = 3500;
 
-/** What the fields of the settings must be to each other: ids unique, every glob of something, every cluster covered. */
-export function checkTogether(settings: Settings, check: z.core.$RefinementCtx): void {
-  if (settings.clusters.length === 0) return;
-  const ids = settings.clusters.map((cluster) => ('discover' in cluster ? '' : clusterId(cluster)));
-  const discoveries = discoveriesOf(settings);
-  const isPlaced = homeOf(settings) !== undefined;
-  const say = (path: PropertyKey[], message: string) => check.addIssue({ code: 'custom', path, message });
+/** The account and region of the function, as far as they are known. */
+type Home = Pick<Settings, 'accountId' | 'region'>;
+/** Says which texts are known only at deployment, as CDK tokens are. */
+type IsUnknown = (text: string) => boolean;
+
+/**
+ * The schema of the settings.
+ * @param isUnknown says which texts pass unchecked; default: none
+ * @param home the place of the function, where the settings do not name it
+ */
+export function settingsSchema(isUnknown: IsUnknown = () => false, home: Home = {}) {
+  return settingsFields(isUnknown).superRefine((settings, check) => {
+    if (settings.clusters.length === 0) return;
+    checkRules(settings, home, isUnknown, (path, message) =>
+      check.addIssue({ code: 'custom', path, message }),
+    );
+  });
+}
+
+/** Made once, as a warm function reads its settings in every run. */
+const withoutTokens = settingsSchema();
+
+/**
+ * Checks parsed settings and fills in the defaults.
+ * @throws SettingsError with each wrong field, its value and what is allowed
+ */
+export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home): Settings {
+  const schema = isUnknown ? settingsSchema(isUnknown, home) : withoutTokens;
+  const checked = schema.safeParse(input, { reportInput: true });
+  if (!checked.success) throw new SettingsError(explain(checked.error));
+  return checked.data;
+}
+
+/**
+ * Checks that settings fit in the function's environment.
+ * @returns their size in bytes
+ * @throws SettingsError with that size
+ */
+export function checkSize(input: SettingsInput): number {
+  // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
+  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(input)));
+  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
+  throw new SettingsError(
+    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
+  );
+}
+
+/**
+ * Reads the settings from the environment variable SETTINGS.
+ * @throws SettingsError when it is missing, not JSON, or against the schema
+ */
+export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
+  if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
+  let input: unknown;
+  try {
+    input = JSON.parse(SETTINGS);
+  } catch {
+    throw new SettingsError('the environment variable SETTINGS is not JSON');
+  }
+  return checkSettings(input);
+}
+
+/** Reports a problem of the field at a path. */
+type Report = (path: PropertyKey[], problem: string) => void;
+
+/** Reports problems of the fields within one. */
+function within(report: Report, ...parent: PropertyKey[]): Report {
+  return (path, problem) => report([...parent, ...path], problem);
+}
+
+const quote = (value: unknown) => JSON.stringify(value);
+
+/** The rules between fields: unique ids, no glob without a match, no cluster without an entry. */
+function checkRules(settings: Settings, home: Home, isUnknown: IsUnknown, report: Report): void {
+  const { clusters, secrets, accountId, region } = settings;
   if (settings.alarmTopic && settings.alarmEmail) {
-    say(['alarmEmail'], 'alarmTopic is a topic of yours; subscribe the address to it yourself');
+    report(['alarmEmail'], 'alarmTopic is your own topic; subscribe the address to it yourself');
   }
-  for (const [at, cluster] of settings.clusters.entries()) {
+  if (settings.storedChanges && !secrets.some(({ registries }) => registries.some(storedSecretId))) {
+    report(['storedChanges'], 'needs a registry with secretId or keysSecretId');
+  }
+  if (accountId && !region) report(['region'], 'is required with accountId');
+  if (region && !accountId) report(['accountId'], 'is required with region');
+  for (const [at, cluster] of clusters.entries()) {
+    const reportCluster = within(report, 'clusters', at);
     if ('discover' in cluster) {
-      const before = discoveries.slice(0, discoveries.indexOf(cluster.discover));
-      for (const [field, fault] of discoveryFaults(cluster.discover, before, isPlaced)) {
-        say(['clusters', at, 'discover', field], fault);
-      }
-      continue;
-    }
-    const id = ids[at] ?? '';
-    if (ids.indexOf(id) !== at) {
-      say(['clusters', at, 'id'], `${JSON.stringify(id)} is used twice; give each cluster an id of its own`);
-    }
-    for (const field of cluster.kubeconfigSecretId ? OF_EKS : []) {
-      if (cluster[field] === undefined || cluster[field] === 'manual') continue;
-      say(
-        ['clusters', at, field],
-        `${JSON.stringify(cluster[field])} is for a cluster of EKS; one with kubeconfigSecretId has no ${field === 'rbac' ? 'rbac but "manual"' : field}`,
-      );
-    }
-    if (cluster.kmsKeyArn && !cluster.kubeconfigSecretId) {
-      say(['clusters', at, 'kmsKeyArn'], 'is for the secret of kubeconfigSecretId, which is missing');
-    }
-    const roleAccount = cluster.roleArn?.split(':')[4];
-    if (roleAccount && cluster.accountId && roleAccount !== cluster.accountId) {
-      say(['clusters', at, 'roleArn'], `is a role of ${roleAccount}, but accountId is ${cluster.accountId}`);
-    }
-    if (!settings.secrets.some((entry) => matchesAny(entry.clusters, id))) {
-      say(['clusters', at], `no entry of secrets covers the cluster ${JSON.stringify(id)}`);
+      const earlier = discoveriesOf({ clusters: clusters.slice(0, at) });
+      checkDiscovery(cluster.discover, earlier, homeOf(settings), within(reportCluster, 'discover'));
+    } else {
+      const earlier = listedClusters({ clusters: clusters.slice(0, at) });
+      checkCluster(cluster, earlier, secrets, reportCluster);
     }
   }
-  checkPlaces(settings, say);
-  checkPullRoles(settings.secrets, say);
-  for (const [at, entry] of settings.secrets.entries()) {
-    for (const [nth, registry] of entry.registries.entries()) {
-      if (registry.type === 'ecr' && registry.kmsKeyArn && !registry.keysSecretId) {
-        say(
-          ['secrets', at, 'registries', nth, 'kmsKeyArn'],
-          'is for the secret of keysSecretId, which is missing',
-        );
-      }
-    }
-    for (const [nth, registry] of entry.registries.entries()) {
-      const problem = registry.type === 'ecr' ? cacheProblem(registry) : undefined;
-      if (problem) say(['secrets', at, 'registries', nth, 'pullThroughCache'], problem);
-    }
-    for (const [nth, name] of entry.serviceAccounts.entries()) {
-      if (entry.serviceAccounts.indexOf(name) !== nth) {
-        say(['secrets', at, 'serviceAccounts', nth], `${JSON.stringify(name)} is named twice`);
-      }
-    }
-    for (const [nth, name] of entry.namespaces.include.entries()) {
-      if (!name.includes('*') && matchesAny(entry.namespaces.exclude, name)) {
-        say(['secrets', at, 'namespaces', 'include', nth], `${JSON.stringify(name)} is excluded as well`);
-      }
-    }
-    for (const [nth, glob] of entry.clusters.entries()) {
-      // what a discover finds is not known yet
-      if (discoveries.length === 0 && !ids.some((id) => matchesAny([glob], id))) {
-        say(['secrets', at, 'clusters', nth], `${JSON.stringify(glob)} matches none of ${ids.join(', ')}`);
-      }
-    }
+  for (const [at, stack] of settings.accessStacks.entries()) {
+    const problem = accessStackProblem(settings, stack);
+    if (problem) report(['accessStacks', at], problem);
+  }
+  checkShadows(settings, isUnknown, report);
+  const place = { accountId: accountId ?? home.accountId, region: region ?? home.region };
+  for (const [at, entry] of secrets.entries()) {
+    const reportEntry = within(report, 'secrets', at);
+    checkTargets(entry, settings, reportEntry);
+    checkRegistries(entry, place, reportEntry);
+    checkPermissions(entry, reportEntry);
   }
 }
 
-/** The rights of a pull-through cache are the function's role's, and worth nothing without that to pull. */
-function cacheProblem({ pullThroughCache = [], repositories, roleArn, keysSecretId }: EcrRegistry) {
-  if (pullThroughCache.length === 0) return undefined;
-  if (roleArn ?? keysSecretId) {
-    return 'is for a token of the function itself; with roleArn or keysSecretId give that identity the rights';
+/** What only EKS has. */
+const EKS_FIELDS = ['region', 'accountId', 'roleArn', 'rbac'] as const;
+
+function checkCluster(
+  cluster: ClusterSettings,
+  earlier: readonly ClusterSettings[],
+  secrets: readonly SecretEntry[],
+  report: Report,
+): void {
+  const { accountId, kubeconfigSecretId } = cluster;
+  const id = clusterId(cluster);
+  if (earlier.some((other) => clusterId(other) === id)) {
+    report(['id'], `${quote(id)} is used twice; give each cluster an id of its own`);
   }
-  const bare = pullThroughCache.find((prefix) => !matchesAny(repositories, `${prefix}/x`));
-  return bare && `${JSON.stringify(bare)}: repositories must cover ${JSON.stringify(`${bare}/*`)} as well`;
+  if (!secrets.some((entry) => matchesAny(entry.clusters, id))) {
+    report([], `no entry of secrets covers the cluster ${quote(id)}`);
+  }
+  const roleAccount = cluster.roleArn?.split(':')[4];
+  if (accountId && roleAccount && roleAccount !== accountId) {
+    report(['roleArn'], `is a role of ${roleAccount}, but accountId is ${accountId}`);
+  }
+  for (const field of kubeconfigSecretId ? EKS_FIELDS : []) {
+    if (cluster[field] === undefined || cluster[field] === 'manual') continue;
+    report([field], `${quote(cluster[field])} is for EKS clusters, not for one with kubeconfigSecretId`);
+  }
+  for (const field of kubeconfigSecretId ? [] : (['publicCertificate', 'kmsKeyArn'] as const)) {
+    if (cluster[field]) report([field], 'needs kubeconfigSecretId');
+  }
+}
+
+/** @param home the place of the function; where it is known, access stacks have the roles for other places */
+function checkDiscovery(
+  { accounts = [], names, tag, roleName }: Discovery,
+  earlier: readonly Discovery[],
+  home: Place | undefined,
+  report: Report,
+): void {
+  if (!names && !tag) report(['names'], 'needs names, tag or both; ["*"] is every cluster of the accounts');
+  if (roleName && accounts.length === 0)
+    report(['roleName'], 'needs accounts, in each of which it is assumed');
+  if (!roleName && !home && accounts.length > 1) {
+    report(
+      ['roleName'],
+      `is required for ${accounts.length} accounts, or the function's accountId and region`,
+    );
+  }
+  const hasOtherRole = earlier.some(
+    (other) => other.roleName !== roleName && other.accounts?.some((account) => accounts.includes(account)),
+  );
+  if (hasOtherRole) report(['roleName'], 'differs from that of an earlier discover of the same account');
+}
+
+function accessStackProblem(settings: Settings, stack: AccessStackSettings): string | undefined {
+  const home = homeOf(settings);
+  const where = `${stack.accountId}, ${stack.region}`;
+  const isHere = (place: Place) => isSamePlace(place, stack);
+  if (!home) return 'needs accountId and region of the function';
+  if (isHere(home)) return `${where} is the place of the function, which needs no access stack`;
+  if (!accessPlaces(settings).some(isHere)) {
+    return `no cluster and no discover without a role of its own is in ${where}`;
+  }
+  if (settings.accessStacks.find(isHere) !== stack) return `${where} is used twice`;
+  if (stack.vpc && !isFleet(settings))
+    return 'vpc: needs "fleet": true, as one run reaches the clusters of one VPC';
+  return undefined;
+}
+
+/** The globs and names of an entry. */
+function checkTargets(
+  { clusters, namespaces, ...entry }: SecretEntry,
+  settings: Settings,
+  report: Report,
+): void {
+  const ids = listedClusters(settings).map(clusterId);
+  // the names of discovered clusters are not known yet
+  const areAllListed = ids.length === settings.clusters.length;
+  for (const [nth, glob] of clusters.entries()) {
+    if (areAllListed && !ids.some((id) => matchesAny([glob], id))) {
+      report(['clusters', nth], `${quote(glob)} matches none of ${ids.join(', ')}`);
+    }
+  }
+  for (const [nth, name] of namespaces.include.entries()) {
+    if (!name.includes('*') && matchesAny(namespaces.exclude, name)) {
+      report(['namespaces', 'include', nth], `${quote(name)} is excluded as well`);
+    }
+  }
+  checkUnique(entry.serviceAccounts, within(report, 'serviceAccounts'));
+}
+
+function checkUnique(names: readonly string[], report: Report): void {
+  for (const [nth, name] of names.entries()) {
+    if (names.indexOf(name) < nth) report([nth], `${quote(name)} is used twice`);
+  }
+}
+
+/** What decides which identity gets the tokens of an entry, and what they may pull. */
+function checkPermissions({ registries, repositories }: SecretEntry, report: Report): void {
+  if (repositories && !registries.some(({ type }) => type === 'ecr')) {
+    report(['repositories'], 'needs a registry of type ecr');
+  }
+  for (const [nth, registry] of registries.entries()) {
+    if (registry.type !== 'ecr') continue;
+    const reportRegistry = within(report, 'registries', nth);
+    if (registry.kmsKeyArn && !registry.keysSecretId) reportRegistry(['kmsKeyArn'], 'needs keysSecretId');
+    const problem = cacheProblem(registry);
+    if (problem) reportRegistry(['pullThroughCache'], problem);
+    if (repositories) checkPullRole(registry, reportRegistry);
+  }
+}
+
+/** The function's role gets the permissions of a pull-through cache, which are useless without those to pull. */
+function cacheProblem({ pullThroughCache, repositories, roleArn, keysSecretId }: EcrRegistry) {
+  if (!pullThroughCache) return undefined;
+  if (roleArn ?? keysSecretId) {
+    return 'is for tokens of the function; with roleArn or keysSecretId grant the permissions to that identity';
+  }
+  const missing = pullThroughCache.find(
+    (prefix) => prefix !== NO_PREFIX && !matchesAny(repositories, `${prefix}/x`),
+  );
+  return missing && `${quote(missing)}: repositories must cover ${quote(`${missing}/*`)} as well`;
+}
+
+/** An entry with `repositories` has a role of its own for its tokens, which CDK creates. */
+function checkPullRole(registry: EcrRegistry, report: Report): void {
+  for (const field of ['roleArn', 'keysSecretId', 'pullThroughCache'] as const) {
+    if (registry[field])
+      report(
+        [field],
+        `${quote(registry[field])} cannot be used in an entry with repositories, which has a role of its own`,
+      );
+  }
+  if (registry.repositories.join() !== '*') {
+    report(['repositories'], `${quote(registry.repositories)}: give the repositories of the entry only`);
+  }
+}
+
+/** Where images of ECR Public are pulled from. */
+export const PUBLIC_HOST = 'public.ecr.aws';
+/** A host of ECR that is neither of FIPS nor of IPv6. */
+const ECR_HOST = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.-]+$/;
+
+/** Refuses two registries of an entry that serve the same host, as far as `home` is known. */
+function checkRegistries({ registries }: SecretEntry, home: Home, report: Report): void {
+  const taken = new Map<string, number>();
+  for (const [nth, registry] of registries.entries()) {
+    const own = describeRegistry(registry, home);
+    const hosts = (registry.type === 'ecr' && registry.hosts) || [];
+    const served = [own, ...hosts.map(describeHost)];
+    for (const [at, one] of served.entries()) {
+      if (!taken.has(one)) continue;
+      report(
+        ['registries', nth, ...(at > 0 ? ['hosts', at - 1] : [])],
+        `registries[${taken.get(one)}] serves ${one} already; remove one of the two, or move one to an entry with another name`,
+      );
+    }
+    checkUnique(hosts, within(report, 'registries', nth, 'hosts'));
+    for (const one of served) if (!taken.has(one)) taken.set(one, nth);
+  }
+}
+
+/** What a registry serves, in a text that is equal for the same registry, also where its place is unknown. */
+function describeRegistry(registry: RegistrySettings, home: Home): string {
+  if (registry.type === 'ecr-public') return PUBLIC_HOST;
+  if (registry.type === 'ecr') return describeEcr(registry, home);
+  return `what is in the Secrets Manager secret ${secretNameAtHome(registry.secretId, home)}`;
+}
+
+/** The account and region are found as for the credentials: of the registry, the static keys, the role, the function. */
+function describeEcr({ accountId, region, keysSecretId, roleArn }: EcrRegistry, home: Home): string {
+  const keys = keysSecretId && (roleArn ? `${keysSecretId} as ${roleArn}` : keysSecretId);
+  const identity = keys ?? roleArn;
+  const identityAccount =
+    (!keys && roleArn?.split(':')[4]) || (identity ? `the account of ${identity}` : home.accountId);
+  const identityRegion = keys ? `the region of ${keys}` : home.region;
+  return ecrOf(
+    accountId ?? identityAccount ?? "the function's account",
+    region ?? identityRegion ?? "the function's region",
+  );
+}
+
+/** A host in the words of `describeRegistry`. */
+function describeHost(host: string): string {
+  const [, account, region] = ECR_HOST.exec(host) ?? [];
+  return account && region ? ecrOf(account, region) : host;
+}
+
+const ecrOf = (account: string, region: string) => `ECR of ${account} in ${region}`;
+
+/** The name of a secret in the function's account and region, also where it is given by its ARN. */
+function secretNameAtHome(secretId: string, { accountId, region }: Home): string {
+  const [, , , ofRegion, ofAccount, , name = ''] = secretId.split(':');
+  return ofRegion && ofRegion === region && ofAccount === accountId ? name.slice(0, -7) : secretId;
+}
+
+/**
+ * Refuses an entry that never gets a namespace, because earlier ones of the same name cover all of its clusters and
+ * namespaces: these would get the tokens of the others, which may be wider. It never refuses an entry that could get
+ * a namespace, and misses one whose namespaces several others cover only together.
+ */
+function checkShadows(settings: Settings, isUnknown: IsUnknown, report: Report): void {
+  const entries = [...settings.secrets.entries()].filter(
+    ([, { namespaces, clusters }]) =>
+      ![...namespaces.include, ...namespaces.exclude, ...clusters].some(isUnknown),
+  );
+  for (const [at, { name, namespaces, clusters }] of entries) {
+    const takers = entries.filter(
+      ([nth, earlier]) =>
+        nth < at && earlier.name === name && takesNamespaces(earlier.namespaces, namespaces),
+    );
+    const taken = takers.flatMap(([, earlier]) => earlier.clusters);
+    if (!takesClusters(settings, isUnknown, taken, clusters)) continue;
+    const before = takers.map(([nth]) => `secrets[${nth}]`).join(', ');
+    report(
+      ['secrets', at],
+      `gets no namespace: all go to ${before} of the same name (${name}), as the first entry that matches decides; remove it, put it before these, or exclude its namespaces there`,
+    );
+  }
+}
+
+/** Whether the clusters of earlier entries include those of a later one, listed by id or discovered by name. */
+function takesClusters(
+  settings: Settings,
+  isUnknown: IsUnknown,
+  earlier: readonly string[],
+  later: readonly string[],
+): boolean {
+  const ids = listedClusters(settings)
+    .map(clusterId)
+    .filter((id) => isUnknown(id) || matchesAny(later, id));
+  const found = discoveriesOf(settings)
+    .flatMap(({ names = ['*'] }) => names)
+    .map((name) => (isUnknown(name) ? '*' : name))
+    .flatMap((name) => later.filter((glob) => overlap(name, glob)).map((glob) => [name, glob]));
+  return (
+    ids.length + found.length > 0 &&
+    ids.every((id) => (isUnknown(id) ? earlier.includes('*') : matchesAny(earlier, id))) &&
+    found.every((both) => both.some((one) => earlier.some((glob) => containsGlob(glob, one))))
+  );
 }

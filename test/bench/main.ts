@@ -1,24 +1,33 @@
 import { parseArgs } from 'node:util';
+import { benchFaults } from './faults.ts';
 import { benchFleet } from './fleet.ts';
 import { benchOneCluster, OF_THE_SYSTEM, type OneCluster } from './one-cluster.ts';
-import { table } from './table.ts';
+import { type Line, table } from './table.ts';
 
 const USAGE = `usage: npm run bench -- [--namespaces 1000] [--concurrency 16] [--pairs 9, or 5 from 5000 namespaces]
-       npm run bench -- --fleet`;
+       npm run bench -- --fleet
+       npm run bench -- --faults`;
 
-// npm run bench: the handler beside a raw loop, or with --fleet as the clusters grow
+// npm run bench: the handler beside a raw loop, with --fleet as the clusters grow, with --faults beside broken namespaces
 const options = readOptions();
-const lines = options === 'fleet' ? await benchFleet() : await benchOneCluster(options);
+const lines = await bench(options);
 console.log(table(lines));
 if (lines.some(({ met }) => met === false)) process.exitCode = 1;
 
-function readOptions(): OneCluster | 'fleet' {
+function bench(chosen: OneCluster | 'fleet' | 'faults'): Promise<Line[]> {
+  if (chosen === 'fleet') return benchFleet();
+  return chosen === 'faults' ? benchFaults() : benchOneCluster(chosen);
+}
+
+function readOptions(): OneCluster | 'fleet' | 'faults' {
   const number = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
   try {
     const { values } = parseArgs({
-      options: { namespaces: number, concurrency: number, pairs: number, fleet: { type: 'boolean' } },
+      options: { namespaces: number, concurrency: number, pairs: number, fleet: flag, faults: flag },
     });
-    if (values.fleet && Object.keys(values).length === 1) return 'fleet';
+    const { fleet, faults, ...ofOneCluster } = values;
+    if (fleet !== faults && Object.keys(ofOneCluster).length === 0) return fleet ? 'fleet' : 'faults';
     const { namespaces = 1_000, concurrency = 16 } = values;
     const read = {
       namespaces: Number(namespaces),
@@ -27,7 +36,7 @@ function readOptions(): OneCluster | 'fleet' {
     };
     const isCount = (value: number) => Number.isInteger(value) && value > 0;
     const areCounts = Object.values(read).every(isCount) && read.namespaces > OF_THE_SYSTEM;
-    if (!values.fleet && areCounts) return read;
+    if (!fleet && !faults && areCounts) return read;
   } catch (error) {
     if (!(error instanceof TypeError && 'code' in error)) throw error;
   }

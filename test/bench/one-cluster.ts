@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { runChild } from '../e2e/function/child.ts';
-import { BUNDLE, type Invocation } from '../e2e/function/invoke.ts';
+import { BUNDLE, type RunRequest } from '../e2e/function/invoke.ts';
 import { makeNamespaces } from '../e2e/objects.ts';
 import { permit } from '../e2e/rights.ts';
 import { CLUSTER, startWorld, type World } from '../e2e/world.ts';
@@ -51,7 +51,7 @@ async function measure(world: World, options: OneCluster): Promise<Figures> {
     if (done.patches !== namespaces) throw new Error(`the raw loop wrote ${done.patches} secrets`);
     return done;
   };
-  const measured: (Pair & { handler: Invocation })[] = [];
+  const measured: (Pair & { handler: RunRequest })[] = [];
   // the first pair warms the API server up and does not count
   for (let nth = 0; nth <= pairs; nth += 1) {
     const rawFirst = nth % 2 === 0 ? await raw() : undefined;
@@ -72,7 +72,7 @@ async function measure(world: World, options: OneCluster): Promise<Figures> {
 }
 
 /** One refresh of all namespaces by the bundle. */
-async function run(world: World, { namespaces, concurrency }: OneCluster): Promise<Invocation> {
+async function run(world: World, { namespaces, concurrency }: OneCluster): Promise<RunRequest> {
   const invocation = await world.invoke({ concurrency });
   const { created = 0, refreshed = 0 } = invocation.report?.clusters[0] ?? {};
   if (created + refreshed === namespaces) return invocation;

@@ -38,7 +38,7 @@ describe('401', () => {
           ok: false,
           ...counts({}),
           error: {
-            reason: expect.stringContaining(`${CLUSTER} does not know who we are (401)`),
+            reason: expect.stringContaining(`${CLUSTER} rejected the function's IAM role (401 Unauthorized)`),
             remedy: expect.stringMatching(
               `aws eks create-access-entry .*--cluster-name ${CLUSTER} .*--kubernetes-groups ${UNMAPPED}`,
             ),
@@ -59,7 +59,8 @@ describe('401', () => {
       secrets: [entry],
     });
     expect(report?.clusters[0]?.error).toEqual({
-      reason: expect.stringContaining('staging does not know who we are (401)'),
+      code: 'UnauthorizedError',
+      reason: expect.stringContaining("staging rejected the function's IAM role (401 Unauthorized)"),
       remedy: expect.stringMatching('right cluster.*aws eks create-access-entry .*--cluster-name staging'),
     });
   });
@@ -84,9 +85,9 @@ describe('401', () => {
 
 describe('403', () => {
   test.for([
-    [RIGHTLESS, 'no right to list namespaces (403)'],
-    [LISTER, `no right to patch secret team-a/${PULL_SECRET} (403)`],
-    [UPDATER, `no right to create secret team-a/${PULL_SECRET} (403)`],
+    [RIGHTLESS, 'no permission to list namespaces (403 Forbidden)'],
+    [LISTER, `no permission to patch secret team-a/${PULL_SECRET} (403 Forbidden)`],
+    [UPDATER, `no permission to create secret team-a/${PULL_SECRET} (403 Forbidden)`],
   ] as const)('of a role with the rights of "%s" names verb and object', async ([name, reason]) => {
     const { report } = await world.invoke({ name, secrets: [entry] });
     const cluster = report?.clusters[0];
@@ -103,7 +104,7 @@ describe('403', () => {
     const { report, error, stdout, stderr } = await world.invoke({ name: LISTER, secrets: [entry] }, event);
     expect(report).toBeUndefined();
     expect(error).toMatchObject({ name: 'RefreshFailedError' });
-    expect(stderr).toContain('no right to patch');
+    expect(stderr).toContain('no permission to patch');
     expect(stdout).toContain('SecretsFailed');
     expect(stdout).not.toContain('ClusterFresh');
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CleanupReport } from '../../lambda/cleanup-report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { CleanupReport } from '../../lambda/cleanup.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { done, listSecrets, makeNamespaces, makeSecret, PULL_SECRET, secretPath } from './objects.ts';
 import { permit } from './rights.ts';
 import { CLUSTER, startWorld, type World } from './world.ts';
@@ -155,7 +155,7 @@ test('without the setting it is refused, and where the rights are of before, RBA
   expect(requests).toEqual([]);
   expect(await cleaned(careful(true, 'denied-kept'))).toMatchObject({
     ...{ ok: false, removed: 0, failed: 1, kept: 1 },
-    removals: [{ reason: `no right to delete secret denied-a/${PULL_SECRET} (403)` }],
+    removals: [{ reason: `no permission to delete secret denied-a/${PULL_SECRET} (403 Forbidden)` }],
   });
   expect(await holders('denied-')).toEqual(['denied-a', 'denied-kept']);
 });

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clusterRights, type Manifest } from '../../lambda/cluster/rights.ts';
-import type { DoctorReport, Finding, Step } from '../../lambda/doctor/doctor-report.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
+import type { DoctorReport, Finding, Step } from '../../lambda/doctor/report.ts';
+import { clusterRights, type Manifest } from '../../lambda/kubernetes/rbac.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { REGISTRY_HOST } from './expected.ts';
 import { done, listSecrets, makeNamespaces, makeSecret, PULL_SECRET } from './objects.ts';
@@ -148,6 +149,7 @@ const breaks: readonly Break[] = [
   },
   {
     title: 'missing AWS right',
+    settings: { secrets: [linked] },
     arrange: ({ aws }) => aws.deny(role(DEPLOYMENT), 'ecr:GetAuthorizationToken'),
     fails: [
       [
@@ -172,13 +174,14 @@ const breaks: readonly Break[] = [
   },
   {
     title: 'Opaque secret in the way',
-    settings: { secrets: [{ namespaces: { include: ['opaque', 'team-*'] } }] },
+    settings: { secrets: [{ ...linked, namespaces: { include: ['opaque', 'team-*'] } }] },
     fails: [
-      ['apply', `set recreate for this entry. Look at it: kubectl -n opaque describe secret ${PULL_SECRET}`],
+      ['apply', `set recreate for this entry. See it: kubectl -n opaque describe secret ${PULL_SECRET}`],
     ],
   },
   {
     title: 'suspended rule',
+    settings: { secrets: [linked] },
     arrange: ({ aws }) => aws.rules.set(RULE, { schedule: 'rate(8 hours)', state: 'DISABLED' }),
     fails: [['schedule', `aws events enable-rule --region eu-west-1 --name ${RULE}`]],
   },
@@ -214,7 +217,7 @@ function role(name: string): string {
 }
 
 function areNotLookedAt(findings: Finding[] = []): boolean {
-  return findings.every(({ reason, remedy }) => reason?.startsWith('not looked at, as the step') && remedy);
+  return findings.every(({ reason, remedy }) => reason?.startsWith('skipped, as the check') && remedy);
 }
 
 /** Gives a deployment of the cluster some of its rights, as for these settings. */

@@ -11,9 +11,18 @@ export interface Draft {
 
 export const MERGE = 'application/merge-patch+json';
 
+/** When the token of a draft ends. */
+export const EXPIRY = '2030-06-01T00:00:00Z';
+
 /** The pull secret as a deployment sends it, but for what the draft says. */
 export function pullSecret({ metadata, ...draft }: Draft = {}, name: string = PULL_SECRET): Draft {
-  return { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, ...draft, metadata: { name, ...metadata } };
+  const annotations = { 'ecr-registry-helper/expires-at': EXPIRY };
+  return {
+    type: PULL_SECRET_TYPE,
+    data: EMPTY_CONFIG,
+    ...draft,
+    metadata: { name, annotations, ...metadata },
+  };
 }
 
 /** The pull secret with a token that ends at that time. */
@@ -37,12 +46,12 @@ export function named(draft: Draft): object {
   return { apiVersion: 'v1', kind: 'Secret', ...draft };
 }
 
-/** A server-side apply of the draft. */
-export function apply(draft: Draft): ApiRequest {
+/** A server-side apply of the draft; by force also over what others own. */
+export function apply(draft: Draft, { manager = DEPLOYMENT, force = false } = {}): ApiRequest {
   return {
     body: named({ metadata: { name: PULL_SECRET }, ...draft }),
     contentType: 'application/apply-patch+yaml',
-    query: { fieldManager: DEPLOYMENT },
+    query: { fieldManager: manager, force },
   };
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
-import { checkSettings } from '../../lambda/settings.ts';
-import type { StatusReport } from '../../lambda/status-report.ts';
+import { pullRoleArn } from '../../lambda/registries/credentials.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import { listSecrets, loginsOf, makeNamespaces, makeSecret, readSecret } from './objects.ts';
 import { permit } from './rights.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
@@ -48,7 +48,7 @@ test("an entry's token lands only in its namespaces, and what is wider is told u
 
   const first = await world.invoke<StatusReport>(settings, { action: 'status' });
   expect(first.report?.clusters[0]).toMatchObject({ ok: false, counts: { stale: 3 } });
-  expect(first.report?.clusters[0]?.secrets[0]?.reason).toBe('its token opens more than its entry says');
+  expect(first.report?.clusters[0]?.secrets[0]?.reason).toBe('its token is wider than its entry says');
 
   for (const arn of roles)
     world.aws.addRole({ arn, trusts: [`arn:aws:iam::111122223333:role/${DEPLOYMENT}`] });
@@ -84,11 +84,11 @@ test('a role that is gone fails its namespaces only, and what is blocked is told
   expect(await passwordIn('beta-new')).toBe(await passwordIn('beta-web'));
   expect(await readSecret(world.admin, 'alpha-new')).toBeUndefined();
   expect(report?.clusters[0]?.problems).toMatchObject([
+    { namespace: '*', outcome: 'failed', reason: expect.stringContaining('(AccessDenied); a token that') },
     {
       namespace: 'beta-held',
       outcome: 'blocked',
       reason: expect.stringContaining('"vault-agent"; a token that'),
     },
-    { namespace: '*', outcome: 'failed', reason: expect.stringContaining('(AccessDenied); a token that') },
   ]);
 });

@@ -1,4 +1,4 @@
-import type { Counts } from '../../lambda/report.ts';
+import type { Counts } from '../../lambda/refresh/report.ts';
 
 /** The counts of a cluster's report in which all that is not named is 0. */
 export function counts(some: Partial<Counts>): Counts {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import { mintSessionToken } from '../sandbox/aws/canary.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';
@@ -123,13 +123,17 @@ describe('refused by the API server', () => {
     [
       'a certificate of another authority',
       async () => store(await (await createAuthority('foreign')).issue(subject)),
-      /edge does not know the identity of its kubeconfig \(401\)/,
+      /edge rejected the identity of its kubeconfig \(401 Unauthorized\)/,
     ],
-    ['another token', async () => store(mintSessionToken('other')), /does not know the identity .*\(401\)/],
+    [
+      'another token',
+      async () => store(mintSessionToken('other')),
+      /rejected the identity .*\(401 Unauthorized\)/,
+    ],
     [
       'somebody who is not in the group',
       async () => store(await edge.authority.issue({ ...subject, organization: 'others' })),
-      /no right to list namespaces \(403\)/,
+      /no permission to list namespaces \(403 Forbidden\)/,
     ],
   ];
 
@@ -161,17 +165,17 @@ describe('refused before the API server is asked', () => {
     [
       'the authority of another cluster',
       () => store(TOKEN, { cluster: caData(world.controlPlane.caPem) }),
-      /could not be reached \((UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT_SIGNATURE_FAILURE)\)/,
+      /could not reach the API server \((UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT_SIGNATURE_FAILURE)\)/,
     ],
     [
       'another name of the server',
       () => store(TOKEN, { cluster: { 'tls-server-name': 'edge.example.com' } }),
-      /could not be reached \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+      /could not reach the API server \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
     ],
     [
       'a client certificate that has ended',
       async () => store(await edge.authority.issue({ ...subject, notAfter: new Date(Date.now() - 60_000) })),
-      /client certificate of the kubeconfig .* ended at \d{4}-/,
+      /client certificate of the kubeconfig .* expired at \d{4}-/,
     ],
     ['a command', () => store(TOKEN, { user: { exec: { command: 'aws' } } }), /user\.exec is not allowed/],
     ['a file', () => store(TOKEN, { user: { tokenFile: '/proc/self/environ' } }), /user\.tokenFile is not/],

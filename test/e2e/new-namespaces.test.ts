@@ -39,8 +39,7 @@ test('namespaces get their secret from the audit records of the API server, with
 
   const { result, requests } = await world.record(() =>
     world.invoke(SETTINGS, logBatch(messages, { cluster: CLUSTER }), undefined, {
-      action: 'plan',
-      namespaces: ['new-post'],
+      earlier: { action: 'plan', namespaces: ['new-post'] },
     }),
   );
 

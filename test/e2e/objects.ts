@@ -16,6 +16,14 @@ export interface Secret {
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** What a secret may be made with beside its name. */
+export interface Metadata {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: string[];
+  readonly ownerReferences?: object[];
+}
+
 export const PULL_SECRET = 'ecr-docker-creds';
 export const PULL_SECRET_TYPE = 'kubernetes.io/dockerconfigjson';
 /** A docker config without a login, for secrets of somebody else. */
@@ -59,9 +67,9 @@ export async function makeSecret(
   namespace: string,
   secret: Partial<Pick<Secret, 'type' | 'data' | 'immutable'>>,
   manager = 'somebody',
-  kept: { finalizers?: string[]; ownerReferences?: object[] } = {},
+  more: Metadata = {},
 ): Promise<Secret> {
-  const metadata = { name: PULL_SECRET, ...kept };
+  const metadata = { name: PULL_SECRET, ...more };
   const body = { type: PULL_SECRET_TYPE, data: EMPTY_CONFIG, ...secret, metadata };
   const path = `${NAMESPACES}/${namespace}/secrets?fieldManager=${manager}`;
   return (await done(admin, 'POST', path, body)) as Secret;
@@ -95,7 +103,7 @@ export function secretPath(namespace: string, name = PULL_SECRET): string {
 }
 
 /** The logins of a pull secret: `user:password` by registry host. */
-export function loginsOf(secret: Secret | undefined): Record<string, string> {
+export function loginsOf(secret: Pick<Secret, 'data'> | undefined): Record<string, string> {
   const json = Buffer.from(secret?.data['.dockerconfigjson'] ?? '', 'base64').toString();
   const { auths } = JSON.parse(json) as { auths: Record<string, { auth: string }> };
   return Object.fromEntries(

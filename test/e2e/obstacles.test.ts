@@ -1,27 +1,34 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Problem, Report } from '../../lambda/report.ts';
+import type { Problem, Report } from '../../lambda/refresh/report.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
+import { MERGE } from './drafts.ts';
 import { echoSecrets } from './echoing-policy.ts';
 import { counts, REGISTRY_HOST } from './expected.ts';
+import type { RunRequest } from './function/invoke.ts';
 import {
   done,
+  EMPTY_CONFIG,
   loginsOf,
+  type Metadata,
   makeNamespaces,
   makeSecret,
   PULL_SECRET,
   PULL_SECRET_TYPE,
   readSecret,
   type Secret,
+  secretPath,
 } from './objects.ts';
-import { permit } from './rights.ts';
+import { denyByOwnPolicy, permit } from './rights.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 const RECREATOR = 'recreator';
+const OUTDATED = 'outdated';
+const SCHEDULED = { source: 'aws.events', 'detail-type': 'Scheduled Event' };
 
 let world: World;
 
 beforeAll(async () => {
-  world = await startWorld([DEPLOYMENT, RECREATOR]);
+  world = await startWorld([DEPLOYMENT, RECREATOR, OUTDATED]);
   const clusters = [{ name: CLUSTER }];
   await Promise.all([
     permit(world.admin, { clusters }),
@@ -144,7 +151,7 @@ describe('a secret that something else keeps', () => {
     const before = await makeSecret(world.admin, namespace, {}, 'kubectl-create', kept);
     const { report } = await world.invoke({ secrets: [entry(namespace)] });
     expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
-    expect(problemOf(report, namespace)?.reason).toBe(`what is there has ${what}`);
+    expect(problemOf(report, namespace)?.reason).toBe(`it has ${what}`);
     expect(await readSecret(world.admin, namespace)).toEqual(before);
   });
 
@@ -155,7 +162,7 @@ describe('a secret that something else keeps', () => {
     const { report } = await world.invoke(recreate);
     expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
     expect(problemOf(report, 'stuck')?.reason).toBe(
-      'it was deleted, and one that cannot be written is still there',
+      'it was deleted to be re-created, but still exists or was created again by something else',
     );
   });
 });
@@ -192,6 +199,106 @@ test('an admission policy that echoes the secret blocks, is named, and leaks not
   const reasons = result.report?.clusters[0]?.problems.map(({ reason }) => reason);
   expect(reasons).toEqual(Array(2).fill('it was denied by the admission policy echo'));
   expect(findSecrets(result.stdout + result.stderr + JSON.stringify(result.report))).toEqual([]);
+});
+
+describe('a secret that its owner filled', () => {
+  const KEY = 'example.com/filler';
+  const filled: Record<string, () => Parameters<typeof fill>[1]> = {
+    // what the API server takes at most: totalAnnotationSizeLimitB of k8s.io/apimachinery/pkg/api/validation
+    annotations: () => ({ annotations: { [KEY]: 'x'.repeat(2 ** 18 - KEY.length) } }),
+    // MaxSecretSize of k8s.io/kubernetes/pkg/apis/core
+    data: () => ({ data: { filler: bytes(2 ** 20 - 2 ** 10) } }),
+    // the object is larger than etcd takes in one request, and each part of it is not
+    labels: () => ({ data: { filler: bytes(2 ** 20 - 2 ** 13) }, labels: labelsOf(390_000) }),
+  };
+  const kinds = Object.keys(filled);
+  let run: RunRequest;
+
+  beforeAll(async () => {
+    for (const [kind, parts] of Object.entries(filled)) {
+      await makeNamespaces(world.admin, [`filled-${kind}`]);
+      await fill(`filled-${kind}`, parts());
+    }
+    const secrets = [{ ...entry('filled-*'), adoptFrom: ['*'] }];
+    run = await world.invoke({ secrets }, SCHEDULED);
+  });
+
+  test('fails no run, be it scheduled', () => {
+    expect(run.error).toBeUndefined();
+    expect(run.report).toMatchObject({ ok: true, clusters: [counts({ blocked: kinds.length })] });
+  });
+
+  test.for(kinds)('with %s is blocked, as ours does not fit', (kind) => {
+    expect(problemOf(run.report, `filled-${kind}`)).toMatchObject({
+      outcome: 'blocked',
+      reason: expect.stringContaining('too large'),
+    });
+  });
+
+  /** Makes a secret that lets ours in by its managers, and not by its size. */
+  async function fill(
+    namespace: string,
+    { data, ...metadata }: Metadata & { data?: Record<string, string> },
+  ): Promise<void> {
+    await makeSecret(
+      world.admin,
+      namespace,
+      { data: { ...EMPTY_CONFIG, ...data } },
+      'kubectl-create',
+      metadata,
+    );
+  }
+
+  function bytes(count: number): string {
+    return Buffer.alloc(count, 'x').toString('base64');
+  }
+
+  /** Labels of so many bytes in all, about. */
+  function labelsOf(size: number): Record<string, string> {
+    const value = 'x'.repeat(63);
+    const count = Math.floor(size / 120);
+    return Object.fromEntries(Array.from({ length: count }, (_, n) => [`n${n}-${'x'.repeat(48)}`, value]));
+  }
+});
+
+test('hundreds of field managers fill no line of the log', async () => {
+  const { admin } = world;
+  await makeNamespaces(admin, ['crowded']);
+  await makeSecret(admin, 'crowded', {}, 'kubectl-create');
+  const managedFields = Array.from({ length: 300 }, (_, n) => ({
+    manager: `${n}-${'chosen name '.repeat(10)}`,
+    operation: 'Apply',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:data': { 'f:.dockerconfigjson': {} } },
+  }));
+  await done(admin, 'PATCH', secretPath('crowded'), { metadata: { managedFields } }, MERGE);
+  const { report, stdout, stderr } = await world.invoke({ secrets: [entry('crowded')] });
+  expect(report).toMatchObject({ ok: true, clusters: [counts({ blocked: 1 })] });
+  const { reason = '', remedy = '' } = problemOf(report, 'crowded') ?? {};
+  expect(reason).toMatch(/, 29\d more$/);
+  for (const text of [reason, remedy]) {
+    expect(text.match(/\d+-chosen name/g)?.length ?? 0).toBeLessThanOrEqual(3);
+    expect(text.length).toBeLessThan(500);
+  }
+  for (const line of (stdout + stderr).split('\n')) expect(line.length).toBeLessThan(4_000);
+});
+
+test('our own policy of older settings fails the namespaces that it denies, and the command for it is given', async () => {
+  const { admin } = world;
+  await makeNamespaces(admin, ['outdated', 'outdated-not']);
+  await permit(admin, { clusters: [{ name: CLUSTER }], name: OUTDATED });
+  await denyByOwnPolicy(admin, OUTDATED, 'outdated');
+  const { result, requests } = await world.record(() =>
+    world.invoke({ name: OUTDATED, secrets: [entry('outdated*')] }),
+  );
+  expect(result.report).toMatchObject({ ok: false, clusters: [counts({ failed: 1, created: 1 })] });
+  expect(problemOf(result.report, 'outdated')).toMatchObject({
+    outcome: 'failed',
+    remedy: expect.stringContaining('rbac'),
+  });
+  const writes = requests.filter(({ method, url }) => method === 'PATCH' && !url.searchParams.has('dryRun'));
+  expect(writes).toHaveLength(2);
 });
 
 function entry(include: string) {

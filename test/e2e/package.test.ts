@@ -38,11 +38,17 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('holds the construct, the bundle and its bill of materials, the command line, and nothing else of dist', () => {
+it('holds the construct, the bundle, its bill of materials and licences, the command line, and nothing else of dist', () => {
   expect(readdirSync(installed).sort()).toEqual(expect.arrayContaining(['dist', 'package.json']));
   expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['cli', 'lambda', 'lib', 'sbom.cdx.json']);
-  expect(readdirSync(join(installed, 'dist/lambda'))).toEqual(['index.mjs']);
-  expect(readdirSync(join(installed, 'dist/cli')).sort()).toEqual(['bin.js', 'main.mjs', 'sbom.cdx.json']);
+  const licences = 'THIRD-PARTY-LICENSES.txt';
+  expect(readdirSync(join(installed, 'dist/lambda')).sort()).toEqual([licences, 'index.mjs']);
+  expect(readdirSync(join(installed, 'dist/cli')).sort()).toEqual([
+    licences,
+    'bin.js',
+    'main.mjs',
+    'sbom.cdx.json',
+  ]);
 });
 
 it.concurrent('has a command line that runs by itself', async () => {
@@ -51,12 +57,25 @@ it.concurrent('has a command line that runs by itself', async () => {
   expect(readFileSync(file, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   const help = ok(await run(process.execPath, [file, '--help'], { cwd: folder }));
   expect(help.stdout).toMatch(/^Usage: ecr-registry-helper /);
-  const rights = ok(await run(process.execPath, [file, 'rbac', '--cluster', 'demo'], { cwd: folder }));
+  const rights = ok(await run(process.execPath, [file, 'rbac', '--cluster-name', 'demo'], { cwd: folder }));
   expect(rights.stdout).toContain('kind: ValidatingAdmissionPolicy');
   // what it loads only then: the SDK and the Kubernetes client
-  const asked = ['status', '--local', '--cluster', 'demo', '--region', 'eu-west-1', '--profile', 'nobody'];
+  const asked = [
+    'status',
+    '--local',
+    '--cluster-name',
+    'demo',
+    '--region',
+    'eu-west-1',
+    '--profile',
+    'nobody',
+  ];
   const refused = await run(process.execPath, [file, ...asked], { cwd: folder });
-  expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/no AWS credentials/) });
+  expect(refused).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/no valid AWS credentials/),
+  });
 });
 
 it.concurrent('is typed in a strict app, that refuses wrong settings', async () => {

@@ -16,6 +16,15 @@ export interface RecordedRequest {
   readonly answer: string;
 }
 
+/** A request when it came, before it was answered. */
+export interface Arrival {
+  readonly method: string;
+  readonly path: string;
+  readonly isDryRun: boolean;
+  /** How many were not answered yet and still waited for, this one included. */
+  readonly inFlight: number;
+}
+
 export interface RecordingProxyOptions {
   readonly endpoint: string;
   readonly caPem: string;
@@ -27,7 +36,10 @@ export interface RecordingProxyOptions {
 export interface RecordingProxy {
   readonly endpoint: string;
   readonly caPem: string;
+  /** Those that were answered, in the order of their answers. */
   readonly requests: readonly RecordedRequest[];
+  /** All, in the order in which they came. */
+  readonly arrivals: readonly Arrival[];
   /** TLS sessions that callers made, resumed ones too. */
   readonly tlsSessions: number;
   stop(): Promise<void>;
@@ -45,17 +57,29 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
   });
   const upstream = new Agent({ connect: { ca: options.caPem } });
   const requests: RecordedRequest[] = [];
+  const arrivals: Arrival[] = [];
+  const inFlight = new Set<ServerResponse>();
   const sockets = new Set<Socket>();
   let tlsSessions = 0;
 
   const pass = async (incoming: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '/', headers } = incoming;
+    const gaveUp = new AbortController();
+    response.once('close', () => {
+      inFlight.delete(response);
+      // else the API server would go on with what its caller has given up
+      gaveUp.abort();
+    });
+    inFlight.add(response);
+    const { pathname: path, searchParams } = new URL(url, options.endpoint);
+    arrivals.push({ method, path, isDryRun: searchParams.has('dryRun'), inFlight: inFlight.size });
     const body = (await buffer(incoming)).toString();
     const answered = await upstream.request({
       origin: options.endpoint,
       method: method as Dispatcher.HttpMethod,
       path: url,
       headers: without(headers),
+      signal: gaveUp.signal,
       ...(body !== '' && { body }),
     });
     const answer = await answered.body.text();
@@ -63,6 +87,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     const recorded = { method, url: new URL(url, options.endpoint), headers, body, status, answer };
     requests.push(recorded);
     await options.beforeAnswer?.(recorded);
+    inFlight.delete(response);
     response.writeHead(status, without(answered.headers)).end(answer);
   };
   const server = createServer({ cert: certificatePem, key: keyPem }, (incoming, response) => {
@@ -77,6 +102,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     endpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     caPem: authority.certificatePem,
     requests,
+    arrivals,
     get tlsSessions() {
       return tlsSessions;
     },

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import type { WatchEvent } from './control-plane/api-client.ts';
 import { counts, REGISTRY_HOST } from './expected.ts';
-import type { Invocation } from './function/invoke.ts';
+import type { RunRequest } from './function/invoke.ts';
 import {
   listSecrets,
   loginsOf,
@@ -30,12 +30,12 @@ const stored: Partial<SettingsInput> = {
 const teams = { secrets: [{ namespaces: { include: ['team-*'] } }] };
 
 let world: World;
-let first: Recording<Invocation>;
+let first: Recording<RunRequest>;
 let firstCalls: string[];
 
 beforeAll(async () => {
   world = await startWorld();
-  await permit(world.admin, { clusters: [{ name: CLUSTER }] });
+  await permit(world.admin, { clusters: [{ name: CLUSTER }], secrets: [...(stored.secrets ?? []), {}] });
   await makeNamespaces(world.admin, [...names('team', TEAMS), ...names('other', OTHERS)]);
   first = await world.record(() => world.invoke(teams));
   firstCalls = world.aws.calls.map(({ operation }) => operation);
@@ -82,13 +82,14 @@ describe('the first refresh', () => {
     }
   });
 
-  test('costs one PATCH a namespace, one LIST for 500 of them, and no more sessions than writes at once', () => {
+  test('costs one PATCH a namespace and one that tries the policy, one LIST for 500 of them, and no more sessions than writes at once', () => {
     const { requests, tlsSessions } = first;
-    expect(requests.filter(is('PATCH')).map(({ status }) => status)).toEqual(Array(TEAMS).fill(201));
+    const statuses = requests.filter(is('PATCH')).map(({ status }) => status);
+    expect(statuses).toEqual([...Array(TEAMS).fill(201), 422]);
     expect(requests.filter(is('GET')).map(({ url }) => url.pathname)).toEqual(
       Array(2).fill('/api/v1/namespaces'),
     );
-    expect(requests).toHaveLength(TEAMS + 2);
+    expect(requests).toHaveLength(TEAMS + 3);
     expect(tlsSessions).toBeLessThanOrEqual(16);
   });
 
@@ -119,15 +120,17 @@ test('a rotation keeps every uid, and a watch never sees a secret absent', async
   }
 });
 
-test('the same stored login again changes nothing on the server', async () => {
+test('the same stored credentials again change only when they were read', async () => {
   const { admin } = world;
   const before = await readSecret(admin, 'stored');
   expect(loginsOf(before)).toEqual({ 'registry.example.com': 'reader:stored-login' });
   // the server keeps the time of a write, and says that of an answer, in whole seconds
   const written = Date.parse(before?.metadata.managedFields[0]?.time ?? '');
   await expect.poll(() => Date.now() - written, { timeout: 5_000 }).toBeGreaterThan(2_100);
-  expect((await world.invoke(stored)).report?.clusters[0]).toMatchObject(counts({ unchanged: 1 }));
-  expect(await readSecret(admin, 'stored')).toEqual(before);
+  expect((await world.invoke(stored)).report?.clusters[0]).toMatchObject(counts({ refreshed: 1 }));
+  const after = await readSecret(admin, 'stored');
+  expect(after?.data).toEqual(before?.data);
+  expect(after?.metadata.uid).toBe(before?.metadata.uid);
 });
 
 test('a token that ends earlier does not replace a later one', async () => {
@@ -138,7 +141,7 @@ test('a token that ends earlier does not replace a later one', async () => {
   const before = await readSecret(admin, 'late');
   const token = {
     authorizationToken: Buffer.from(`AWS:${passwordCanary}older`).toString('base64'),
-    expiresAt: Date.now() / 1_000 + 6 * 3_600,
+    expiresAt: Date.now() / 1_000 + 11.5 * 3_600,
     proxyEndpoint: `https://${REGISTRY_HOST}`,
   };
   aws.fail({

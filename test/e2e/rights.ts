@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import type { Manifest } from '../../lambda/cluster/rights.ts';
-import { accountPolicyName } from '../../lambda/cluster/service-account-rights.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { accountPolicyName } from '../../lambda/kubernetes/pull-secret.ts';
+import type { Manifest } from '../../lambda/kubernetes/rbac.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { ApiClient } from './control-plane/api-client.ts';
+import { named, pullSecret } from './drafts.ts';
 import { done, PULL_SECRET, secretPath } from './objects.ts';
 import { until } from './until.ts';
 
@@ -27,14 +28,42 @@ export async function permit(admin: ApiClient, settings: SettingsInput): Promise
   const secret = secrets[0]?.name ?? PULL_SECRET;
   // a secret that only the policy refuses
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret }, type: 'Opaque' };
-  await until(`the policy of ${name} is in force`, async () => {
-    const answer = await admin.request('PATCH', secretPath('default', secret), {
+  await denied(admin, name, 'default', body, `ValidatingAdmissionPolicy '${name}'`);
+}
+
+/** Lets the admission policy of a deployment deny one namespace, as an older one denies what newer settings add. */
+export async function denyByOwnPolicy(admin: ApiClient, name: string, namespace: string): Promise<void> {
+  const path = `${paths.ValidatingAdmissionPolicy}/${name}`;
+  const { body: policy } = await admin.request<Manifest & { spec: { validations: object[] } }>('GET', path);
+  const { apiVersion, kind, spec } = policy;
+  const message = 'only what older settings define';
+  const older = { expression: `object == null || object.metadata.namespace != '${namespace}'`, message };
+  const validations = [older, ...spec.validations];
+  await applyManifest(admin, {
+    ...{ apiVersion, kind },
+    metadata: { name, labels: {} },
+    spec: { ...spec, validations },
+  });
+  await denied(admin, name, namespace, named(pullSecret()), message);
+}
+
+/** Waits until the API server denies a secret to a deployment, with `said` in its answer. */
+async function denied(
+  admin: ApiClient,
+  name: string,
+  namespace: string,
+  body: object,
+  said: string,
+): Promise<void> {
+  const { metadata } = body as { metadata: { name: string } };
+  await until(`the policy of ${name} denies with ${said}`, async () => {
+    const answer = await admin.request('PATCH', secretPath(namespace, metadata.name), {
       query: { fieldManager: name, dryRun: 'All' },
       headers: { 'impersonate-user': name, 'impersonate-group': name },
       contentType: 'application/apply-patch+yaml',
       body,
     });
-    return JSON.stringify(answer.body).includes(`ValidatingAdmissionPolicy '${name}'`);
+    return JSON.stringify(answer.body).includes(said);
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -7,37 +7,43 @@ import { run } from '../infra/process.ts';
 const folder = mkdtempSync(join(tmpdir(), 'helper-synth-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe.concurrent('cdk synth', () => {
-  const cdk = (out: string, ...args: string[]) =>
-    run(
-      process.execPath,
-      [
-        'node_modules/aws-cdk/bin/cdk',
-        'synth',
-        '--quiet',
-        '--no-notices',
-        '--output',
-        join(folder, out),
-        ...args,
-      ],
-      {
-        env: {
-          // nothing of the CLI's own cache, no account in reach, and no network
-          HOME: folder,
-          AWS_EC2_METADATA_DISABLED: 'true',
-          CDK_DISABLE_CLI_TELEMETRY: 'true',
-          PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
-        },
+/** Runs a command of the CDK CLI. */
+function cdk(out: string, command: string, ...args: string[]) {
+  return run(
+    process.execPath,
+    ['node_modules/aws-cdk/bin/cdk', command, '--no-notices', '--output', join(folder, out), ...args],
+    {
+      env: {
+        // nothing of the CLI's own cache, no account in reach, and no network
+        HOME: folder,
+        AWS_EC2_METADATA_DISABLED: 'true',
+        CDK_DISABLE_CLI_TELEMETRY: 'true',
+        PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
       },
-    );
+    },
+  );
+}
+
+describe('cdk synth', { timeout: 180_000 }, () => {
+  it.each(globSync('examples/*/settings.json'))('takes %s', async (file) => {
+    const out = file.replaceAll('/', '-');
+    const { code } = await cdk(out, 'synth', '--quiet', '-c', `settings=${file}`);
+    expect(code).toBe(0);
+  });
 
   it('needs no account and no more than a cluster, and warns of nothing', async () => {
-    const { code, stdout, stderr } = await cdk('good', '-c', 'cluster=demo');
+    const { code, stdout, stderr } = await cdk('good', 'synth', '--quiet', '-c', 'cluster=demo');
     expect({ code, said: `${stdout}${stderr}` }).toEqual({
       code: 0,
       said: expect.not.stringMatching(/warn|error/i),
     });
     const template = JSON.parse(readFileSync(join(folder, 'good/ecr-registry-helper.template.json'), 'utf8'));
+    const functions = Object.values<{
+      Properties?: { Environment?: { Variables?: { DEPLOYED_BY?: string } } };
+    }>(template.Resources);
+    expect(
+      functions.flatMap(({ Properties }) => Properties?.Environment?.Variables?.DEPLOYED_BY ?? []),
+    ).toEqual(['-c cluster=demo']);
     expect(Object.keys(template.Outputs).sort()).toEqual([
       'AlarmTopicArn',
       'DashboardUrl',
@@ -57,9 +63,33 @@ describe.concurrent('cdk synth', () => {
       settings,
       JSON.stringify({ clusters: [{ name: 'demo' }], secrets: [{ clusters: ['dem?'] }] }),
     );
-    const { code, stderr } = await cdk('wrong', '-c', `settings=${settings}`);
+    const { code, stderr } = await cdk('wrong', 'synth', '--quiet', '-c', `settings=${settings}`);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/"dem\?" is not/);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('without a cluster', { timeout: 180_000 }, () => {
+  it('cdk bootstrap gets as far as its own calls of AWS', async () => {
+    const place = 'aws://111122223333/eu-west-1';
+    const { code, stdout, stderr } = await cdk('bootstrap', 'bootstrap', place);
+    // without credentials it ends there; where CI is set, the CDK CLI writes its progress to stdout
+    const output = `${stdout}${stderr}`;
+    expect(code).toBe(1);
+    expect(output).toContain(`Bootstrapping environment ${place}`);
+    expect(output).toContain('Need to perform AWS calls for account 111122223333, but no credentials');
+    expect(output).not.toContain('neither was given');
+  });
+
+  it('cdk bootstrap --show-template ends well', async () => {
+    const { code, stdout } = await cdk('template', 'bootstrap', '--show-template');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('BootstrapVersion') });
+  });
+
+  it.each(['synth', 'deploy'])('cdk %s says what is missing', async (command) => {
+    const { code, stdout, stderr } = await cdk(`no-${command}`, command);
+    expect(code).toBe(1);
+    expect(`${stdout}${stderr}`).toMatch(/-c cluster=NAME\) or .* \(-c settings=FILE\); neither was given/);
   });
 });

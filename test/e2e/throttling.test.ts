@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { ApiClient } from './control-plane/api-client.ts';
 import { counts } from './expected.ts';
-import type { Invocation } from './function/invoke.ts';
+import type { RunRequest } from './function/invoke.ts';
 import { done, listSecrets, makeNamespaces } from './objects.ts';
 import { permit } from './rights.ts';
 import { until } from './until.ts';
@@ -21,7 +21,7 @@ interface FlowControl {
 }
 
 let world: World;
-let run: Recording<Invocation>;
+let run: Recording<RunRequest>;
 let rejected: number;
 
 beforeAll(async () => {
@@ -63,8 +63,10 @@ describe('an API server that gives the function few seats', () => {
 test('the seats that the guide proposes reject nothing', async () => {
   await giveSeats(world.admin, proposed());
   const { requests } = await world.record(() => world.invoke({ concurrency: 32 }));
-  expect(requests.filter(({ status }) => status !== 200)).toEqual([]);
-  expect(requests).toHaveLength(NAMESPACES + 2);
+  // and one that tries the admission policy, which denies it
+  const others = requests.filter(({ status }) => status !== 200);
+  expect(others.map(({ status, url }) => [status, url.searchParams.get('dryRun')])).toEqual([[422, 'All']]);
+  expect(requests).toHaveLength(NAMESPACES + 3);
 });
 
 /** As a cluster's administrator would: three requests of the deployment's group at once, and one that waits. */

@@ -1,16 +1,17 @@
 import { fileURLToPath } from 'node:url';
-import type { Answer } from '../../lambda/answers.ts';
-import { systemClock } from '../../lambda/clock.ts';
-import { BearerTokens, stsSigner } from '../../lambda/cluster/token.ts';
-import type { Report } from '../../lambda/report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { systemClock } from '../../lambda/context.ts';
+import type { Answer } from '../../lambda/handler.ts';
+import { BearerTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
 import type { Principal } from '../sandbox/signatures.ts';
 import { type ApiClient, createApiClient } from './control-plane/api-client.ts';
 import { type ControlPlane, startControlPlane } from './control-plane/start.ts';
-import { type Invocation, invoke } from './function/invoke.ts';
+import { invoke, type Lambda, type RunRequest } from './function/invoke.ts';
 import {
+  type Arrival,
   type RecordedRequest,
   type RecordingProxy,
   type RecordingProxyOptions,
@@ -24,6 +25,7 @@ export const DEPLOYMENT = 'ecr-registry-helper';
 export interface Recording<Result> {
   readonly result: Result;
   readonly requests: readonly RecordedRequest[];
+  readonly arrivals: readonly Arrival[];
   readonly tlsSessions: number;
 }
 
@@ -35,15 +37,15 @@ export interface World {
   readonly admin: ApiClient;
   /**
    * Invokes the function with settings that, unless they say otherwise, are about the cluster, and with the role
-   * that has the name of `role` (default: that of the settings); `earlier` is what makes it warm.
+   * that has the name of `role` (default: that of the settings).
    * @throws {Error} if its output shows a secret
    */
   invoke<Of extends Answer = Report>(
     settings: Partial<SettingsInput>,
     event?: object,
     role?: string,
-    earlier?: object,
-  ): Promise<Invocation<Of>>;
+    lambda?: Partial<Lambda>,
+  ): Promise<RunRequest<Of>>;
   /** The cluster's API as the role of a deployment, by a bearer token as the function signs it. */
   actAs(role: string): Promise<ApiClient>;
   /** Does `work` while the cluster's endpoint is a proxy that writes down what passes. */
@@ -96,7 +98,7 @@ export async function startWorld(
       settings: Partial<SettingsInput>,
       event: object = {},
       role: string = settings.name ?? DEPLOYMENT,
-      earlier?: object,
+      lambda?: Partial<Lambda>,
     ) {
       const env = {
         ...runtime,
@@ -104,7 +106,7 @@ export async function startWorld(
         ...keysOf(sessionOf(role)),
         SETTINGS: JSON.stringify({ clusters: [{ name: CLUSTER }], ...settings }),
       };
-      const invocation = await invoke<Of>(event, env, earlier);
+      const invocation = await invoke<Of>(event, env, lambda);
       const shown = findSecrets(JSON.stringify(invocation));
       if (shown.length > 0) throw new Error(`the output shows ${shown.join(', ')}`);
       return invocation;
@@ -121,7 +123,8 @@ export async function startWorld(
       point(proxy);
       try {
         const result = await work();
-        return { result, requests: proxy.requests, tlsSessions: proxy.tlsSessions };
+        const { requests, arrivals, tlsSessions } = proxy;
+        return { result, requests, arrivals, tlsSessions };
       } finally {
         point(controlPlane);
         await proxy.stop();

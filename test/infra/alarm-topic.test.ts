@@ -112,7 +112,7 @@ describe('a topic of yours', () => {
   const far = TOPIC.replace('eu-west-1', 'us-east-1');
   it.each<[string, Parameters<typeof synth>[0], RegExp]>([
     [
-      'said twice',
+      'given twice',
       (stack) => ({ settings: { ...DEMO, alarmTopic: TOPIC }, alarmTopic: given(stack) }),
       /alarmTopic: given both in the settings and as a property/,
     ],

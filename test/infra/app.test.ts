@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildLambda } from '../../build.ts';
-import { readAppSettings } from '../../infra/settings.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
+import { readAppSettings } from '../../lambda/cli/io.ts';
 import { runNode } from './process.ts';
 import { newApp } from './synth.ts';
 
@@ -27,7 +27,7 @@ const many = {
 };
 const file = (contents: unknown) => ({ settings: fileOf(contents) });
 
-/** What `-c` may give, what is said of it, and where it is found out: without CDK, or by the construct. */
+/** Values of `-c`, the error, and what throws it: the reader of the settings, or the construct. */
 const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][] = [
   ['nothing', {}, /-c cluster=NAME\) or .* \(-c settings=FILE\); neither was given/, 'settings'],
   ['both', { cluster: 'demo', ...file(demo) }, /both were given/, 'settings'],
@@ -66,7 +66,7 @@ const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][
   [
     'rbac "apply" in another region',
     { region: 'eu-west-1', ...file({ clusters: [{ name: 'demo', region: 'us-west-2', rbac: 'apply' }] }) },
-    /cannot have rbac "apply": its region is us-west-2 and that of the stack eu-west-1/,
+    /cannot have rbac "apply": its region is us-west-2, and that of the stack is eu-west-1/,
     'construct',
   ],
   [
@@ -126,8 +126,9 @@ describe('the settings of the app', () => {
 });
 
 describe('the app', () => {
-  const app = (context: Record<string, string>) =>
+  const app = (context: Record<string, string>, env: NodeJS.ProcessEnv = {}) =>
     runNode('infra/app.ts', [], {
+      ...env,
       CDK_CONTEXT_JSON: JSON.stringify(context),
       CDK_OUTDIR: join(folder, 'out'),
     });
@@ -137,15 +138,23 @@ describe('the app', () => {
     expect(() => new EcrRegistryHelperStack(newApp(), 'Test', { settings, env })).toThrow(message);
   });
 
-  it.each(wrong.filter(([name]) => name === 'nothing' || name === 'more than fits'))(
-    '%s: says so in one line and ends',
-    async (_, context, message) => {
-      const { code, stdout, stderr } = await app(context);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(message);
-      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
-    },
-  );
+  it('more than fits: says so in one line and ends', async () => {
+    const { code, stdout, stderr } = await app(file(many));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/they take \d+ bytes, and 3500 fit/);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('nothing: gives cdk bootstrap a place, and an error to every command that deploys', async () => {
+    const place = { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: 'eu-west-1' };
+    const { code } = await app({}, place);
+    expect(code).toBe(0);
+    const { artifacts } = JSON.parse(readFileSync(join(folder, 'out/manifest.json'), 'utf8'));
+    expect(Object.keys(artifacts)).not.toContain('ecr-registry-helper');
+    expect(artifacts['no-cluster-given'].environment).toBe('aws://111122223333/eu-west-1');
+    const metadata = readFileSync(join(folder, 'out/no-cluster-given.metadata.json'), 'utf8');
+    expect(metadata).toMatch(/"aws:cdk:error".*neither was given/s);
+  });
 
   it('has one more stack for each other account and region of the settings', async () => {
     const { code, stderr } = await app({ settings: 'examples/fleet/settings.json' });

@@ -1,11 +1,12 @@
+import { runInNewContext } from 'node:vm';
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
+import type { SettingsInput } from '../../infra/index.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
-import type { ClusterReport, Report } from '../../lambda/report.ts';
+import type { ClusterReport, Report } from '../../lambda/refresh/report.ts';
 import { rowsOf } from '../unit/markdown-tables.ts';
-import { definitionOf } from './definition.ts';
 import { alarmOf, alarmsOf, widgetsOf } from './monitored.ts';
-import { execute, StateError } from './states.ts';
+import { definitionOf, execute, STARTED, StateError } from './state-machine.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
 const FLEET = { ...DEMO, fleet: true };
@@ -88,18 +89,22 @@ function world(
 }
 
 describe('a run of the fleet', () => {
-  it('gives each cluster its item and nothing else, no more at once than said, and tells of all', async () => {
+  it('runs each cluster with its item alone, no more at once than set, and summarizes all', async () => {
     const ids = names(50);
     const { seen, run } = world(ids, (id) => report(id));
     await run();
-    expect(seen.events).toEqual(ids.map((id) => ({ action: 'refresh', clusters: [id] })));
+    expect(seen.events).toEqual(ids.map((id) => ({ action: 'refresh', clusters: [id], startedAt: STARTED })));
     expect(seen.summary?.results).toEqual(ids.map((id) => ({ id, ok: true })));
     expect(seen.most).toBe(20);
     expect(seen.queued).toEqual([]);
   });
 
   it.each([
-    ['an error of the cluster', { error: { reason: 'it is gone', remedy: 'x' } }, 'it is gone'],
+    [
+      'an error of the cluster',
+      { error: { code: 'NoError', reason: 'it is gone', remedy: 'x' } },
+      'it is gone',
+    ],
     [
       'a namespace that failed, not one that is blocked',
       {
@@ -124,7 +129,9 @@ describe('a run of the fleet', () => {
         { id: bad, ok: false, reason },
         { id: arn('c2'), ok: true },
       ]);
-      expect(seen.queued).toEqual([{ requestPayload: { action: 'refresh', clusters: [bad] } }]);
+      expect(seen.queued).toEqual([
+        { requestPayload: { action: 'refresh', clusters: [bad], startedAt: STARTED } },
+      ]);
     },
   );
 
@@ -136,7 +143,9 @@ describe('a run of the fleet', () => {
     await expect(run()).rejects.toThrow();
     expect(seen.events).toHaveLength(2);
     expect(seen.summary?.results[0]).toEqual({ id: arn('c0'), ok: false, reason: 'NotCoveredError' });
-    expect(seen.queued).toHaveLength(1);
+    expect(seen.queued).toEqual([
+      { requestPayload: { action: 'refresh', clusters: [arn('c0')], startedAt: STARTED } },
+    ]);
   });
 
   it('survives one whose answer is more than a state takes', async () => {
@@ -164,11 +173,15 @@ describe('a run of the fleet', () => {
     expect(seen.summary?.results).toEqual([{ id: arn('c0'), ok: true }]);
   });
 
-  it('looks again for what could not be looked through, after what was found is fresh', async () => {
+  it('discovers again what it could not list, after the found clusters are fresh', async () => {
     const { seen, run } = world(names(2), (id) => report(id), { incomplete: 3 });
     await run();
     expect(seen.discoveries).toBe(4);
     expect(seen.events).toHaveLength(8);
+    // the later looks write only what is left
+    expect(new Set(seen.events.map((event) => (event as { startedAt: string }).startedAt))).toEqual(
+      new Set([STARTED]),
+    );
     expect(seen.summary?.results).toHaveLength(2);
   });
 
@@ -188,7 +201,8 @@ describe('a run of the fleet', () => {
   });
 
   it('fails with the clusters that failed, of the last look alone', async () => {
-    const bad = (id: string) => report(id, { ok: false, error: { reason: 'down', remedy: '' } });
+    const bad = (id: string) =>
+      report(id, { ok: false, error: { code: 'NoError', reason: 'down', remedy: '' } });
     const never = world(names(2), bad, { incomplete: 4 });
     await expect(never.run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
     const first = world(names(1), (id, nth) => (nth === 0 ? bad(id) : report(id)), { incomplete: 1 });
@@ -203,32 +217,107 @@ describe('a run of the fleet', () => {
       `arn:aws-us-gov:eks:us-gov-west-1:111122223333:cluster/${String(at).padStart(100, 'x')}`;
     const ids = Array.from({ length: 1000 }, (_, at) => long(at));
     const reason = 'the EKS cluster does not '.repeat(20);
-    const { seen, run } = world(ids, (id) => report(id, { ok: false, error: { reason, remedy: '' } }));
+    const { seen, run } = world(ids, (id) =>
+      report(id, { ok: false, error: { code: 'NoError', reason, remedy: '' } }),
+    );
     await expect(run()).rejects.toMatchObject({ name: 'RefreshFailedError' });
     expect(seen.summary?.results).toHaveLength(1000);
     expect(seen.queued).toHaveLength(1000);
   });
 });
 
-describe('what starts it', () => {
-  const target = { Arn: { Ref: machine.id }, Input: '{}' };
+/** What the code of a function sends to Step Functions, with the SDK of Lambda's runtime in this shape. */
+async function startedBy(code: string, env: Record<string, string>): Promise<unknown> {
+  class StartExecutionCommand {
+    readonly input: unknown;
+    constructor(input: unknown) {
+      this.input = input;
+    }
+  }
+  class SFNClient {
+    async send(command: StartExecutionCommand) {
+      return command.input;
+    }
+  }
+  const exports: { handler?: () => Promise<unknown> } = {};
+  const runtime = { require: () => ({ SFNClient, StartExecutionCommand }), exports, process: { env } };
+  runInNewContext(code, runtime);
+  return exports.handler?.();
+}
 
-  it('is the schedule, and the end of a deployment in place of the first refresh', () => {
-    const scheduled = resource(template, 'AWS::Events::Rule', 'HelperSchedule').properties;
-    expect(scheduled).toMatchObject({ ScheduleExpression: 'rate(8 hours)', Targets: [target] });
-    const deployed = resource(template, 'AWS::Events::Rule', 'HelperFleetDeployed').properties;
-    expect(deployed).toMatchObject({
-      EventPattern: {
-        source: ['aws.cloudformation'],
-        detail: {
-          'stack-id': [{ Ref: 'AWS::StackId' }],
-          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'] },
-        },
+describe('what starts it', () => {
+  it('is the schedule, as a role for rules of this account alone', () => {
+    const scheduled = resource(template, 'AWS::Events::Rule').properties;
+    const role = resource(template, 'AWS::IAM::Role', 'HelperFleetRuleRole');
+    expect(scheduled).toMatchObject({ ScheduleExpression: 'rate(8 hours)' });
+    expect(scheduled.Targets).toEqual([
+      {
+        Id: 'Target0',
+        Arn: { Ref: machine.id },
+        Input: '{}',
+        RoleArn: { 'Fn::GetAtt': [role.id, 'Arn'] },
       },
-      Targets: [target],
+    ]);
+    expect(role.properties.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Action: 'sts:AssumeRole',
+        Effect: 'Allow',
+        Principal: { Service: 'events.amazonaws.com' },
+        Condition: { StringEquals: { 'aws:SourceAccount': '111122223333' } },
+      },
+    ]);
+  });
+
+  describe('after a deployment', () => {
+    const starter = (of: Template) => resource(of, 'AWS::Lambda::Function', 'HelperFleetStarter');
+    const trigger = (of: Template) => resource(of, 'Custom::Trigger');
+
+    it('is a function that may do nothing else, without waiting for the result', async () => {
+      const { properties } = starter(template);
+      const sent = await startedBy(properties.Code.ZipFile, { STATE_MACHINE_ARN: 'arn:of:machine' });
+      expect(sent).toEqual({ stateMachineArn: 'arn:of:machine' });
+      expect(properties.Environment.Variables.STATE_MACHINE_ARN).toEqual({ Ref: machine.id });
+      expect(trigger(template).properties).toMatchObject({
+        HandlerArn: { Ref: resource(template, 'AWS::Lambda::Version', 'HelperFleetStarter').id },
+        InvocationType: 'Event',
+      });
+      const role = resource(template, 'AWS::IAM::Role', 'HelperFleetStarterRole');
+      expect(role.properties).not.toHaveProperty('ManagedPolicyArns');
+      const { Statement } = resource(template, 'AWS::IAM::Policy', 'HelperFleetStarterRole').properties
+        .PolicyDocument;
+      expect(Statement.map(({ Action }: { Action: unknown }) => Action)).toEqual([
+        ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        'states:StartExecution',
+      ]);
+      expect(Statement[1].Resource).toEqual({ Ref: machine.id });
     });
-    template.resourceCountIs('Custom::Trigger', 0);
-    template.resourceCountIs('AWS::Lambda::Version', 0);
+
+    it('waits for all that a run needs, and for no rule', () => {
+      const { dependsOn } = trigger(template);
+      expect(dependsOn).toEqual(
+        expect.arrayContaining([
+          machine.id,
+          resource(template, 'Custom::AWSCDK-EKS-KubernetesResource').id,
+          resource(template, 'AWS::EKS::AccessEntry', 'HelperAccessClusterdemoEntry').id,
+          resource(template, 'AWS::IAM::Policy', 'HelperRole').id,
+          resource(template, 'AWS::IAM::Policy', 'HelperFleetRole').id,
+          resource(template, 'AWS::IAM::Policy', 'HelperFleetStarterRole').id,
+        ]),
+      );
+      const rules = Object.keys(template.findResources('AWS::Events::Rule'));
+      expect(rules).toHaveLength(1);
+      expect(dependsOn).not.toContain(rules[0]);
+    });
+
+    it.each<[string, SettingsInput, boolean]>([
+      ['that changes nothing', FLEET, false],
+      ['that changes the settings', { ...FLEET, secrets: [{ name: 'other' }] }, true],
+    ])('%s: starts again: %j', (_, settings, expected) => {
+      const { template: next } = synth(() => ({ settings }));
+      const changed =
+        JSON.stringify(trigger(next).properties) !== JSON.stringify(trigger(template).properties);
+      expect(changed).toBe(expected);
+    });
   });
 
   it('is nobody but a person while it is not enabled', () => {
@@ -238,14 +327,14 @@ describe('what starts it', () => {
   });
 });
 
-it('takes the number of clusters at once, also for those that come back from the queue', () => {
+it('takes the number of clusters at once, also for retries by the queue', () => {
   const { template: wide } = synth(() => ({ settings: FLEET, fleetConcurrency: 100 }));
   expect(definitionOf(wide).States.RefreshAll?.MaxConcurrency).toBe(100);
   const { ScalingConfig } = resource(wide, 'AWS::Lambda::EventSourceMapping').properties;
   expect(ScalingConfig).toEqual({ MaximumConcurrency: 100 });
   for (const fleetConcurrency of [0, 1, 1.5, 1001]) {
     expect(() => synth(() => ({ settings: FLEET, fleetConcurrency }))).toThrow(
-      `fleetConcurrency: ${fleetConcurrency} is no whole number from 2 to 1000`,
+      `fleetConcurrency: ${fleetConcurrency} is not a whole number from 2 to 1000`,
     );
   }
 });
@@ -260,7 +349,9 @@ it('has alarms of the fleet, as the guide says, and none of each cluster', () =>
     dimensions: Object.keys(metric.dimensions).join(', '),
     'without data': properties.TreatMissingData,
   }));
-  const own = alarms.filter(({ alarm }) => !['FailedRun', 'DeadLetter', 'Throttled'].includes(alarm));
+  const own = alarms.filter(
+    ({ alarm }) => !['Policy', 'FailedRun', 'DeadLetter', 'Throttled'].includes(alarm),
+  );
   const rows = rowsOf('docs/guides/fleets.md', 'Alarms').map(({ 'in alarm when': _, ...row }) => row);
   expect(new Set(rows)).toEqual(new Set(own));
   expect(alarmOf(many, 'SilentFleet').properties.EvaluationPeriods).toBe(9);
@@ -280,7 +371,7 @@ it('still lets the role into listed clusters', () => {
   );
 });
 
-it('tells how to start it in place of the function', () => {
+it('has an output with the command that starts it, in place of that for the function', () => {
   const stack = new EcrRegistryHelperStack(newApp(), 'Test', { settings: FLEET, env: HOME });
   const outputs = Template.fromStack(stack).findOutputs('*');
   expect(JSON.stringify(outputs.StartCommand?.Value)).toContain('aws stepfunctions start-execution');

@@ -95,6 +95,41 @@ export function list(value: string | string[] | undefined): string[] {
   return [value ?? []].flat();
 }
 
+/** One action on one resource that a statement allows. */
+interface Permission {
+  readonly name: string;
+  readonly statement: Statement;
+}
+
+/** The permissions of a policy that none of the calls needs, by name: `STATEMENT: ACTION on RESOURCE`. */
+export async function unusedPermissions(policy: Statement[], calls: Call[]): Promise<string[]> {
+  const unused: string[] = [];
+  for (const { name, statement } of permissions(policy)) {
+    const needed = calls.filter(({ action }) => list(statement.Action).includes(action));
+    const verdicts = await Promise.all(needed.map((call) => verdict([statement], call)));
+    if (!verdicts.includes('allowed')) unused.push(name);
+  }
+  return unused;
+}
+
+/** @throws {Error} for an action with a wildcard, which would allow more than this checks */
+function permissions(policy: Statement[]): Permission[] {
+  return policy
+    .filter(({ Effect }) => Effect === 'Allow')
+    .flatMap((statement) => {
+      const actions = list(statement.Action);
+      if (statement.NotAction !== undefined || actions.some((action) => action.includes('*'))) {
+        throw new Error(`${statement.Sid} allows more actions than it names`);
+      }
+      return actions.flatMap((Action) =>
+        list(statement.Resource).map((Resource) => ({
+          name: `${statement.Sid ?? 'grant'}: ${Action} on ${Resource}`,
+          statement: { ...statement, Action, Resource },
+        })),
+      );
+    });
+}
+
 function simulationOf(
   policy: Statement[],
   { action, resource, context = {} }: Call,

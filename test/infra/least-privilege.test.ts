@@ -3,17 +3,16 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
 import { ACCOUNT, EVERYTHING, FLEET, FLEET_ACCOUNT, REGISTRIES, repository } from './deployments.ts';
-import { type Call, list, type Statement, statements, verdict } from './iam.ts';
+import { type Call, list, type Statement, statements, unusedPermissions, verdict } from './iam.ts';
 import { type Account, recordedCalls } from './recorded-calls.ts';
 import { DEMO, HOME, resource, synth } from './synth.ts';
-import { unusedRights } from './unused-rights.ts';
 
 const VPC = { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
 
 const resourceOf = (policy: Statement[], action: string) =>
   String(policy.find(({ Action }) => list(Action).includes(action))?.Resource);
 
-/** What the function is told of its rule. */
+/** The name of the rule, from the function's environment. */
 const ruleNameOf = (template: Template): string =>
   resource(template, 'AWS::Lambda::Function', 'HelperRefresher').properties.Environment.Variables.RULE_NAME;
 
@@ -55,9 +54,9 @@ const LOOKED_UP_BY_VPC = ['DescribeNetworkInterfaces', 'DescribeSubnets'].map((n
   resource: '*',
 }));
 
-/** A pull by whoever holds the token that the function has fetched, as it has the rights of the function's role. */
+/** A list of tags and a pull by whoever holds the token that the function has fetched, as it has the rights of the function's role. */
 function byTokenHolders(...repositories: string[]): Call[] {
-  const actions = ['BatchGetImage', 'GetDownloadUrlForLayer', 'BatchCheckLayerAvailability'];
+  const actions = ['BatchGetImage', 'GetDownloadUrlForLayer', 'BatchCheckLayerAvailability', 'ListImages'];
   return repositories.flatMap((resource) => actions.map((name) => ({ action: `ecr:${name}`, resource })));
 }
 
@@ -113,8 +112,8 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
     expect(await verdict(policy, call)).toBe('allowed');
   });
 
-  it('holds no right that nobody needs', async () => {
-    expect(await unusedRights(policy, needed)).toEqual([]);
+  it('has no permission that it does not need', async () => {
+    expect(await unusedPermissions(policy, needed)).toEqual([]);
   });
 
   it('would be caught with one', async () => {
@@ -122,7 +121,7 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
       { Sid: 'Other', Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: 'arn:aws:eks:*:*:cluster/x' },
       { Sid: 'More', Effect: 'Allow', Action: 'eks:ListAddons', Resource: '*' },
     ];
-    expect(await unusedRights([...policy, ...more], needed)).toEqual([
+    expect(await unusedPermissions([...policy, ...more], needed)).toEqual([
       'Other: eks:DescribeCluster on arn:aws:eks:*:*:cluster/x',
       'More: eks:ListAddons on *',
     ]);
@@ -148,7 +147,7 @@ describe('in a VPC and with a key for its queues the role', async () => {
     expect(await verdict(policy, call)).toBe('allowed');
   });
 
-  it('holds no right that nobody needs', async () => {
-    expect(await unusedRights(policy, needed)).toEqual([]);
+  it('has no permission that it does not need', async () => {
+    expect(await unusedPermissions(policy, needed)).toEqual([]);
   });
 });

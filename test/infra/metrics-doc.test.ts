@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { METRICS_NAMESPACE } from '../../lambda/metrics.ts';
+import { METRICS_NAMESPACE } from '../../lambda/refresh/report.ts';
 import { rowsOf } from '../unit/markdown-tables.ts';
 import { alarmsOf, queriesOf, widgetsOf } from './monitored.ts';
 import { DEMO, synth } from './synth.ts';
@@ -12,9 +12,10 @@ const alarms = alarmsOf(template).map((alarm) => ({
   name: alarm.id.replace(/^HelperMonitoring(Clusterdemo)?(\w+)[0-9A-F]{8}$/, '$2'),
 }));
 const own = rowsOf(PAGE, 'What the function sends');
+const ofDeployment = rowsOf(PAGE, 'What it sends once a run');
 const ofAws = rowsOf(PAGE, 'What AWS sends of the function and its queues');
 const metrics = [
-  ...own.map((row) => ({ ...row, metric: `${METRICS_NAMESPACE} ${row.metric}` })),
+  ...[...own, ...ofDeployment].map((row) => ({ ...row, metric: `${METRICS_NAMESPACE} ${row.metric}` })),
   ...ofAws,
 ] as Record<string, string>[];
 

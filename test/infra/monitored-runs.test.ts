@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterOf, invoke, jsonLines, SCHEDULED } from '../integration/run.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
-import { fieldsRead, has } from './insights.ts';
 import { alarmsOf, queriesOf, type Watched, widgetsOf } from './monitored.ts';
 import { synth } from './synth.ts';
 
@@ -56,9 +55,15 @@ function metricsIn(line: Sent): Watched[] {
 describe('what the function sends', () => {
   it('is what the alarms of each cluster watch, to the dimension', () => {
     const watched = alarmsOf(template).filter(({ metric }) => !metric.namespace.startsWith('AWS/'));
-    expect(watched.map(({ metric: { name, dimensions } }) => `${name} ${dimensions.cluster}`).sort()).toEqual(
-      ['ClusterFresh eu.demo', 'ClusterFresh gone', 'SecretsBlocked eu.demo', 'SecretsBlocked gone'],
-    );
+    expect(
+      watched.map(({ metric: { name, dimensions } }) => `${name} ${dimensions.cluster ?? ''}`).sort(),
+    ).toEqual([
+      'ClusterFresh eu.demo',
+      'ClusterFresh gone',
+      'PolicyProblems ',
+      'SecretsBlocked eu.demo',
+      'SecretsBlocked gone',
+    ]);
     for (const { metric } of watched) expect(sent).toContainEqual(metric);
   });
 
@@ -67,7 +72,8 @@ describe('what the function sends', () => {
       /SEARCH\('\{([^}]+)\} MetricName=\\+"(\w+)\\+" service=\\+"([^"\\]+)\\+"', '\w+'\)/g,
     );
     const found = [...searches].map(([, schema = '', name, service]) => ({ schema, name, service }));
-    expect(new Set(found.map(({ name }) => name))).toEqual(new Set(sent.map(({ name }) => name)));
+    const ofClusters = sent.filter(({ dimensions }) => 'cluster' in dimensions);
+    expect(new Set(found.map(({ name }) => name))).toEqual(new Set(ofClusters.map(({ name }) => name)));
     for (const { schema, name, service } of found) {
       const [namespace, ...dimensions] = schema.split(',');
       const meant = sent.filter((metric) => metric.name === name && metric.namespace === namespace);
@@ -114,3 +120,39 @@ describe('a saved query', () => {
     ]);
   });
 });
+
+const WORDS =
+  /^(fields|filter|unnest|into|as|and|or|in|sort|asc|desc|limit|stats|by|display|ispresent|coalesce|count|latest|jsonParse)$/;
+
+/**
+ * The fields of a log line that a query of CloudWatch Logs Insights reads, by their paths; what it takes out of lists by
+ * `unnest` has the path of the list in front. Fields of Insights' own (`@timestamp`) are left out.
+ */
+function fieldsRead(query: string): string[] {
+  const named = new Map<string, string>();
+  const read = new Set<string>();
+  const pathOf = (field: string) => {
+    const [first = '', ...rest] = field.split('.');
+    return [named.get(first) ?? first, ...rest].filter((part) => part !== '').join('.');
+  };
+  for (const line of query.replaceAll(/"[^"]*"/g, '').split('|')) {
+    const [, list, item] = /^\s*unnest (\S+) into (\w+)/.exec(line) ?? [];
+    // what is computed has a name of the query's own
+    const computed = [...line.matchAll(/\bas (\w+)/g)].map(([, name]) => name ?? '');
+    for (const [word] of line.matchAll(/(?<![\w.@])[a-zA-Z][\w.]*/g)) {
+      if (!WORDS.test(word) && word !== item && !computed.includes(word)) read.add(pathOf(word));
+    }
+    if (list && item) named.set(item, pathOf(list));
+    for (const name of computed) named.set(name, '');
+  }
+  return [...read].filter((path) => path !== '');
+}
+
+/** Whether a value has something at a path; of a list, any of its items. */
+function has(value: unknown, path: string): boolean {
+  if (Array.isArray(value)) return value.some((item) => has(item, path));
+  if (path === '') return value !== undefined;
+  if (typeof value !== 'object' || value === null) return false;
+  const [first = '', ...rest] = path.split('.');
+  return has((value as Record<string, unknown>)[first], rest.join('.'));
+}

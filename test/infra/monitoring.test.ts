@@ -10,10 +10,10 @@ import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 const demo = synth(() => ({ settings: DEMO }));
 const HOUR = 3600;
 
-describe('a cluster that had no whole refresh', () => {
+describe('a cluster that had no complete refresh', () => {
   const { properties } = alarmOf(demo.template, 'ClusterdemoStale');
 
-  it('is told of when nine hours had none, as missing beats are zeros', () => {
+  it('is in alarm when nine hours had none, as missing beats are zeros', () => {
     expect(properties).toMatchObject({
       ComparisonOperator: 'LessThanThreshold',
       Threshold: 1,
@@ -22,7 +22,7 @@ describe('a cluster that had no whole refresh', () => {
     });
     expect(properties).not.toHaveProperty('DatapointsToAlarm');
     expect(properties.Metrics).toEqual([
-      { Id: 'expr_1', Expression: 'FILL(beat, 0)', Label: 'whole refreshes of demo', ReturnData: true },
+      { Id: 'expr_1', Expression: 'FILL(beat, 0)', Label: 'complete refreshes of demo', ReturnData: true },
       {
         Id: 'beat',
         MetricStat: {
@@ -42,7 +42,7 @@ describe('a cluster that had no whole refresh', () => {
     ]);
   });
 
-  it('is not told of in the first half hour, in which the first refresh runs', () => {
+  it('is not in alarm in the first half hour, in which the first refresh runs', () => {
     expect(properties.WarmUpConfiguration).toEqual({
       WarmUpPeriodDurationInMinutes: 30,
       OnlyStartEvaluatingAfterWarmUpPeriodEnds: true,
@@ -56,14 +56,14 @@ describe('a cluster that had no whole refresh', () => {
     ['rate(90 minutes)', 3],
     ['cron(0 0,10,20 * * ? *)', 11],
     ['cron(0 6,14,22 * * ? *)', 9],
-  ])('with the schedule %s is told of after %i hours', (schedule, hours) => {
+  ])('with the schedule %s is in alarm after %i hours', (schedule, hours) => {
     const { template } = synth(() => ({ settings: { ...DEMO, schedule } }));
     const { properties: alarm } = alarmOf(template, 'ClusterdemoStale');
     expect(alarm.EvaluationPeriods).toBe(hours);
-    expect(alarm.AlarmDescription).toContain(`no whole refresh for ${hours} hours`);
+    expect(alarm.AlarmDescription).toContain(`no complete refresh for ${hours} hours`);
   });
 
-  it('is told of an hour to two after the longest gap, before its tokens end, and within what an alarm may look at', () => {
+  it('is in alarm an hour to two after the longest gap, before its tokens expire, and within the longest period of an alarm', () => {
     const schedule = fc.oneof(
       fc.integer({ min: 2, max: LONGEST_GAP_MINUTES }).map((minutes) => `rate(${minutes} minutes)`),
       fc.tuple(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 1, max: 10 })).map(([minute, step]) => {
@@ -142,15 +142,35 @@ describe('an alarm', () => {
     });
   });
 
-  it('tells the topic when it begins and when it ends, and says what to do', () => {
+  it('notifies the topic when it starts and when it ends, with a link to what to do', () => {
     const topic = { Ref: resource(demo.template, 'AWS::SNS::Topic').id };
     const alarms = alarmsOf(demo.template);
-    expect(alarms).toHaveLength(5);
+    expect(alarms).toHaveLength(6);
     for (const { properties } of alarms) {
       expect(properties).toMatchObject({ AlarmActions: [topic], OKActions: [topic] });
       expect(properties).not.toHaveProperty('ActionsEnabled', false);
       expect(properties.AlarmDescription).toMatch(/\. What to do: docs\/operations\.md#alarm-[a-z-]+$/);
     }
+  });
+});
+
+describe('the admission policy', () => {
+  it.each([
+    ['of a deployment', DEMO],
+    ['of a fleet', { ...DEMO, fleet: true }],
+  ])('%s is watched by one alarm for all clusters, over a whole gap of the schedule', (_, settings) => {
+    const { template } = synth(() => ({ settings }));
+    const { metric, properties } = alarmOf(template, 'Policy');
+    const dimensions = { service: 'ecr-registry-helper' };
+    expect(metric).toEqual({ namespace: 'EcrRegistryHelper', name: 'PolicyProblems', dimensions });
+    expect(properties).toMatchObject({
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      Threshold: 1,
+      EvaluationPeriods: 9,
+      DatapointsToAlarm: 1,
+      TreatMissingData: 'notBreaching',
+    });
+    expect(properties.Metrics[0].Expression).toBe('FILL(problems, 0)');
   });
 });
 
@@ -160,9 +180,14 @@ describe('the dashboard', () => {
   it('shows first the state of all alarms', () => {
     const [first] = widgets;
     expect(first?.type).toBe('alarm');
-    const ids = ['ClusterdemoStale', 'ClusterdemoBlocked', 'FailedRun', 'DeadLetter', 'Throttled'].map(
-      (id) => alarmOf(demo.template, id).id,
-    );
+    const ids = [
+      'ClusterdemoStale',
+      'ClusterdemoBlocked',
+      'Policy',
+      'FailedRun',
+      'DeadLetter',
+      'Throttled',
+    ].map((id) => alarmOf(demo.template, id).id);
     expect(ids).toHaveLength(alarmsOf(demo.template).length);
     expect(first?.properties.alarms).toEqual(ids.map((id) => `<${id}>`));
   });
@@ -185,30 +210,38 @@ describe('the dashboard', () => {
     const shown = widgetsOf(template).flatMap(({ type, properties }) =>
       type === 'alarm' ? [properties.alarms.length] : [],
     );
-    expect(shown).toEqual([100, 23]);
+    expect(shown).toEqual([100, 24]);
   });
 });
 
-describe('the stack tells the address of the dashboard', () => {
+describe('the stack has an output with the URL of the dashboard', () => {
   const addressIn = (env: typeof HOME) => {
     const stack = new EcrRegistryHelperStack(newApp(), 'Test', { settings: DEMO, env });
     const { DashboardUrl } = Template.fromStack(stack).findOutputs('*');
-    return DashboardUrl?.Value['Fn::Join'][1];
+    return DashboardUrl?.Value;
   };
 
   it.each([
     ['eu-west-1', 'console.aws.amazon.com'],
     ['cn-north-1', 'console.amazonaws.cn'],
     ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
+    ['eusc-de-east-1', 'console.amazonaws-eusc.eu'],
   ])('in %s', (region, host) => {
-    expect(addressIn({ ...HOME, region })).toEqual([
+    expect(addressIn({ ...HOME, region })?.['Fn::Join'][1]).toEqual([
       `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/`,
       { Ref: expect.stringContaining('Dashboard') },
     ]);
   });
 
+  it.each(['us-iso-east-1', 'us-isob-east-1', 'eu-isoe-west-1', 'us-isof-south-1'])(
+    'in %s, whose console is not public, only its name',
+    (region) => {
+      expect(addressIn({ ...HOME, region })).toEqual({ Ref: expect.stringContaining('Dashboard') });
+    },
+  );
+
   it('wherever it goes', () => {
-    expect(addressIn({})).toEqual([
+    expect(addressIn({})?.['Fn::Join'][1]).toEqual([
       'https://',
       { 'Fn::FindInMap': ['ConsoleHosts', { Ref: 'AWS::Partition' }, 'host'] },
       '/cloudwatch/home?region=',
@@ -232,7 +265,7 @@ it("saves queries over the function's log, in a folder of the deployment", () =>
   for (const { Properties } of saved) expect(Properties.LogGroupNames).toEqual([{ Ref: log }]);
 });
 
-it('gives the function no right for it', () => {
+it('gives the function no permission for it', () => {
   const actions = JSON.stringify(resource(demo.template, 'AWS::IAM::Policy', 'HelperRole').properties);
   expect(actions).not.toMatch(/cloudwatch:|sns:/);
 });

@@ -1,10 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
-import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
-import { runNode } from './process.ts';
+import { readRbacFlags } from '../../lambda/cli/io.ts';
+import { rbacManifest } from '../../lambda/cli/rbac.ts';
+import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { run, runNode } from './process.ts';
 
 const manifest = (settings: SettingsInput, options?: Parameters<typeof rbacManifest>[1]) =>
   rbacManifest(checkSettings(settings), options);
@@ -24,10 +29,10 @@ describe('the manifest', () => {
       /ROLE_ARN=\$\(aws cloudformation describe-stacks --stack-name ecr-registry-helper --region eu-west-1 .*FunctionRoleArn/,
     );
     expect(said).toContain(
-      'aws eks create-access-entry --cluster-name demo --region eu-west-1 --principal-arn "$ROLE_ARN" --kubernetes-groups ecr-registry-helper',
+      'aws eks create-access-entry --region eu-west-1 --cluster-name demo --principal-arn "$ROLE_ARN" --kubernetes-groups ecr-registry-helper',
     );
     expect(said).toContain(
-      'eksctl create iamidentitymapping --cluster demo --region eu-west-1 --arn "$ROLE_ARN" --group ecr-registry-helper --username ecr-registry-helper',
+      'eksctl create iamidentitymapping --region eu-west-1 --cluster demo --arn "$ROLE_ARN" --group ecr-registry-helper --username ecr-registry-helper',
     );
   });
 
@@ -36,7 +41,7 @@ describe('the manifest', () => {
     const said = comments(manifest({ clusters: [{ name: 'demo', region: 'us-west-2', roleArn }] })).join(
       '\n',
     );
-    expect(said).toContain(`--cluster-name demo --region us-west-2 --principal-arn ${roleArn} `);
+    expect(said).toContain(`--region us-west-2 --cluster-name demo --principal-arn ${roleArn} `);
     expect(said).toContain('--arn arn:aws:iam::444455556666:role/far ');
     expect(said).not.toContain('ROLE_ARN');
   });
@@ -58,7 +63,7 @@ describe('the manifest', () => {
       clusters: [{ name: 'one' }, { name: 'two' }],
       secrets: [{ name: 'first', clusters: ['one'] }, { name: 'second' }],
     };
-    expect(() => manifest(settings)).toThrow(/the rights of one, two differ; .* --cluster-id ID/);
+    expect(() => manifest(settings)).toThrow(/the permissions of one, two differ; .* --cluster ID/);
     expect(objects(manifest(settings, { only: 'two' }))[0].rules[1].resourceNames).toEqual(['second']);
     expect(() => manifest(settings, { only: 'three' })).toThrow(/no cluster three; known are one, two/);
   });
@@ -80,18 +85,18 @@ describe('of a fleet', () => {
     const yaml = manifest(settings, { only: arn('team-a') });
     expect(objects(yaml)[0].rules[1].resourceNames).toEqual(['of-teams', 'other']);
     expect(comments(yaml).join('\n')).toContain(
-      'aws eks create-access-entry --cluster-name team-a --region us-west-2 --principal-arn arn:aws:iam::444455556666:role/ecr-registry-helper-access-us-west-2 --kubernetes-groups ecr-registry-helper',
+      'aws eks create-access-entry --region us-west-2 --cluster-name team-a --principal-arn arn:aws:iam::444455556666:role/ecr-registry-helper-access-us-west-2 --kubernetes-groups ecr-registry-helper',
     );
   });
 
   it('is that of a cluster of any region where neither the discover nor the stack names one', () => {
     const own: SettingsInput = { clusters: [{ discover: { names: ['*'] } }] };
     const only = 'arn:aws:eks:eu-west-1:111122223333:cluster/x';
-    expect(manifest(own, { only })).toContain('--cluster-name x --region eu-west-1');
+    expect(manifest(own, { only })).toContain('--region eu-west-1 --cluster-name x');
   });
 
   it('asks for one by its ARN, and refuses what none covers', () => {
-    expect(() => manifest(settings)).toThrow(/take one by its ARN with --cluster-id ARN/);
+    expect(() => manifest(settings)).toThrow(/choose one by its ARN with --cluster ARN/);
     expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
       /known are by its ARN what a discover covers/,
     );
@@ -100,7 +105,8 @@ describe('of a fleet', () => {
 
 describe('npm run rbac', () => {
   it('prints nothing but the manifest', async () => {
-    const { code, stdout, stderr } = await runNode('infra/rbac.ts', [
+    const { code, stdout, stderr } = await runNode('lambda/cli/main.ts', [
+      'rbac',
       '-c',
       'cluster=demo',
       '-c',
@@ -110,14 +116,46 @@ describe('npm run rbac', () => {
     expect(stdout).toBe(manifest({ clusters: [{ name: 'demo' }] }, { region: 'eu-west-1' }));
   });
 
+  it('takes the settings that cdk.json names, unless a flag gives others', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'helper-rbac-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const settings: SettingsInput = { name: 'named', clusters: [{ name: 'prod' }] };
+    writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings));
+    const context = { settings: 'settings.json', region: 'eu-west-1' };
+    writeFileSync(join(folder, 'cdk.json'), JSON.stringify({ context }));
+    const [named, given, both] = await Promise.all(
+      [[], ['--cluster-name', 'demo'], ['-c', 'cluster=demo']].map((args) =>
+        run(process.execPath, [resolve('lambda/cli/main.ts'), 'rbac', ...args], { cwd: folder }),
+      ),
+    );
+    expect(named?.stdout).toBe(manifest(settings, { region: 'eu-west-1' }));
+    expect(given?.stdout).toBe(manifest({ clusters: [{ name: 'demo' }] }));
+    expect(both).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('both were given') });
+  });
+
+  const FLEET = 'settings=examples/fleet/settings.json';
   it.each([
-    [[], /neither was given\nusage: npm run -s rbac -- -c cluster=NAME/],
-    [['--nope'], /Unknown option '--nope'\nusage: /],
-    [['-c', 'cluster'], /-c cluster is not KEY=VALUE\nusage: /],
-    [['-c', 'cluster=a b'], /^settings: clusters\[0\]\.name: "a b" is not the name of an EKS cluster\n$/],
-  ])('%j is answered by what is wrong', async (args, message) => {
-    const { code, stdout, stderr } = await runNode('infra/rbac.ts', args);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    [['cluster='], /-c cluster= needs a value/],
+    [['cluster=demo', FLEET], /both were given/],
+    [['cluster=demo', 'region=nowhere'], /-c region=nowhere is not an AWS region/],
+    [[FLEET, 'region=us-east-2'], /-c region=us-east-2 is given, and the settings say eu-west-1/],
+    [[FLEET, 'account=111122223333x'], /-c account=111122223333x is not an AWS account id/],
+  ])('the context %j is refused as by the app', (context, message) => {
+    expect(() => readRbacFlags({ context }, {})).toThrow(message);
+  });
+
+  it.each([
+    [[], 2, /give the settings by --settings FILE/],
+    [['--nope'], 2, /unknown option '--nope'/],
+    [['-c', 'cluster'], 2, /-c cluster is not KEY=VALUE/],
+    [
+      ['-c', 'cluster=a b'],
+      1,
+      /^error: settings: clusters\[0\]\.name: "a b" is not the name of an EKS cluster\n/,
+    ],
+  ])('%j ends with %i and what is wrong', async (args, exitCode, message) => {
+    const { code, stdout, stderr } = await runNode('lambda/cli/main.ts', ['rbac', ...args]);
+    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
     expect(stderr).toMatch(message);
   });
 });

@@ -1,6 +1,7 @@
 import { handler } from '../../lambda/handler.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import { type ClusterSettings, clusterId, type SettingsInput } from '../../lambda/settings/schema.ts';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
 import type { AwsCall } from '../sandbox/aws/faults.ts';
@@ -108,7 +109,7 @@ function iamCalls(
       return [{ action, resource: `arn:aws:events:${region}:${accountId}:rule/${detail}` }];
     case 'logs:DescribeSubscriptionFilters':
       return [{ action, resource: `arn:aws:logs:${region}:${accountId}:log-group:${detail}:log-stream:` }];
-    // IAM asks for nothing
+    // needs no permission
     case 'sts:GetCallerIdentity':
       return [];
     case 'eks:DescribeCluster':
@@ -128,7 +129,7 @@ function iamCalls(
       ];
     }
     default:
-      throw new Error(`nobody has said what IAM asks for ${action}`);
+      throw new Error(`no permission is defined here for ${action}`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import { NotCoveredError } from '../../lambda/errors.ts';
-import type { DiscoveryReport } from '../../lambda/fleet/discovery-report.ts';
-import type { ClusterSettings, SettingsInput } from '../../lambda/settings.ts';
+import type { DiscoveryReport } from '../../lambda/fleet.ts';
+import type { ClusterSettings, SettingsInput } from '../../lambda/settings/schema.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { clusterOf, deploy, FUNCTION_ROLE, holders, invoke, NAMESPACES, refreshed, reportOf } from './run.ts';
 
@@ -45,7 +45,8 @@ describe('a cluster of another account and region', () => {
     const report = await refreshed(world);
     expect(reportOf(report, 'prod').ok).toBe(true);
     expect(reportOf(report, 'far').error).toEqual({
-      reason: `the role ${FAR_ROLE} could not be assumed (AccessDenied)`,
+      code: 'AssumeRoleError',
+      reason: `could not assume the role ${FAR_ROLE} (AccessDenied)`,
       remedy: expect.stringContaining('npx cdk deploy --all'),
     });
   });

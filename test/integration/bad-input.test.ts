@@ -11,7 +11,7 @@ describe('an invocation', () => {
     const { world, error, output } = await runRefusedInvocation(refused);
     expect(error).toBeInstanceOf(refused.expected);
     expect((error as HelperError).problem).toContain(refused.problem);
-    const { name: errorName, problem: message, remedy } = error as HelperError;
+    const { name: errorName, problem: message, fix: remedy } = error as HelperError;
     expect(jsonLines(output)).toMatchObject([{ level: 'ERROR', message, errorName, remedy }]);
     expect(world.aws.calls).toEqual([]);
     expect(clusterOf(world).requests).toEqual([]);
@@ -21,10 +21,10 @@ describe('an invocation', () => {
 describe('an entry', () => {
   it.each(brokenEntries)('is not written when $title, and the others are', async (entry) => {
     const { world, value } = await runBrokenEntry(entry);
-    const { problem: reason, remedy } = entry.expected;
+    const { name: code, problem: reason, fix: remedy } = entry.expected;
     expect(value?.ok).toBe(false);
     expect(value?.secrets).toMatchObject([
-      { name: 'broken', registries: [], error: { reason, remedy } },
+      { name: 'broken', registries: [], error: { code, reason, remedy } },
       { name: SECRET, expiresAt: expect.any(String) },
     ]);
     expect(value?.clusters).toMatchObject([
@@ -53,10 +53,10 @@ describe('an entry', () => {
 describe('a cluster', () => {
   it.each(brokenClusters)('is left alone when it $title, and the others are done', async (cluster) => {
     const { world, value } = await runBrokenCluster(cluster);
-    const { problem: reason, remedy } = cluster.expected;
+    const { name: code, problem: reason, fix: remedy } = cluster.expected;
     expect(value?.ok).toBe(false);
     expect(value?.clusters).toMatchObject([
-      { id: 'broken', ok: false, created: 0, error: { reason, remedy } },
+      { id: 'broken', ok: false, created: 0, error: { code, reason, remedy } },
       { id: 'sound', ok: true, created: 4 },
     ]);
     expect(holders(clusterOf(world, 'broken'))).toEqual([]);

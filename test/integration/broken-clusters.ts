@@ -1,22 +1,22 @@
 import { expect } from 'vitest';
-import {
-  BearerTokenTooLongError,
-  ClusterAccountError,
-  ClusterCaError,
-  ClusterCallError,
-  ClusterNotFoundError,
-  ClusterNotReadyError,
-  ForbiddenError,
-  UnauthorizedError,
-  UnreachableError,
-} from '../../lambda/cluster/errors.ts';
-import { AssumeRoleError, type HelperError } from '../../lambda/errors.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { HelperError } from '../../lambda/errors.ts';
+import { forbiddenError } from '../../lambda/kubernetes/api-error.ts';
+import { unreachableError } from '../../lambda/kubernetes/transport.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { sessionTokenCanary } from '../sandbox/aws/canary.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import type { World } from '../sandbox/world.ts';
-import { clusterOf, FUNCTION_ROLE } from './run.ts';
+import {
+  assumeRoleError,
+  clusterAccountError,
+  clusterCaError,
+  clusterCallError,
+  clusterNotFoundError,
+  clusterNotReadyError,
+  unauthorizedError,
+} from '../unit/expected-errors.ts';
+import { applyRbac, clusterOf, FUNCTION_ROLE } from './run.ts';
 
 const { certificatePem: caOfSomebodyElse } = await createAuthority('somebody else');
 
@@ -27,7 +27,7 @@ export interface BrokenCluster {
   readonly arrange: (world: World) => void;
   /** It cannot be reached, which is tried for minutes. */
   readonly isAway?: true;
-  readonly expected: Pick<HelperError, 'problem' | 'remedy'>;
+  readonly expected: Pick<HelperError, 'name' | 'problem' | 'fix'>;
 }
 
 const NAME = 'broken';
@@ -64,7 +64,7 @@ export const brokenClusters: readonly BrokenCluster[] = [
   {
     title: 'does not exist',
     arrange: ({ aws }) => aws.removeCluster({ name: NAME }),
-    expected: new ClusterNotFoundError(NAME, REGION),
+    expected: clusterNotFoundError(NAME, REGION),
   },
   {
     title: 'is of another region',
@@ -73,38 +73,38 @@ export const brokenClusters: readonly BrokenCluster[] = [
       aws.removeCluster({ name: NAME, region: 'us-east-1' });
       aws.addCluster({ name: NAME });
     },
-    expected: new ClusterNotFoundError(NAME, 'us-east-1'),
+    expected: clusterNotFoundError(NAME, 'us-east-1'),
   },
   described(
     'is being created',
     () => ({ status: 'CREATING' }),
-    new ClusterNotReadyError(NAME, 'CREATING', 'endpoint'),
+    clusterNotReadyError(NAME, 'CREATING', 'endpoint'),
   ),
   described(
     'has no endpoint',
     (world) => ({ caPem: clusterOf(world, NAME).caPem }),
-    new ClusterNotReadyError(NAME, 'ACTIVE', 'endpoint'),
+    clusterNotReadyError(NAME, 'ACTIVE', 'endpoint'),
   ),
   described(
     'has an endpoint without TLS',
     (world) => ({ endpoint: clusterOf(world, NAME).endpoint.replace('https', 'http') }),
-    new ClusterNotReadyError(NAME, 'ACTIVE', 'https endpoint'),
+    clusterNotReadyError(NAME, 'ACTIVE', 'https endpoint'),
   ),
   described(
     'has no CA',
     (world) => ({ endpoint: clusterOf(world, NAME).endpoint }),
-    new ClusterCaError(NAME, 'is missing'),
+    clusterCaError(NAME, 'is missing'),
   ),
   described(
     'has a CA that is no certificate',
     (world) => ({ endpoint: clusterOf(world, NAME).endpoint, caPem: 'no certificate' }),
-    new ClusterCaError(NAME, 'is no certificate in PEM'),
+    clusterCaError(NAME, 'is not a certificate in PEM'),
   ),
   {
     title: 'was found in another account',
     cluster: { accountId: '444455556666' },
     arrange: () => {},
-    expected: new ClusterAccountError(NAME, '111122223333', '444455556666'),
+    expected: clusterAccountError(NAME, '111122223333', '444455556666'),
   },
   {
     title: 'may not be described',
@@ -113,13 +113,13 @@ export const brokenClusters: readonly BrokenCluster[] = [
       trust(aws);
       aws.deny(ROLE, 'eks:DescribeCluster');
     },
-    expected: new ClusterCallError(NAME, REGION, 'AccessDeniedException'),
+    expected: clusterCallError(NAME, REGION, 'AccessDeniedException'),
   },
   {
     title: 'has a role that may not be assumed',
     cluster: { roleArn },
     arrange: () => {},
-    expected: new AssumeRoleError(ROLE, 'AccessDenied'),
+    expected: assumeRoleError(ROLE, 'AccessDenied'),
   },
   {
     title: 'has a role whose session token is too long',
@@ -127,9 +127,10 @@ export const brokenClusters: readonly BrokenCluster[] = [
     arrange: ({ aws }) => giveLongSession(aws),
     expected: {
       problem: expect.stringMatching(
-        /^the bearer token for broken has \d{4} characters and EKS takes 4096: the session token of this identity is too long$/,
+        /^the bearer token for broken has \d{4} characters and EKS accepts 4096: the session token of this identity is too long$/,
       ) as string,
-      remedy: new BearerTokenTooLongError(NAME, 0, 0).remedy,
+      name: 'BearerTokenTooLongError',
+      fix: 'Use a role with fewer session tags and a shorter session policy.',
     },
   },
   {
@@ -139,14 +140,14 @@ export const brokenClusters: readonly BrokenCluster[] = [
       trust(world.aws);
       clusterOf(world, NAME).accessEntries.length = 0;
     },
-    expected: new UnauthorizedError(NAME, region, ROLE, GROUP),
+    expected: unauthorizedError(NAME, region, ROLE, GROUP),
   },
   {
     title: 'does not know the function',
     arrange: (world) => {
       clusterOf(world, NAME).accessEntries.length = 0;
     },
-    expected: new UnauthorizedError(NAME, region, 'FUNCTION_ROLE_ARN', GROUP),
+    expected: unauthorizedError(NAME, region, FUNCTION_ROLE, GROUP),
   },
   described(
     'is another one than the name says',
@@ -154,27 +155,39 @@ export const brokenClusters: readonly BrokenCluster[] = [
       const { endpoint, caPem } = clusterOf(world, 'sound');
       return { endpoint, caPem };
     },
-    new UnauthorizedError(NAME, region, 'FUNCTION_ROLE_ARN', GROUP),
+    unauthorizedError(NAME, region, FUNCTION_ROLE, GROUP),
   ),
   {
     title: 'has no RBAC for the function',
     arrange: (world) => {
       clusterOf(world, NAME).manifest.length = 0;
     },
-    expected: new ForbiddenError('list', 'namespaces'),
+    expected: forbiddenError('list', 'namespaces', applyRbac(NAME)),
   },
   {
     ...described(
       'has a certificate of another CA',
       (world) => ({ endpoint: clusterOf(world, NAME).endpoint, caPem: caOfSomebodyElse }),
-      new UnreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      unreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
     ),
   },
   {
     ...described(
       'does not listen',
       (world) => ({ endpoint: 'https://127.0.0.1:9', caPem: clusterOf(world, NAME).caPem }),
-      new UnreachableError('ECONNREFUSED'),
+      unreachableError('ECONNREFUSED'),
+    ),
+    isAway: true,
+  },
+  {
+    ...described(
+      'is public for some addresses only',
+      (world) => ({
+        endpoint: 'https://127.0.0.1:9',
+        caPem: clusterOf(world, NAME).caPem,
+        publicAccessCidrs: ['203.0.113.0/24', '198.51.100.7/32'],
+      }),
+      unreachableError('ECONNREFUSED', ['203.0.113.0/24', '198.51.100.7/32']),
     ),
     isAway: true,
   },

@@ -1,18 +1,21 @@
-import { AssumeRoleError, type HelperError } from '../../lambda/errors.ts';
-import {
-  EcrCallError,
-  EcrTokenMalformedError,
-  EcrTokenMissingError,
-  HostTakenError,
-  SecretBinaryError,
-  SecretCallError,
-  SecretKeyError,
-  SecretMissingError,
-  SecretNotJsonError,
-} from '../../lambda/registry/errors.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { HelperError } from '../../lambda/errors.ts';
+import { secretKeyError } from '../../lambda/registries/docker-config.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { passwordCanary, secretKeyCanary } from '../sandbox/aws/canary.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
+import {
+  assumeRoleError,
+  ecrCallError,
+  ecrEndpointError,
+  ecrTokenMalformedError,
+  ecrTokenMissingError,
+  hostPathTakenError,
+  hostTakenError,
+  secretBinaryError,
+  secretCallError,
+  secretMissingError,
+  secretNotJsonError,
+} from '../unit/expected-errors.ts';
 import { FUNCTION_ROLE } from './run.ts';
 
 type Registries = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>;
@@ -77,33 +80,29 @@ const malformed = 'is not "AWS:password" in base64';
 
 /** Every way in which the registries of an entry fail. */
 export const brokenEntries: readonly BrokenEntry[] = [
-  answer('ECR gives no data', () => '{"authorizationData":[]}', new EcrTokenMissingError(FAR, 'token')),
-  answer('ECR gives nothing at all', () => '{}', new EcrTokenMissingError(FAR, 'token')),
+  answer('ECR gives no data', () => '{"authorizationData":[]}', ecrTokenMissingError(FAR, 'token')),
+  answer('ECR gives nothing at all', () => '{}', ecrTokenMissingError(FAR, 'token')),
+  answer('ECR gives no token', () => token({ authorizationToken: null }), ecrTokenMissingError(FAR, 'token')),
+  answer('ECR gives no expiry', () => token({ expiresAt: null }), ecrTokenMissingError(FAR, 'expiry')),
   answer(
-    'ECR gives no token',
-    () => token({ authorizationToken: null }),
-    new EcrTokenMissingError(FAR, 'token'),
-  ),
-  answer('ECR gives no expiry', () => token({ expiresAt: null }), new EcrTokenMissingError(FAR, 'expiry')),
-  answer(
-    'ECR gives no endpoint',
+    "ECR gives an endpoint that is not AWS's",
     () => token({ proxyEndpoint: 'http://localhost' }),
-    new EcrTokenMissingError(FAR, 'registry endpoint'),
+    ecrEndpointError(FAR, 'http://localhost'),
   ),
   answer(
     'the token is no base64',
     () => token({ authorizationToken: `AWS:${passwordCanary}!` }),
-    new EcrTokenMalformedError(FAR, malformed),
+    ecrTokenMalformedError(FAR, malformed),
   ),
   answer(
     'the token is for another user',
     () => token({ authorizationToken: auth('root') }),
-    new EcrTokenMalformedError(FAR, malformed),
+    ecrTokenMalformedError(FAR, malformed),
   ),
   answer(
     'the token has expired',
     () => token({ expiresAt: inAnHour() - 7_200 }),
-    new EcrTokenMalformedError(FAR, 'has expired already'),
+    ecrTokenMalformedError(FAR, 'has expired already'),
   ),
   {
     title: 'ECR denies the role',
@@ -112,7 +111,7 @@ export const brokenEntries: readonly BrokenEntry[] = [
       addRole({ arn: READER, trusts: [FUNCTION_ROLE] });
       deny(READER, 'ecr:GetAuthorizationToken');
     },
-    expected: new EcrCallError('eu-west-1', 'AccessDeniedException'),
+    expected: ecrCallError('eu-west-1', 'AccessDeniedException'),
   },
   {
     // the SDK calls a reset so
@@ -126,19 +125,19 @@ export const brokenEntries: readonly BrokenEntry[] = [
         with: { kind: 'reset' },
       });
     },
-    expected: new EcrCallError(FAR, 'TimeoutError'),
+    expected: ecrCallError(FAR, 'TimeoutError'),
   },
   {
     title: 'nobody has the keys any more',
     registries: [{ type: 'ecr', keysSecretId: 'conf' }],
     arrange: ({ addSecret }) => void addSecret({ name: 'conf', value: JSON.stringify(keys) }),
-    expected: new EcrCallError('eu-west-1', 'UnrecognizedClientException'),
+    expected: ecrCallError('eu-west-1', 'UnrecognizedClientException'),
   },
   {
     title: 'the role does not trust the function',
     registries: [{ type: 'ecr', roleArn: READER }],
     arrange: ({ addRole }) => addRole({ arn: READER, trusts: ['arn:aws:iam::444455556666:root'] }),
-    expected: new AssumeRoleError(READER, 'AccessDenied'),
+    expected: assumeRoleError(READER, 'AccessDenied'),
   },
   {
     title: 'the role does not trust the keys',
@@ -149,84 +148,95 @@ export const brokenEntries: readonly BrokenEntry[] = [
       addRole({ arn: READER, trusts: [FUNCTION_ROLE] });
       addSecret({ name: 'conf', value: JSON.stringify(keys) });
     },
-    expected: new AssumeRoleError(READER, 'AccessDenied'),
+    expected: assumeRoleError(READER, 'AccessDenied'),
   },
   {
     title: 'the keys are not there',
     registries: byKeys,
     arrange: () => {},
-    expected: new SecretMissingError('conf'),
+    expected: secretMissingError('conf'),
   },
   {
     title: 'the docker config is not there',
     registries: stored,
     arrange: () => {},
-    expected: new SecretMissingError('conf'),
+    expected: secretMissingError('conf'),
   },
   {
     title: 'Secrets Manager denies the function',
     registries: stored,
     arrange: ({ deny }) => deny(FUNCTION_ROLE, 'secretsmanager:GetSecretValue'),
-    expected: new SecretCallError('conf', 'AccessDeniedException'),
+    expected: secretCallError('conf', 'AccessDeniedException'),
   },
   {
     title: 'KMS denies the function',
     registries: byKeys,
     arrange: ({ addSecret }) => void addSecret({ name: 'conf', value: '{}', kmsDenied: true }),
-    expected: new SecretCallError('conf', 'AccessDeniedException'),
+    expected: secretCallError('conf', 'AccessDeniedException'),
   },
-  value('the keys are binary', byKeys, Buffer.from(JSON.stringify(keys)), new SecretBinaryError('conf')),
-  value('the keys are no JSON', byKeys, secretKeyCanary, new SecretNotJsonError('conf')),
-  value('the keys are broken JSON', byKeys, `{"a":"${secretKeyCanary}`, new SecretNotJsonError('conf')),
-  value('the docker config is a list', stored, `["${secretKeyCanary}"]`, new SecretNotJsonError('conf')),
+  value('the keys are binary', byKeys, Buffer.from(JSON.stringify(keys)), secretBinaryError('conf')),
+  value('the keys are no JSON', byKeys, secretKeyCanary, secretNotJsonError('conf')),
+  value('the keys are broken JSON', byKeys, `{"a":"${secretKeyCanary}`, secretNotJsonError('conf')),
+  value('the docker config is a list', stored, `["${secretKeyCanary}"]`, secretNotJsonError('conf')),
   value(
     'the keys lack one',
     byKeys,
     withoutSecretKey,
-    new SecretKeyError('conf', 'aws_secret_access_key', 'is missing'),
+    secretKeyError('conf', 'aws_secret_access_key', 'is missing'),
   ),
   value(
     'a key is none',
     byKeys,
     { ...keys, aws_secret_access_key: `${secretKeyCanary} and more` },
-    new SecretKeyError('conf', 'aws_secret_access_key', 'is not a secret access key'),
+    secretKeyError('conf', 'aws_secret_access_key', 'is not a secret access key'),
   ),
   value(
     'the region of the keys is none',
     byKeys,
     { ...keys, region: secretKeyCanary },
-    new SecretKeyError('conf', 'region', 'is not an AWS region'),
+    secretKeyError('conf', 'region', 'is not an AWS region'),
   ),
   value(
     'the account of the keys is none',
     byKeys,
     { ...keys, account_id: 111122223333 },
-    new SecretKeyError('conf', 'account_id', 'is not an account id of 12 digits'),
+    secretKeyError('conf', 'account_id', 'is not an account id of 12 digits'),
   ),
-  ...['credHelpers', 'credsStore', 'HttpHeaders'].map((key) =>
+  ...['credHelpers', 'credsStore'].map((key) =>
     value(
       `the docker config has ${key}`,
       stored,
       { auths: { 'quay.io': { auth: auth('robot') } }, [key]: { 'quay.io': secretKeyCanary } },
-      new SecretKeyError('conf', key, 'cannot be used in a pull secret'),
+      secretKeyError('conf', key, 'cannot be used in a pull secret'),
     ),
   ),
   value(
     'the docker config has no auths',
     stored,
     { 'quay.io': { auth: auth('robot') } },
-    new SecretKeyError('conf', 'auths', 'is not an object with a registry host for each key'),
+    secretKeyError('conf', 'auths', 'is not an object with a registry host for each key'),
   ),
   value(
     'a host of the docker config has no auth',
     stored,
     { auths: { 'quay.io': { identitytoken: secretKeyCanary } } },
-    new SecretKeyError('conf', 'auths["quay.io"]', 'has no auth, nor username and password'),
+    secretKeyError(
+      'conf',
+      'auths["quay.io"]',
+      'has an identity or registry token and no password, and kubelet cannot use such a token',
+      'store a user and a password (or an access token as the password)',
+    ),
   ),
   value(
     'a host is of two registries',
     [{ type: 'ecr' }, { type: 'stored', secretId: 'conf' }],
     { auths: { [`https://${host}/`]: { auth: auth('AWS') } } },
-    new HostTakenError(host),
+    hostTakenError(host),
+  ),
+  value(
+    'a path of its host has a stored login',
+    [{ type: 'ecr' }, { type: 'stored', secretId: 'conf' }],
+    { auths: { [`${host}/team`]: { auth: auth('AWS') } } },
+    hostPathTakenError(`${host}/team`, host),
   ),
 ];

@@ -1,4 +1,4 @@
-import type { Report } from '../../lambda/report.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
 import type { World } from '../sandbox/world.ts';
 import type { BrokenCluster } from './broken-clusters.ts';
 import type { BrokenEntry } from './broken-entries.ts';

@@ -8,7 +8,7 @@ export type Captured<Value> = { readonly output: string } & (
 );
 
 /**
- * Runs `work` with just these AWS, SETTINGS and RULE_NAME variables, and keeps what it writes to stdout, stderr and the
+ * Runs `work` with just these AWS, SETTINGS, RULE_NAME and DEPLOYED_BY variables, and keeps what it writes to stdout, stderr and the
  * console. Does not throw what `work` throws.
  */
 export async function captured<Value>(

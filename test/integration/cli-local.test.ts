@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Report } from '../../lambda/report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { cli, settingsFile } from './cli-run.ts';
 import { clusterOf, deploy, holders, NAMESPACES } from './run.ts';
 
@@ -39,6 +39,18 @@ describe('--local', () => {
     },
   );
 
+  it('takes no audit records, which would start a refresh of all clusters', async () => {
+    const world = await deploy(BY_ROLE);
+    const event = JSON.stringify({ awslogs: { data: 'x' } });
+    const settings = settingsFile(BY_ROLE);
+    const { code, stderr } = await cli(['invoke', event, '--local', '--settings', settings], world.env);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('awslogs: only the deployed function takes it'),
+    });
+    expect(world.aws.calls).toEqual([]);
+  });
+
   it('writes a token of a role or of keys that the settings name', async () => {
     const world = await deploy(BY_ROLE);
     world.aws.addRole({ arn: PULLER, trusts: ['*'] });
@@ -51,11 +63,11 @@ describe('--local', () => {
 
   it('plans, tells the status and examines with whatever identity', async () => {
     const world = await deploy(OWN);
-    const plan = await cli(['plan', '--local', '--cluster', 'demo', '--json'], world.env);
+    const plan = await cli(['plan', '--local', '--cluster-name', 'demo', '--json'], world.env);
     expect(JSON.parse(plan.stdout) as Report).toMatchObject({ ok: true, clusters: [{ created: 4 }] });
     expect(holders(clusterOf(world))).toEqual([]);
-    expect(await cli(['status', '--local', '--cluster', 'demo'], world.env)).toMatchObject({ code: 3 });
-    const doctor = await cli(['doctor', '--local', '--cluster', 'demo'], {
+    expect(await cli(['status', '--local', '--cluster-name', 'demo'], world.env)).toMatchObject({ code: 3 });
+    const doctor = await cli(['doctor', '--local', '--cluster-name', 'demo'], {
       ...world.env,
       EMULATED_AWS: world.aws.origin,
       NODE_OPTIONS: `--import=${PRELOAD}`,
@@ -65,16 +77,21 @@ describe('--local', () => {
   });
 
   it.each<[string[], Record<string, string>, number, RegExp]>([
-    [['plan', '--local'], {}, 2, /give the settings by --settings FILE, or one cluster by --cluster NAME/],
+    [
+      ['plan', '--local'],
+      {},
+      2,
+      /give the settings by --settings FILE, or one cluster by --cluster-name NAME/,
+    ],
     [['plan', '--local', '--settings', 'no/such.json'], {}, 1, /no\/such\.json cannot be read \(ENOENT\)/],
     [
-      ['plan', '--local', '--cluster', 'demo', '--clusters', 'far'],
+      ['plan', '--local', '--cluster-name', 'demo', '--cluster', 'far'],
       {},
       1,
       /no cluster "far"; known are demo/,
     ],
-    [['plan', '--local', '--cluster', 'demo'], { AWS_ACCESS_KEY_ID: '' }, 1, /no AWS credentials that hold/],
-    [['plan', '--local', '--cluster', 'demo'], { AWS_REGION: '' }, 1, /no AWS region is known/],
+    [['plan', '--local', '--cluster-name', 'demo'], { AWS_ACCESS_KEY_ID: '' }, 1, /no valid AWS credentials/],
+    [['plan', '--local', '--cluster-name', 'demo'], { AWS_REGION: '' }, 1, /the AWS region is missing/],
   ])('%j with %j ends with %i', async (args, env, code, said) => {
     const world = await deploy(OWN);
     const ended = await cli(args, { ...world.env, ...env });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { buildCli } from '../../build.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
 import { deploy, invoke } from './run.ts';
@@ -26,6 +26,7 @@ export interface Ended {
 export async function deployFunction(settings?: SettingsInput): Promise<World> {
   const world = await deploy(settings);
   world.aws.stacks.set(STACK, { FunctionName: FUNCTION });
+  world.aws.variables.set(FUNCTION, world.env);
   world.aws.functions.set(FUNCTION, async (event) => {
     const { value, error } = await invoke(world, event);
     if (!value) throw error;

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { rbacManifest } from '../../lambda/cli/rbac-manifest.ts';
-import { checkSettings, type Settings, type SettingsInput } from '../../lambda/settings.ts';
-import { cli, settingsFile } from './cli-run.ts';
+import { rbacManifest } from '../../lambda/cli/rbac.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { Settings, SettingsInput } from '../../lambda/settings/schema.ts';
+import { FUNCTION } from '../sandbox/world.ts';
+import { cli, deployFunction, settingsFile, yourEnv } from './cli-run.ts';
 
 const COMMANDS = [
   'doctor',
@@ -49,16 +51,31 @@ describe.concurrent('wrong usage', () => {
     [['staus'], /unknown command 'staus'\n\(Did you mean status\?\)/],
     [['status', '--namespace', 'a'], /unknown option '--namespace'\n\(Did you mean --namespaces\?\)/],
     [['status', 'now'], /too many arguments/],
-    [['status', '--clusters'], /argument missing/],
-    [['status', '--clusters', 'a b'], /clusters\[0\]: "a b" is not a cluster id/],
+    [['status', '--cluster'], /argument missing/],
+    [['status', '--cluster', 'a b'], /clusters\[0\]: "a b" is not a cluster id/],
     [['status', '--local', '--function', 'x'], /'--function <name>' cannot be used with option '--local'/],
-    [['status', '--cluster', 'demo'], /--cluster goes with --local; --clusters narrows/],
-    [['cleanup', '--dry-run'], /required option '--confirm <id>' not specified/],
+    [['status', '--cluster-name', 'demo'], /--cluster-name needs --local; --cluster narrows/],
+    [['status', '--clusters', 'a,b'], /unknown option '--clusters': use --cluster ID\[,ID\]/],
+    [['cleanup', '--confirm', 'a'], /unknown option '--confirm': use --cluster ID/],
+    [['rbac', '--cluster-id', 'a'], /unknown option '--cluster-id': use --cluster ID/],
+    [['cleanup', '--cluster', 'a', '--cluster', 'b'], /--cluster takes one cluster here/],
+    [['cleanup', '--cluster', 'a,b'], /--cluster takes one cluster here/],
+    [['rbac', '--cluster-name', 'a', '--cluster', 'a,b'], /--cluster takes one cluster here/],
+    [['rbac', '--cluster', 'demo'], /one cluster by --cluster-name NAME/],
+    [['cleanup', '--dry-run'], /required option '--cluster <id>' not specified/],
     [['doctor', '--repository', 'app'], /repository: "app" is not a repository such as/],
     [['invoke'], /missing required argument 'event'/],
     [['invoke', '{"action":'], /the event is not JSON/],
     [['invoke', 'no/such.json'], /no\/such\.json cannot be read \(ENOENT\)/],
     [['rbac'], /give the settings by --settings FILE/],
+    [
+      ['rbac', '--settings', 'x.json', '--cluster-name', 'demo'],
+      /'--cluster-name <name>' cannot be used with option '--settings <file>'/,
+    ],
+    [
+      ['rbac', '-c', 'settings=x.json', '--cluster-name', 'demo'],
+      /'-c, --context <key=value>' cannot be used with option '--cluster-name <name>'/,
+    ],
     [['settings'], /Usage: /],
   ])('%j ends with 2 and a hint, and asks nobody', async (args, said) => {
     const { code, stdout, stderr } = await cli(args);
@@ -110,22 +127,34 @@ describe('settings', () => {
 describe('rbac', () => {
   it('prints the manifest for a name, and nothing else', async () => {
     const demo = checkSettings({ clusters: [{ name: 'demo' }] });
-    expect(await cli(['rbac', '--cluster', 'demo', '--region', 'eu-west-1'])).toEqual({
+    expect(await cli(['rbac', '--cluster-name', 'demo', '--region', 'eu-west-1'])).toEqual({
       code: 0,
       stdout: rbacManifest(demo, { region: 'eu-west-1' }),
       stderr: '',
     });
   });
 
+  it('takes the settings of a deployed function, and says which there is not', async () => {
+    const world = await deployFunction({ clusters: [{ name: 'near' }] });
+    const { code, stdout, stderr } = await cli(['rbac', '--function', FUNCTION], yourEnv(world));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(
+      rbacManifest(checkSettings({ clusters: [{ name: 'near' }] }), { region: world.aws.region }),
+    );
+    const none = await cli(['rbac', '--function', 'none'], yourEnv(world));
+    expect(none).toMatchObject({ code: 1, stdout: '' });
+    expect(none.stderr).toContain('there is no function none in eu-west-1');
+  });
+
   it('takes one cluster of a file, and says which there are', async () => {
     const file = settingsFile(SETTINGS);
     const only = 'far';
-    const { stdout } = await cli(['rbac', '--settings', file, '--cluster-id', only]);
+    const { stdout } = await cli(['rbac', '--settings', file, '--cluster', only]);
     expect(stdout).toBe(rbacManifest(checkSettings(SETTINGS), { only }));
     const differing = await cli(['rbac', '--settings', file]);
     expect(differing).toMatchObject({ code: 1, stdout: '' });
-    expect(differing.stderr).toMatch(/the rights of near, far differ; .* --cluster-id ID/);
-    const unknown = await cli(['rbac', '--settings', file, '--cluster-id', 'nope']);
+    expect(differing.stderr).toMatch(/the permissions of near, far differ; .* --cluster ID/);
+    const unknown = await cli(['rbac', '--settings', file, '--cluster', 'nope']);
     expect(unknown.stderr).toContain('there is no cluster nope; known are near, far');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Report } from '../../lambda/report.ts';
-import type { StatusReport } from '../../lambda/status-report.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
 import { cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
 import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
@@ -47,7 +47,7 @@ describe('status', () => {
         new RegExp(`^${namespace} +${SECRET} +fresh +\\S+ m?s +in 11\\.9 h$`, 'm'),
       );
     }
-    expect(table.stderr).toBe(`asking the function ${FUNCTION}\n`);
+    expect(table.stderr).toBe(`invoking the function ${FUNCTION}\n`);
   });
 
   it('is plain where it is no terminal, coloured by FORCE_COLOR', async () => {
@@ -65,7 +65,7 @@ describe('status', () => {
       [
         'status',
         '--json',
-        '--clusters',
+        '--cluster',
         'two',
         '--namespaces',
         'default,kube-public',
@@ -122,11 +122,11 @@ describe('the other actions', () => {
     const world = await deployFunction({ clusters: [{ name: 'demo' }], cleanup: true });
     const env = yourEnv(world);
     await cli(['refresh'], env);
-    const dry = await cli(['cleanup', '--confirm', 'demo', '--all', '--dry-run'], env);
+    const dry = await cli(['cleanup', '--cluster', 'demo', '--all', '--dry-run'], env);
     expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('4 would be removed') });
     expect(dry.stdout).toMatch(/^default +secret ecr-docker-creds +would be removed$/m);
     expect(holders(clusterOf(world))).toEqual(NAMESPACES);
-    const done = await cli(['cleanup', '--confirm', 'demo', '--all'], env);
+    const done = await cli(['cleanup', '--cluster', 'demo', '--all'], env);
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('4 removed') });
     expect(done.stdout).toMatch(/^default +secret ecr-docker-creds +removed$/m);
     expect(holders(clusterOf(world))).toEqual([]);
@@ -160,11 +160,11 @@ describe('what stands in the way', () => {
       'an event that the function refuses',
       ['invoke', '{"action":"nope"}'],
       nothing,
-      /failed: event: action: "nope" is no action/,
+      /failed: event: action: unknown action "nope"/,
     ],
     [
       'a cluster that it does not have',
-      ['status', '--clusters', 'far'],
+      ['status', '--cluster', 'far'],
       nothing,
       /no cluster "far"; known are demo/,
     ],
@@ -190,7 +190,7 @@ describe('what stands in the way', () => {
       'a function of something else',
       ['status', '--function', 'hello'],
       first((aws) => aws.functions.set('hello', async () => 'hi')),
-      /none of its reports/,
+      /unexpected response of the function/,
     ],
     [
       'no right to invoke',
@@ -208,16 +208,16 @@ describe('what stands in the way', () => {
       'no credentials',
       ['status'],
       () => ({ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }),
-      /no AWS credentials that hold .*\nSign in/,
+      /no valid AWS credentials .*\nSign in/,
     ],
     [
       'credentials that AWS does not know',
       ['status'],
       () => ({ AWS_ACCESS_KEY_ID: 'AKIANOBODY' }),
-      /no AWS credentials that hold \(InvalidClientTokenId\)/,
+      /no valid AWS credentials \(InvalidClientTokenId\)/,
     ],
-    ['a profile that is not there', ['status', '--profile', 'nope'], nothing, /no AWS credentials that hold/],
-    ['no region', ['status'], () => ({ AWS_REGION: undefined }), /no AWS region is known\nGive --region/],
+    ['a profile that is not there', ['status', '--profile', 'nope'], nothing, /no valid AWS credentials/],
+    ['no region', ['status'], () => ({ AWS_REGION: undefined }), /the AWS region is missing\nGive --region/],
   ])('%s', async (_, args, prepare, said) => {
     const world = await deployFunction();
     const env = { ...yourEnv(world), ...prepare(world) };

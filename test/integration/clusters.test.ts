@@ -47,9 +47,20 @@ describe('clusters', () => {
     expect(described?.principalArn).toBe(
       'arn:aws:sts::444455556666:assumed-role/refresher/ecr-registry-helper',
     );
-    expect(cluster.requests.map(({ user }) => user)).toEqual(Array(5).fill('ecr-registry-helper'));
+    expect(cluster.requests.map(({ user }) => user)).toEqual(Array(6).fill('ecr-registry-helper'));
     // the token is still that of the function's own account
     expect(report.secrets[0]?.registries).toEqual(['111122223333.dkr.ecr.eu-west-1.amazonaws.com']);
+  });
+
+  it('on Outposts are signed in to by their id, which their authenticator knows them by', async () => {
+    const id = '0b1c2d3e-4f56-4789-8abc-def012345678';
+    const world = await deploy({ clusters: [{ name: id }] });
+    const { endpoint, caPem } = clusterOf(world, id);
+    world.env.SETTINGS = JSON.stringify({ clusters: [{ name: 'local' }] });
+    world.aws.addCluster({ name: 'local', endpoint, caPem });
+    expect(await refreshed(world)).toMatchObject({ clusters: [{ error: { code: 'UnauthorizedError' } }] });
+    world.aws.addCluster({ name: 'local', id, endpoint, caPem });
+    expect(await refreshed(world)).toMatchObject({ ok: true, clusters: [{ id: 'local', created: 4 }] });
   });
 
   it('are done at once, so that one that is slow keeps none waiting', async () => {

@@ -1,5 +1,5 @@
-import type { Finding, Step } from '../../lambda/doctor/doctor-report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { Finding, Step } from '../../lambda/doctor/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { mintPassword } from '../sandbox/aws/canary.ts';
 import { deniedByWebhook } from '../sandbox/kubernetes/admission.ts';
 import type { World } from '../sandbox/world.ts';
@@ -22,9 +22,9 @@ export const HOST = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
 const RULE = 'ecr-registry-helper-schedule';
 const LOG_GROUP = '/aws/eks/demo/cluster';
 const AUDIT =
-  'Turn the audit log on: aws eks update-cluster-config --region eu-west-1 --name demo --logging \'{"clusterLogging":[{"types":["audit"],"enabled":true}]}\'';
+  "Turn the audit log on: aws eks update-cluster-config --region eu-west-1 --name demo --logging 'clusterLogging=[{types=[audit],enabled=true}]'";
 const REPOSITORY = `${HOST}/team/app`;
-const DEPLOY = 'npx cdk deploy --all -c settings=FILE';
+const DEPLOY = 'npx cdk deploy --all -c settings=settings.json';
 const rbac = 'rbac.authorization.k8s.io/v1';
 
 /** ECR's answer with a token that ends so soon. */
@@ -63,7 +63,7 @@ export const diagnoses: readonly Diagnosis[] = [
       }),
     step: 'identity',
     result: 'unknown',
-    reason: 'STS did not say who we are (AccessDenied)',
+    reason: 'could not get it from STS (AccessDenied)',
     remedy: 'aws sts get-caller-identity',
   },
   {
@@ -87,7 +87,7 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: ({ aws }) => aws.rules.clear(),
     step: 'schedule',
     result: 'fail',
-    reason: 'it is not there',
+    reason: 'it does not exist',
     remedy: DEPLOY,
   },
   {
@@ -103,7 +103,7 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: ({ env }) => delete env.RULE_NAME,
     step: 'schedule',
     result: 'unknown',
-    reason: 'which rule',
+    reason: 'the rule that starts the function is unknown here',
     remedy: '{ "action": "doctor" }',
   },
   {
@@ -120,7 +120,7 @@ export const diagnoses: readonly Diagnosis[] = [
     result: 'fail',
     reason: 'both of its subscription filters are taken, by "to-siem" and "to-store"',
     remedy:
-      /^Let one of them go .*: aws logs describe-subscription-filters --region eu-west-1 --log-group-name \/aws\/eks\/demo\/cluster$/,
+      /^See what they are for: aws logs describe-subscription-filters --region eu-west-1 --log-group-name \/aws\/eks\/demo\/cluster\. Remove one of them, .* deploy: npx cdk deploy/,
   },
   {
     title: 'a log group whose filter for us is gone',
@@ -137,8 +137,8 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: ({ aws }) => aws.subscriptions.clear(),
     step: 'new namespaces',
     result: 'fail',
-    reason: 'it is not there',
-    remedy: `${AUDIT}, then: ${DEPLOY}`,
+    reason: 'it does not exist',
+    remedy: `${AUDIT}. Then deploy: ${DEPLOY}`,
   },
   {
     title: 'a log group whose filters the role may not see',
@@ -155,8 +155,8 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: redescribed({ audited: false }),
     step: 'new namespaces',
     result: 'fail',
-    reason: 'it is off, so nothing tells of new namespaces',
-    remedy: `${AUDIT}.`,
+    reason: 'it is off, so the function gets no new namespaces',
+    remedy: AUDIT,
   },
   {
     title: 'new namespaces that are told outside of the deployment',
@@ -164,7 +164,7 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: ({ env }) => delete env.AWS_LAMBDA_FUNCTION_NAME,
     step: 'new namespaces',
     result: 'unknown',
-    reason: 'which function',
+    reason: 'the function that it should send records to is unknown here',
     remedy: '{ "action": "doctor" }',
   },
   {
@@ -172,15 +172,15 @@ export const diagnoses: readonly Diagnosis[] = [
     arrange: endIn(8.95),
     step: 'schedule',
     result: 'fail',
-    reason: 'a token lives 8.9 h, and up to 8 h lie between two runs',
-    remedy: `gaps are under 7.9 h, then: ${DEPLOY}`,
+    reason: 'a token lives 8.9 h, and two runs are up to 8 h apart',
+    remedy: `gaps are under 7.9 h, then deploy: ${DEPLOY}`,
   },
   {
     title: 'a registry that refuses the token',
     arrange: answering(401),
     step: 'registry',
     result: 'fail',
-    reason: 'it refuses the token (401)',
+    reason: 'it rejects the token (401)',
     remedy: `aws ecr get-login-password --region eu-west-1 | docker login --username AWS --password-stdin ${HOST}`,
   },
   {
@@ -196,7 +196,7 @@ export const diagnoses: readonly Diagnosis[] = [
     event: { repository: REPOSITORY },
     step: 'pull',
     result: 'fail',
-    reason: 'there is no such repository',
+    reason: 'the repository does not exist',
     remedy:
       'aws ecr describe-repositories --registry-id 111122223333 --region eu-west-1 --repository-names team/app',
   },
@@ -208,6 +208,19 @@ export const diagnoses: readonly Diagnosis[] = [
     result: 'fail',
     reason: 'ecr:BatchGetImage is denied (403)',
     remedy: /allow the role in its policy: aws ecr get-repository-policy .* --repository-name team\/app/,
+  },
+  {
+    title: 'a repository whose tags the role may not list',
+    event: { repository: REPOSITORY },
+    arrange: ({ aws: { registries } }) => {
+      registries.repositories.set(REPOSITORY, true);
+      registries.unlisted.add(REPOSITORY);
+    },
+    step: 'pull',
+    result: 'unknown',
+    reason:
+      'listing tags is denied (403): pulls do not need ecr:ListImages; Argo CD Image Updater, Flux image automation and Renovate do',
+    remedy: /allow ecr:ListImages .* aws ecr get-repository-policy .* --repository-name team\/app/,
   },
   {
     title: 'a cluster that is being deleted',
@@ -272,7 +285,7 @@ export const diagnoses: readonly Diagnosis[] = [
     settings: { secrets: [{ serviceAccounts: ['builder'] }] },
     step: 'admission policy',
     result: 'unknown',
-    reason: 'not found out',
+    reason: 'could not find out',
     remedy: 'kubectl get validatingadmissionpolicies',
   },
   {
@@ -301,7 +314,7 @@ export const diagnoses: readonly Diagnosis[] = [
     },
     step: 'admission policy',
     result: 'unknown',
-    reason: 'not found out: it was denied by the admission webhook no-finalizers',
+    reason: 'could not find out: it was denied by the admission webhook no-finalizers',
     remedy: 'kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings ecr-registry-helper',
   },
 ];

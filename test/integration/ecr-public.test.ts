@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import { authsOf, clusterOf, deploy, FUNCTION_ROLE, invoke, refreshed } from './run.ts';
 
@@ -46,7 +46,9 @@ describe('ECR Public', () => {
     const planned = world.aws.fail({ operation, times: 9, with: { kind: 'throttle' } });
     const { ok, secrets } = await refreshed(world);
     expect(ok).toBe(false);
-    expect(secrets[0]?.error?.reason).toBe('ECR Public gave no token (ThrottlingException)');
+    expect(secrets[0]?.error?.reason).toBe(
+      'could not get an ECR Public authorization token (ThrottlingException)',
+    );
     expect(planned.hits).toBe(3);
   });
 
@@ -56,7 +58,7 @@ describe('ECR Public', () => {
     const { ok, secrets } = await refreshed(world);
     expect(ok).toBe(false);
     expect(secrets[0]?.error).toMatchObject({
-      reason: 'ECR Public gave no token (AccessDeniedException)',
+      reason: 'could not get an ECR Public authorization token (AccessDeniedException)',
       remedy: expect.stringContaining('sts:GetServiceBearerToken'),
     });
     expect(world.aws.calls.filter(({ service }) => service === 'ecr-public')).toHaveLength(1);

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
-import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
-import { checkSettings, type SettingsInput } from '../../lambda/settings.ts';
-import type { StatusReport } from '../../lambda/status-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
+import { pullRoleArn } from '../../lambda/registries/credentials.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import type { World } from '../sandbox/world.ts';
 import { PULL_SECRET, putOurs } from './ours.ts';
 import {
@@ -76,13 +77,13 @@ it('a role that cannot be assumed fails only the namespaces of its entry', async
   expect(reportOf(report)).toMatchObject({ ok: false, created: 1, failed: 2 });
   expect(holders(clusterOf(world))).toEqual(['team-b']);
   expect(report.secrets.map(({ error }) => error?.reason)).toEqual([
-    `the role ${role} could not be assumed (AccessDenied)`,
+    `could not assume the role ${role} (AccessDenied)`,
     undefined,
   ]);
   expect(reportOf(report).problems).toMatchObject([
     {
       namespace: '*',
-      reason: expect.stringMatching(/\(AccessDenied\); a token that is there already stays/),
+      reason: expect.stringMatching(/\(AccessDenied\); a token that is in the secret stays/),
     },
   ]);
 });
@@ -93,7 +94,7 @@ it('a secret that still holds a wider token, or one of another entry, is told by
   await refreshed(world);
   cluster.putSecret('team-a-test', SECRET, { ...PULL_SECRET, manager: 'vault-agent' });
   world.env.SETTINGS = JSON.stringify(TEAMS);
-  const wider = 'its token opens more than its entry says';
+  const wider = 'its token is wider than its entry says';
   expect(await statusOf(world)).toEqual([
     ['team-a', 'stale', wider],
     ['team-b', 'stale', wider],
@@ -105,7 +106,7 @@ it('a secret that still holds a wider token, or one of another entry, is told by
       namespace: 'team-a-test',
       outcome: 'blocked',
       reason: expect.stringMatching(
-        /^it is managed by "vault-agent"; a token that is there already stays until its end/,
+        /^it is managed by "vault-agent"; a token that is in the secret stays until it expires/,
       ),
     },
   ]);
@@ -114,7 +115,9 @@ it('a secret that still holds a wider token, or one of another entry, is told by
     clusters: CLUSTERS,
     secrets: [{ namespaces: { include: ['team-b'] } }],
   });
-  expect(await statusOf(world)).toEqual([['team-b', 'stale', 'its token is of the role of another entry']]);
+  expect(await statusOf(world)).toEqual([
+    ['team-b', 'stale', 'its token is of the pull role of another entry'],
+  ]);
   expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, refreshed: 1 });
   expect(annotationOf(world, 'team-b')).toBeUndefined();
 });
@@ -129,7 +132,7 @@ it('one of ours that somebody holds back is blocked, with a word on what it open
   expect((await statusOf(world)).at(-1)).toEqual([
     'team-b',
     'blocked',
-    'it is managed by "kubectl-edit", and its token opens more than its entry says',
+    'it is managed by "kubectl-edit", and its token is wider than its entry says',
   ]);
 });
 
@@ -147,7 +150,7 @@ it('doctor fetches the token of an entry as its role, and says when that cannot 
   const [found] = unknown.value?.findings.filter(({ step }) => step === 'token') ?? [];
   expect(found).toMatchObject({
     result: 'fail',
-    reason: expect.stringContaining('its pull role is not known here'),
+    reason: expect.stringContaining('its pull role is unknown here'),
   });
 });
 

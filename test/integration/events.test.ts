@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RefreshFailedError } from '../../lambda/errors.ts';
+import { HelperError, RefreshFailedError } from '../../lambda/errors.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
@@ -119,7 +120,9 @@ describe('a run that is not ok', () => {
     fail(world);
     const { error, output } = await invoke(world, event, context);
     expect(error).toBeInstanceOf(RefreshFailedError);
-    expect((error as Error).message).toContain('secret ecr-docker-creds: ECR in eu-west-1 gave no token');
+    expect((error as Error).message).toContain(
+      'secret ecr-docker-creds: could not get an ECR authorization token in eu-west-1',
+    );
     const [log, metrics, ...others] = jsonLines(output);
     expect(log).toMatchObject({ level: 'ERROR', report: { ok: false } });
     expect(metrics).toMatchObject({ SecretsFailed: 4 });
@@ -135,6 +138,65 @@ describe('a run that is not ok', () => {
     fail(world);
     const { value } = await invoke(world, {}, context);
     expect(value).toMatchObject({ ok: false, clusters: [{ ok: false, failed: 4 }] });
+  });
+});
+
+describe('a retry whose cause is gone', () => {
+  const DEMO = { clusters: [{ name: 'demo' }, { name: 'other' }] };
+  const gone = ({ aws }: World) => aws.removeCluster({ name: 'demo' });
+
+  it.each<[string, SettingsInput, unknown, string]>([
+    ['of a cluster that has left the settings', DEMO, { clusters: ['old'] }, 'cover no cluster "old"'],
+    [
+      'of a namespace that has left them',
+      { ...DEMO, secrets: [{ namespaces: { exclude: ['default'] } }] },
+      { namespaces: ['default'] },
+      'cover no namespace "default"',
+    ],
+    ['of the schedule before fleet was set', { ...DEMO, fleet: true }, SCHEDULED, 'are of a fleet'],
+  ])('%s ends as done', async (_what, settings, payload, why) => {
+    const world = await deploy(settings);
+    const { value, output } = await invoke(world, queued(payload));
+    expect(value).toMatchObject({ ok: true, action: 'refresh', clusters: [] });
+    expect(jsonLines(output)).toEqual([
+      expect.objectContaining({ level: 'WARN', message: expect.stringContaining(why), origin: 'queued' }),
+    ]);
+    expect(world.aws.calls).toEqual([]);
+  });
+
+  it('of a cluster that was deleted ends as done, and its report says so', async () => {
+    const world = await deploy(DEMO);
+    gone(world);
+    const { value, output } = await invoke(world, queued({ clusters: ['demo'] }));
+    expect(value).toMatchObject({ ok: false, clusters: [{ error: { code: 'ClusterNotFoundError' } }] });
+    expect(jsonLines(output)[0]).toMatchObject({
+      level: 'WARN',
+      message: 'not retried: cluster demo: there is no EKS cluster demo in eu-west-1',
+      report: { ok: false },
+    });
+  });
+
+  it('is retried for what another cluster lacks', async () => {
+    const world = await deploy(DEMO);
+    gone(world);
+    const { manifest } = clusterOf(world, 'other');
+    const rights = manifest.splice(0);
+    const { error, output } = await invoke(world, queued({}));
+    expect(error).toBeInstanceOf(RefreshFailedError);
+    expect(jsonLines(output)[0]).toMatchObject({ level: 'ERROR' });
+    manifest.push(...rights);
+    expect((await invoke(world, queued({}))).value).toMatchObject({
+      clusters: [{ ok: false }, { created: 4 }],
+    });
+  });
+
+  it.each([
+    ['of a deleted cluster', SCHEDULED, gone],
+    ['that names what the settings do not cover', { clusters: ['old'] }, () => {}],
+  ])('is not the first run, which fails: one %s', async (_what, event, arrange) => {
+    const world = await deploy(DEMO);
+    arrange(world);
+    expect((await invoke(world, event)).error).toBeInstanceOf(HelperError);
   });
 });
 

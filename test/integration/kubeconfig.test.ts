@@ -1,19 +1,17 @@
-import { describe, expect, it } from 'vitest';
-import { ForbiddenError, UnreachableError } from '../../lambda/cluster/errors.ts';
-import {
-  KubeconfigFieldError,
-  KubeconfigNotJsonError,
-  KubeconfigUnauthorizedError,
-} from '../../lambda/cluster/kubeconfig-errors.ts';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
-import type { HelperError } from '../../lambda/errors.ts';
-import { SecretMissingError } from '../../lambda/registry/errors.ts';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
+import { HelperError } from '../../lambda/errors.ts';
+import { forbiddenError } from '../../lambda/kubernetes/api-error.ts';
+import { STORE_KUBECONFIG } from '../../lambda/kubernetes/kubeconfig.ts';
+import { unreachableError } from '../../lambda/kubernetes/transport.ts';
 import { mintSessionToken } from '../sandbox/aws/canary.ts';
 import { secretArn } from '../sandbox/aws/secrets-manager.ts';
 import { createAuthority } from '../sandbox/certificates.ts';
 import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';
 import type { World } from '../sandbox/world.ts';
-import { clusterOf, deploy, holders, invoke, NAMESPACES, refreshed, reportOf } from './run.ts';
+import { secretMissingError } from '../unit/expected-errors.ts';
+import { applyRbac, clusterOf, deploy, holders, invoke, NAMESPACES, refreshed, reportOf } from './run.ts';
 
 const { certificatePem: caOfSomebodyElse } = await createAuthority('somebody else');
 const SECRET_ID = 'edge-kubeconfig';
@@ -60,12 +58,60 @@ describe('a cluster by kubeconfig', () => {
     expect(edge?.map(({ step, reason }) => [step, reason])).toEqual([
       [
         'cluster',
-        `no cluster of EKS: the kubeconfig in ${SECRET_ID} names ${clusterOf(world, 'edge').endpoint}`,
+        `not an EKS cluster: the kubeconfig in ${SECRET_ID} names ${clusterOf(world, 'edge').endpoint}`,
       ],
-      ['bearer token', 'none by IAM: the token of its kubeconfig, whose end is not known here'],
+      ['bearer token', 'not of IAM: the token of its kubeconfig, whose expiry is unknown here'],
       ['endpoint', expect.any(String)],
       ['authentication', undefined],
     ]);
+  });
+
+  it('is reached below a path of its host, by every action', async () => {
+    const world = await deploy({ ...settings, cleanup: true });
+    const edge = clusterOf(world, 'edge');
+    edge.basePath = '/k8s/clusters/c-m-abc12xyz';
+    storeParts(world, { cluster: { server: `${edge.endpoint}${edge.basePath}` } });
+    for (const event of [
+      { action: 'plan' },
+      {},
+      { action: 'status' },
+      { action: 'doctor' },
+      { action: 'cleanup', clusters: ['edge'], confirm: 'edge', all: true },
+    ]) {
+      expect((await invoke(world, event)).value).toMatchObject({ ok: true });
+    }
+    expect(holders(edge)).toEqual([]);
+    expect(edge.requests.filter(({ status }) => status === 404)).toEqual([]);
+  });
+
+  describe('without an authority', () => {
+    const publicOnes = getCACertificates();
+    afterEach(() => setDefaultCACertificates(publicOnes));
+
+    it('is trusted by a public one where the settings ask for that', async () => {
+      const world = await deploy({
+        clusters: [
+          { name: 'demo' },
+          { name: 'edge', kubeconfigSecretId: SECRET_ID, publicCertificate: true },
+        ],
+      });
+      storeParts(world, { cluster: { 'certificate-authority-data': undefined } });
+      expect(reportOf(await refreshed(world), 'edge')).toMatchObject({
+        error: { reason: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE') },
+      });
+      setDefaultCACertificates([...publicOnes, clusterOf(world, 'edge').caPem]);
+      expect(await refreshed(world)).toMatchObject({ ok: true });
+    });
+
+    it('is refused without that, also where a public one would do', async () => {
+      const world = await deploy(settings);
+      storeParts(world, { cluster: { 'certificate-authority-data': undefined } });
+      setDefaultCACertificates([...publicOnes, clusterOf(world, 'edge').caPem]);
+      expect(reportOf(await refreshed(world), 'edge')).toMatchObject({
+        error: { reason: expect.stringContaining('cluster.certificate-authority-data is missing') },
+      });
+      expect(clusterOf(world, 'edge').requests).toEqual([]);
+    });
   });
 
   it('may be named by an ARN of another region', async () => {
@@ -94,19 +140,27 @@ const faults: [string, (world: World) => void, HelperError, string][] = [
         clusters: [{ name: 'demo' }, { name: 'edge', kubeconfigSecretId: 'gone' }],
       });
     },
-    new SecretMissingError('gone'),
+    secretMissingError('gone'),
     'cluster',
   ],
   [
     'is YAML',
     (world) => store(world, 'apiVersion: v1\nkind: Config\n'),
-    new KubeconfigNotJsonError(SECRET_ID),
+    new HelperError(
+      'KubeconfigNotJsonError',
+      `the Secrets Manager secret ${SECRET_ID} is not a kubeconfig in JSON`,
+      STORE_KUBECONFIG,
+    ),
     'cluster',
   ],
   [
     'runs a command',
     (world) => storeParts(world, { user: { exec: { command: 'aws', args: [TOKEN] } } }),
-    new KubeconfigFieldError(SECRET_ID, 'user.exec', 'is not allowed'),
+    new HelperError(
+      'KubeconfigFieldError',
+      `the kubeconfig in the Secrets Manager secret ${SECRET_ID}: ${'user.exec'} ${'is not allowed'}`,
+      STORE_KUBECONFIG,
+    ),
     'cluster',
   ],
   [
@@ -115,30 +169,34 @@ const faults: [string, (world: World) => void, HelperError, string][] = [
       const caPem = Buffer.from(caOfSomebodyElse).toString('base64');
       storeParts(world, { cluster: { 'certificate-authority-data': caPem } });
     },
-    new UnreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+    unreachableError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
     'endpoint',
   ],
   [
     'names another server than answers',
     (world) => storeParts(world, { cluster: { 'tls-server-name': 'other' } }),
-    new UnreachableError('ERR_TLS_CERT_ALTNAME_INVALID'),
+    unreachableError('ERR_TLS_CERT_ALTNAME_INVALID'),
     'endpoint',
   ],
   [
     'has a token that is not known',
     (world) => storeParts(world, { user: { token: mintSessionToken('another') } }),
-    new KubeconfigUnauthorizedError('edge', SECRET_ID, 'ecr-registry-helper'),
+    new HelperError(
+      'KubeconfigUnauthorizedError',
+      'the API server of edge rejected the identity of its kubeconfig (401 Unauthorized)',
+      `The token or certificate in the Secrets Manager secret ${SECRET_ID} expired, was revoked or is for another cluster: make a new one for the group ecr-registry-helper and store it (docs/guides/kubeconfig-clusters.md).`,
+    ),
     'authentication',
   ],
   [
     'is of somebody without rights',
     (world) => void clusterOf(world, 'edge').manifest.splice(0),
-    new ForbiddenError('list', 'namespaces'),
+    forbiddenError('list', 'namespaces', applyRbac('edge')),
     'right',
   ],
 ];
 
-describe.each(faults)('a kubeconfig that %s', (_, arrange, { problem, remedy }, step) => {
+describe.each(faults)('a kubeconfig that %s', (_, arrange, { problem, fix: remedy }, step) => {
   it('fails its cluster alone, and says what to do', async () => {
     const world = await deploy(settings);
     arrange(world);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { AnswerTooLongError, ServerBusyError, UnexpectedAnswerError } from '../../lambda/cluster/errors.ts';
-import { LONGEST_ANSWER } from '../../lambda/cluster/exchange.ts';
+import { answerTooLong, LONGEST_LIST_MIB } from '../../lambda/kubernetes/exchange.ts';
 import type { Fault } from '../sandbox/kubernetes/faults.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
-import { clusterOf, deploy, holders, requestsTo } from './run.ts';
+import { serverBusyError, unexpectedAnswerError } from '../unit/expected-errors.ts';
+import { clusterOf, deploy, holders, requestsTo, writesTo } from './run.ts';
 import { MovedClock, refreshTimed } from './timed-refresh.ts';
 
 /** How long a server that is away is asked again. */
@@ -50,7 +50,7 @@ describe('a list', () => {
     expect(value).toMatchObject({ ok: true, clusters: [{ created: 7 }] });
     const lists = cluster.requests.filter(({ method }) => method === 'GET');
     expect(lists.map(({ status }) => status)).toEqual([200, 410, 200, 200]);
-    expect(requestsTo(cluster, 'PATCH')).toHaveLength(7);
+    expect(writesTo(cluster)).toHaveLength(7);
   });
 
   it('is given up when its pages expire again and again', async () => {
@@ -71,7 +71,7 @@ describe('a list', () => {
     const { value, cluster } = await runList((cluster) => {
       cluster.fault(({ query }) => (query.has('continue') ? { kind: 'status', status: 400 } : undefined));
     });
-    const { problem: reason, remedy } = new UnexpectedAnswerError(400, 'without a known reason', []);
+    const { problem: reason, fix: remedy } = unexpectedAnswerError(400, 'without a known reason', []);
     expect(value).toMatchObject({
       ok: false,
       clusters: [{ ok: false, created: 1, error: { reason, remedy } }],
@@ -79,21 +79,37 @@ describe('a list', () => {
     expect(holders(cluster)).toEqual(['default']);
   });
 
-  it('fails the cluster once an answer is too long to hold', async () => {
-    const { value, cluster } = await runList(spoilList({ kind: 'padded', length: LONGEST_ANSWER + 1 }));
-    const { problem: reason, remedy } = new AnswerTooLongError(LONGEST_ANSWER);
+  it('requests smaller pages where an answer is too long to hold', async () => {
+    const { value, cluster } = await runList((cluster) => {
+      cluster.fault(({ query }) =>
+        Number(query.get('limit')) > 100
+          ? { kind: 'padded', length: LONGEST_LIST_MIB * 1024 * 1024 + 1 }
+          : undefined,
+      );
+    });
+    expect(value).toMatchObject({ ok: true, clusters: [{ created: 7 }] });
+    const limits = cluster.requests.filter(({ method }) => method === 'GET').map(({ path }) => path);
+    expect(limits).toHaveLength(3 + Math.ceil(510 / 62));
+  });
+
+  it('fails the cluster once an answer of one item is too long to hold', async () => {
+    const { value, cluster } = await runList(
+      spoilList({ kind: 'padded', length: LONGEST_LIST_MIB * 1024 * 1024 + 1 }),
+    );
+    const { problem: reason, fix: remedy } = answerTooLong('32 MiB');
     expect(value).toMatchObject({ clusters: [{ ok: false, created: 0, error: { reason, remedy } }] });
-    expect(requestsTo(cluster, 'GET')).toHaveLength(1);
+    expect(requestsTo(cluster, 'GET')).toHaveLength(9);
   });
 
   it('fails the cluster when the server stays away', async () => {
     const { value, clock } = await runList(spoilList({ kind: 'status', status: 503 }));
-    const { problem: reason, remedy } = new ServerBusyError(503);
+    const { problem: reason, fix: remedy } = serverBusyError(503);
     expect(value).toMatchObject({
       ok: false,
       clusters: [{ ok: false, created: 0, error: { reason, remedy } }],
     });
     expect(clock.now()).toBeGreaterThan(Date.now() + PATIENCE_MS - 10_000);
+    expect(clock.now()).toBeLessThan(Date.now() + PATIENCE_MS + 70_000);
   });
 
   it('is spoilt for one cluster only', async () => {
@@ -101,5 +117,37 @@ describe('a list', () => {
     spoilList({ kind: 'html', status: 403 })(clusterOf(world, 'one'));
     const { value } = await refreshTimed(world, { clock: new MovedClock() });
     expect(value).toMatchObject({ ok: false, clusters: [{ ok: false }, { ok: true, created: 4 }] });
+  });
+
+  it('that is for retries alone holds up no first attempt', async () => {
+    const clock = new MovedClock();
+    const secrets = ['one', 'two', 'three'].map((name) => ({ name }));
+    const world = await deploy({ clusters: [{ name: 'demo' }], secrets });
+    const cluster = clusterOf(world);
+    const start = clock.now();
+    let firstWriteAfter: number | undefined;
+    cluster.fault(({ method, path }) => {
+      if (method === 'PATCH') firstWriteAfter ??= clock.now() - start;
+      return path === '/api/v1/secrets' ? { kind: 'status', status: 504 } : undefined;
+    });
+    await refreshTimed(world, { clock }, { origin: 'scheduled', action: 'refresh', dueAt: start });
+    expect(firstWriteAfter).toBeLessThan(10_000);
+  });
+
+  it('of service accounts holds up no second attempt of a secret', async () => {
+    const clock = new MovedClock();
+    const serviceAccounts = ['one', 'two', 'three'];
+    const world = await deploy({ clusters: [{ name: 'demo' }], secrets: [{ serviceAccounts }] });
+    const cluster = clusterOf(world);
+    const start = clock.now();
+    let secondAfter: number | undefined;
+    cluster.fault(({ method, path, attempt }) => {
+      if (path === '/api/v1/serviceaccounts') return { kind: 'status', status: 504 };
+      if (method !== 'PATCH' || !path.includes('/default/')) return undefined;
+      if (attempt === 2) secondAfter = clock.now() - start;
+      return attempt === 1 ? { kind: 'status', status: 503 } : undefined;
+    });
+    await refreshTimed(world, { clock });
+    expect(secondAfter).toBeLessThan(10_000);
   });
 });

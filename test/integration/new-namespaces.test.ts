@@ -98,6 +98,11 @@ describe('a batch of audit records', () => {
     expect(value).toMatchObject({ ok: true, clusters: [{ created: 1, skipped: 1 }] });
     expect(jsonLines(output)[0]).toMatchObject({ origin: 'queued', logged: { unreadable: 1 } });
   });
+
+  it('that failed is not retried once newNamespaces is off', async () => {
+    const { value } = await invoke(await deploy(), queued(batchOf('new-a')));
+    expect(value).toMatchObject({ ok: true, clusters: [] });
+  });
 });
 
 describe('the token of a warm function', () => {

@@ -1,4 +1,4 @@
-import { labelsOf, SECRET_TYPE } from '../../lambda/cluster/rights.ts';
+import { labelsOf, SECRET_TYPE } from '../../lambda/kubernetes/pull-secret.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
 import { SECRET } from './run.ts';
 

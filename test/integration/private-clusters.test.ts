@@ -1,14 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Answer } from '../../lambda/answers.ts';
-import type { DoctorReport } from '../../lambda/doctor/doctor-report.ts';
-import { AssumeRoleError, EventError } from '../../lambda/errors.ts';
-import { handler } from '../../lambda/handler.ts';
-import type { Report } from '../../lambda/report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
-import type { StatusReport } from '../../lambda/status-report.ts';
+import type { DoctorReport } from '../../lambda/doctor/report.ts';
+import { EventError } from '../../lambda/errors.ts';
+import { type Answer, handler } from '../../lambda/handler.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import { runFleet } from '../sandbox/fleet-run.ts';
 import type { World } from '../sandbox/world.ts';
+import { assumeRoleError } from '../unit/expected-errors.ts';
 import { captured } from './capture.ts';
 import { authsOf, clusterOf, deploy, holders, invoke, jsonLines, NAMESPACES } from './run.ts';
 import { searched } from './searched.ts';
@@ -64,6 +64,9 @@ async function deployPrivate(settings = SETTINGS): Promise<World> {
 const ofPlace = new Map<World, string[]>();
 
 const FAR_ITEM = { action: 'refresh', clusters: ['far'] };
+const queued = (requestPayload: object) => ({
+  Records: [{ eventSource: 'aws:sqs', body: JSON.stringify({ requestPayload }) }],
+});
 const callers = ({ aws }: World, operation: string) =>
   aws.calls
     .filter((call) => call.operation === operation)
@@ -87,9 +90,9 @@ describe('a cluster behind a VPC of an access stack', () => {
     const byCredentialsRole = 'ecr-registry-helper-creds-eu-west-1/ecr-registry-helper in eu-west-1';
     expect(callers(world, 'GetAuthorizationToken')).toEqual([byCredentialsRole]);
     expect(callers(world, 'GetSecretValue')).toEqual([byCredentialsRole]);
-    // sends the metrics once, and logs in both
+    // sends the metrics once, those of the cluster and of the run, and logs in both
     const measured = (text = '') => jsonLines(text).filter((line) => '_aws' in line).length;
-    expect([measured(output), measured(ofPlace.get(world)?.[0])]).toEqual([1, 0]);
+    expect([measured(output), measured(ofPlace.get(world)?.[0])]).toEqual([2, 0]);
   });
 
   it('names the role of home that its function cannot assume', async () => {
@@ -97,10 +100,21 @@ describe('a cluster behind a VPC of an access stack', () => {
     const world = await deployPrivate({ ...SETTINGS, secrets });
     world.aws.deny(ACCESS_ROLE, 'sts:AssumeRole');
     const { value } = await invoke<Report>(world, FAR_ITEM);
-    const { problem: reason, remedy } = new AssumeRoleError(CREDENTIALS_ROLE, 'AccessDenied');
+    const { problem: reason, fix: remedy } = assumeRoleError(CREDENTIALS_ROLE, 'AccessDenied');
     const error = { reason: expect.stringContaining(reason), remedy: expect.stringContaining(remedy) };
     expect(value).toMatchObject({ ok: false, secrets: [{ error }] });
     expect(JSON.stringify(value)).not.toContain('secretsmanager:GetSecretValue');
+  });
+
+  it('is refreshed when a stored secret changes, and its function is told nothing of that', async () => {
+    const world = await deployPrivate({ ...SETTINGS, clusters: [{ name: 'far', ...FAR }] });
+    const { value } = await invoke<Report>(world, {
+      source: 'aws.secretsmanager',
+      'detail-type': 'Secret Label Updated',
+      resources: ['arn:aws:secretsmanager:eu-west-1:111122223333:secret:hub-a1b2c3'],
+      detail: { name: 'hub', labelUpdated: 'AWSCURRENT' },
+    });
+    expect(value).toMatchObject({ ok: true, clusters: [{ id: 'far', created: NAMESPACES.length }] });
   });
 
   it('is served in the run of a fleet, beside what is reached from home', async () => {
@@ -113,9 +127,25 @@ describe('a cluster behind a VPC of an access stack', () => {
 
   it('comes back from the queue of failed runs', async () => {
     const world = await deployPrivate();
-    const body = JSON.stringify({ requestPayload: FAR_ITEM });
-    const { value } = await invoke<Report>(world, { Records: [{ eventSource: 'aws:sqs', body }] });
+    const { value } = await invoke<Report>(world, queued(FAR_ITEM));
     expect(value?.ok).toBe(true);
+  });
+
+  it.each([
+    ['when the fleet started, of a retry within the life of a token', 10 * 3_600_000, true],
+    ['nothing of it later, and all is written', 12 * 3_600_000, false],
+  ])('is told %s', async (_, agoMs, isTold) => {
+    const world = await deployPrivate();
+    const events: object[] = [];
+    const function_ = world.aws.functions.get(FUNCTION);
+    world.aws.functions.set(FUNCTION, async (event) => {
+      events.push(event as object);
+      return function_?.(event);
+    });
+    const startedAt = new Date(Date.now() - agoMs).toISOString();
+    const { value } = await invoke<Report>(world, queued({ ...FAR_ITEM, startedAt }));
+    expect(value).toMatchObject({ ok: true, clusters: [{ created: NAMESPACES.length }] });
+    expect(events).toEqual([isTold ? { ...FAR_ITEM, startedAt } : FAR_ITEM]);
   });
 
   it('has a status, a plan, a cleanup and a doctor, which also looks at the rule at home', async () => {
@@ -134,7 +164,7 @@ describe('a cluster behind a VPC of an access stack', () => {
     expect(doctor).toMatchObject({ ok: true, identity: expect.stringContaining(`${FUNCTION}/of-the-place`) });
     expect(doctor?.findings.filter(({ step }) => step === 'schedule')).toEqual([
       expect.objectContaining({ object: 'rule ecr-registry-helper-schedule', result: 'pass' }),
-      expect.objectContaining({ object: 'room for retries', result: 'pass' }),
+      expect.objectContaining({ object: 'time for retries', result: 'pass' }),
     ]);
     expect(doctor?.findings.filter(({ result }) => result === 'fail')).toEqual([]);
     expect(doctor?.findings).toContainEqual({
@@ -161,19 +191,19 @@ describe('a function in a VPC that gives no answer', () => {
     [
       'is not deployed',
       ({ aws }) => aws.functions.delete(FUNCTION),
-      'gave no answer (ResourceNotFoundException)',
+      'did not answer (ResourceNotFoundException)',
     ],
     [
       'may not be invoked',
       ({ aws }) => aws.deny(ACCESS_ROLE, 'lambda:InvokeFunction'),
-      'gave no answer (AccessDeniedException)',
+      'did not answer (AccessDeniedException)',
     ],
     [
       'throws',
       ({ aws }) => {
         aws.functions.set(FUNCTION, () => Promise.reject(new TypeError('AKIACANARY')));
       },
-      'gave no answer (TypeError)',
+      'did not answer (TypeError)',
     ],
     [
       'answers something else',
@@ -182,13 +212,30 @@ describe('a function in a VPC that gives no answer', () => {
     ],
   ];
 
+  it('is sent no cleanup a second time when its answer is lost, and nothing is said of what it removed', async () => {
+    const world = await deployPrivate();
+    await invoke(world, FAR_ITEM);
+    world.aws.calls.length = 0;
+    world.aws.fail({ operation: 'InvokeFunction', with: { kind: 'reset', when: 'after' } });
+    const { error } = await invoke<never>(world, { action: 'cleanup', confirm: 'far', all: true });
+    expect(error).toMatchObject({
+      name: 'RelayError',
+      problem: expect.stringContaining('did not answer (TimeoutError)'),
+      fix: expect.stringContaining('Its log says what it did'),
+    });
+    expect(callers(world, 'InvokeFunction')).toHaveLength(1);
+    expect(holders(clusterOf(world, 'far'))).toEqual([]);
+  });
+
   it.each(breaks)('fails a refresh of its clusters, if it %s', async (_, break_, why) => {
     const world = await deployPrivate();
     break_(world);
     const { value } = await invoke<Report>(world, FAR_ITEM);
     expect(value).toMatchObject({
       ok: false,
-      clusters: [{ id: 'far', ok: false, error: { reason: expect.stringContaining(why) } }],
+      clusters: [
+        { id: 'far', ok: false, error: { code: 'RelayError', reason: expect.stringContaining(why) } },
+      ],
     });
     expect(JSON.stringify(value)).not.toContain('AKIACANARY');
     expect(clusterOf(world, 'far').requests).toEqual([]);
@@ -203,8 +250,8 @@ describe('a function in a VPC that gives no answer', () => {
       step: 'cluster',
       object: 'cluster far',
       result: 'fail',
-      reason: expect.stringContaining(`:function:${FUNCTION}, from whose VPC the cluster is reached`),
-      remedy: 'Deploy its access stack: npx cdk deploy --all -c settings=FILE.',
+      reason: expect.stringContaining(`:function:${FUNCTION} did not answer`),
+      remedy: 'Deploy its access stack: npx cdk deploy --all -c settings=settings.json',
     });
   });
 });

@@ -1,17 +1,13 @@
-import {
-  ForbiddenError,
-  ServerBusyError,
-  UnauthorizedError,
-  UnexpectedAnswerError,
-  UnreachableError,
-} from '../../lambda/cluster/errors.ts';
 import type { HelperError } from '../../lambda/errors.ts';
-import type { Outcome } from '../../lambda/report.ts';
+import { forbiddenError, objectBusyError } from '../../lambda/kubernetes/api-error.ts';
+import { unreachableError } from '../../lambda/kubernetes/transport.ts';
+import type { Outcome } from '../../lambda/refresh/report.ts';
 import { passwordCanary, secretKeyCanary } from '../sandbox/aws/canary.ts';
 import { deniedByPolicy, deniedByWebhook } from '../sandbox/kubernetes/admission.ts';
 import type { Fault, FaultyRequest } from '../sandbox/kubernetes/faults.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
-import { SECRET } from './run.ts';
+import { serverBusyError, unauthorizedError, unexpectedAnswerError } from '../unit/expected-errors.ts';
+import { applyRbac, FUNCTION_ROLE, SECRET } from './run.ts';
 
 /** Something that keeps the secret of the namespace default from being written, while kube-public is well. */
 export interface RefusedWrite {
@@ -19,7 +15,7 @@ export interface RefusedWrite {
   readonly arrange: (cluster: KubernetesEmulator) => void;
   readonly outcome: Extract<Outcome, 'skipped' | 'blocked' | 'failed'>;
   /** What the report says of it; nothing of what is skipped. */
-  readonly expected?: Pick<HelperError, 'problem' | 'remedy'>;
+  readonly expected?: Pick<HelperError, 'problem' | 'fix'>;
   /** PATCHes of that namespace; more than one where it is tried again. Default 1. */
   readonly tries?: number | 'many';
 }
@@ -33,9 +29,15 @@ export function spoil(cluster: KubernetesEmulator, fault: Fault): void {
   cluster.fault((request) => (writesDefault(request) ? fault : undefined));
 }
 
-function always(title: string, fault: Fault, error: HelperError, tries?: number | 'many'): RefusedWrite {
+function always(
+  title: string,
+  fault: Fault,
+  error: HelperError,
+  tries?: number | 'many',
+  outcome: RefusedWrite['outcome'] = 'failed',
+): RefusedWrite {
   const arrange = (cluster: KubernetesEmulator) => spoil(cluster, fault);
-  return { title, arrange, outcome: 'failed', expected: error, ...(tries && { tries }) };
+  return { title, arrange, outcome, expected: error, ...(tries && { tries }) };
 }
 
 function admits(
@@ -46,11 +48,10 @@ function admits(
 ): RefusedWrite {
   const arrange = ({ admission }: KubernetesEmulator) =>
     void admission.push((request) => (request.namespace === 'default' ? deny(request) : undefined));
-  return { title, arrange, outcome: 'blocked', expected: { problem, remedy } };
+  return { title, arrange, outcome: 'blocked', expected: { problem, fix: remedy } };
 }
 
-const room = (name: string) => `Let the owner of the namespace or of ${name} make room for it.`;
-const ASK = 'Ask the owner of the cluster which admission policy or webhook denies it.';
+const room = (name: string) => `Ask the owner of the namespace, or of ${name}, to allow it.`;
 const status = (code: number, body?: object): Fault => ({
   kind: 'status',
   status: code,
@@ -89,7 +90,7 @@ export const refusedWrites: readonly RefusedWrite[] = [
     title: 'a quota is full',
     arrange: ({ quotas }) => void quotas.set('default', { name: 'small', secrets: 0 }),
     outcome: 'blocked',
-    expected: { problem: 'it was denied by the quota small', remedy: room('small') },
+    expected: { problem: 'it was denied by the quota small', fix: room('small') },
   },
   admits(
     'a webhook denies it and echoes the object',
@@ -113,67 +114,61 @@ export const refusedWrites: readonly RefusedWrite[] = [
     'it was denied by the admission policy no-secrets',
     room('no-secrets'),
   ),
-  {
-    title: 'an admission plugin denies it in words of its own',
-    arrange: (cluster) =>
-      spoil(cluster, status(403, failure(403, 'Forbidden', { kind: 'secrets', name: SECRET }))),
-    outcome: 'blocked',
-    expected: { problem: "it was denied by the cluster's admission (403 Forbidden)", remedy: ASK },
-  },
+  always(
+    'it is forbidden for a reason that is not recognized',
+    status(403, failure(403, 'Forbidden', { kind: 'secrets', name: SECRET })),
+    forbiddenError('write', `secret default/${SECRET}`, applyRbac('demo')),
+  ),
   always(
     'the server finds a field invalid',
     status(
       422,
       failure(422, 'Invalid', { causes: [{ reason: 'FieldValueInvalid', field: 'metadata.labels' }] }),
     ),
-    new UnexpectedAnswerError(422, 'Invalid', ['metadata.labels']),
+    unexpectedAnswerError(422, 'Invalid', ['metadata.labels']),
   ),
   always(
     'a proxy answers 403 with a page',
     { kind: 'html', status: 403 },
-    new UnexpectedAnswerError(403, 'without a known reason', []),
+    unexpectedAnswerError(403, 'without a known reason', []),
   ),
   always(
     'a proxy answers 404 with a page',
     { kind: 'html', status: 404 },
-    new UnexpectedAnswerError(404, 'without a known reason', []),
+    unexpectedAnswerError(404, 'without a known reason', []),
   ),
   always(
     'the server sends it elsewhere',
     { kind: 'status', status: 307, headers: { location: 'https://127.0.0.1:9/' } },
-    new UnexpectedAnswerError(307, 'without a known reason', []),
+    unexpectedAnswerError(307, 'without a known reason', []),
   ),
   always(
     'the server refuses the request',
     status(400, failure(400, secretKeyCanary, { causes: [echo] })),
-    new UnexpectedAnswerError(400, 'without a known reason', []),
+    unexpectedAnswerError(400, 'without a known reason', []),
   ),
   always(
     'the signature is refused twice',
     status(401),
-    new UnauthorizedError('demo', 'eu-west-1', 'FUNCTION_ROLE_ARN', 'ecr-registry-helper'),
+    unauthorizedError('demo', 'eu-west-1', FUNCTION_ROLE, 'ecr-registry-helper'),
     2,
   ),
-  always('the server is away', status(503), new ServerBusyError(503), 'many'),
-  always('the server fails', status(500), new ServerBusyError(500), 'many'),
+  always('the server is away', status(503), serverBusyError(503), 'many'),
+  always('the server fails', status(500), serverBusyError(500), 'many'),
   always(
     'others write it all the time',
     status(409, failure(409, 'Conflict', { kind: 'secrets', name: SECRET })),
-    new UnexpectedAnswerError(409, 'Conflict', []),
+    objectBusyError(),
     'many',
+    'blocked',
   ),
   always(
     'connections are cut before anything is done',
     { kind: 'reset', when: 'before' },
-    new UnreachableError('SocketError'),
+    unreachableError('SocketError'),
     'many',
   ),
-  always(
-    'answers are never JSON',
-    { kind: 'html', status: 200 },
-    new UnreachableError('BrokenAnswer'),
-    'many',
-  ),
+  always('answers are never JSON', { kind: 'html', status: 200 }, unreachableError('BrokenAnswer'), 'many'),
 ];
 
 /** RBAC without the rights for what a verb does. */
@@ -185,4 +180,4 @@ export function withoutVerb(cluster: KubernetesEmulator, verb: string): void {
 
 /** What the report says of a verb that RBAC denies on the secret of a namespace. */
 export const deniedVerb = (verb: string, namespace: string) =>
-  new ForbiddenError(verb, `secret ${namespace}/${SECRET}`);
+  forbiddenError(verb, `secret ${namespace}/${SECRET}`, applyRbac('demo'));

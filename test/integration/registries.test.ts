@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import type { World } from '../sandbox/world.ts';
 import { authsOf, clusterOf, deploy, FUNCTION_ROLE, refreshed, SECRET } from './run.ts';
+import { MovedClock, refreshTimed } from './timed-refresh.ts';
 
 type Registries = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>;
 
@@ -115,6 +116,16 @@ describe('an ecr registry', () => {
     expect(tokenCalls(world)).toEqual([
       ['eu-central-1', 'arn:aws:sts::444455556666:assumed-role/reader/ecr-registry-helper', 'ok'],
     ]);
+  });
+
+  it('of another partition is read by a role of that, which the keys assume there', async () => {
+    const reader = READER.replace('arn:aws:', 'arn:aws-cn:');
+    const world = await deployWith({ type: 'ecr', keysSecretId: 'aws-conf', roleArn: reader });
+    addKeys(world, { region: 'cn-north-1', account_id: '444455556666' });
+    world.aws.addRole({ arn: reader, trusts: [USER] });
+    expect(await refreshed(world)).toMatchObject({ ok: true });
+    const assumed = world.aws.calls.filter(({ operation }) => operation === 'AssumeRole');
+    expect(assumed.map(({ region, detail }) => [region, detail])).toEqual([['cn-north-1', reader]]);
   });
 
   it('is asked once for all entries and clusters of a region and principal', async () => {
@@ -235,7 +246,7 @@ describe('a stored registry', () => {
     });
   });
 
-  it('alone has no end of life, and is not written twice', async () => {
+  it('alone has no expiry, but says when it was read', async () => {
     let ahead = 0;
     const now = () => new Date(Date.now() + ahead);
     const secrets = [{ registries: [{ type: 'stored', secretId: 'hub' } as const] }];
@@ -243,14 +254,28 @@ describe('a stored registry', () => {
     world.aws.addSecret({ name: 'hub', value: JSON.stringify(config) });
     const report = await refreshed(world);
     expect(report.secrets[0]).not.toHaveProperty('expiresAt');
-    expect(clusterOf(world).secret('default', SECRET)?.metadata.annotations).toBeUndefined();
+    // in whole seconds, which may have changed since the run started
+    const second = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+    const startedAt = Date.parse(report.startedAt);
+    expect(clusterOf(world).secret('default', SECRET)?.metadata.annotations).toEqual({
+      'ecr-registry-helper/fetched-at': expect.toBeOneOf([
+        second(startedAt),
+        second(startedAt + report.durationMs),
+      ]),
+    });
     ahead = 10_000;
-    expect(await refreshed(world)).toMatchObject({ clusters: [{ refreshed: 0, unchanged: 4 }] });
+    const clock = new MovedClock();
+    clock.skip(ahead);
+    const { value } = await refreshTimed(world, { clock });
+    expect(value).toMatchObject({ clusters: [{ refreshed: 4, unchanged: 0 }] });
   });
 
   it('is found by its ARN in the region that it names', async () => {
     const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:hub-';
-    const world = await deploy();
+    const world = await deploy({
+      clusters: [{ name: 'demo' }],
+      secrets: [{ registries: [{ type: 'stored', secretId: 'hub' }] }],
+    });
     const secretId = world.aws.addSecret({ name: 'hub', region: 'us-east-1', value: JSON.stringify(config) });
     expect(secretId.startsWith(arn)).toBe(true);
     const settings = {

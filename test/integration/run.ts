@@ -1,8 +1,7 @@
 import { onTestFinished } from 'vitest';
-import type { Answer } from '../../lambda/answers.ts';
-import { handler, type InvocationContext } from '../../lambda/handler.ts';
-import type { ClusterReport, Report } from '../../lambda/report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { type Answer, handler, type InvocationContext } from '../../lambda/handler.ts';
+import type { ClusterReport, Report } from '../../lambda/refresh/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { AwsOptions } from '../sandbox/aws/server.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
@@ -15,6 +14,10 @@ export const SECRET = 'ecr-docker-creds';
 export const NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 export const SCHEDULED = { source: 'aws.events', 'detail-type': 'Scheduled Event' };
 export const FUNCTION_ROLE = 'arn:aws:iam::111122223333:role/ecr-registry-helper';
+
+/** The command of a deployment of {@link deploy} that applies its permissions. @param cluster its id */
+export const applyRbac = (cluster: string) =>
+  `npm run -s rbac -- -c settings=settings.json --cluster ${cluster} | kubectl apply -f -`;
 
 /** Starts the emulators of a deployment and ends them with the test. Default: one cluster called demo. */
 export async function deploy(
@@ -80,6 +83,12 @@ export function authsOf(
 /** The requests that a cluster got so far, by method and path. */
 export function requestsTo(cluster: KubernetesEmulator, method: string): string[] {
   return cluster.requests.filter((request) => request.method === method).map(({ path }) => path);
+}
+
+/** The paths of the writes that a cluster got so far; the dry run that tries the admission policy is none. */
+export function writesTo(cluster: KubernetesEmulator): string[] {
+  const writes = cluster.requests.filter(({ method, query }) => method === 'PATCH' && !query.has('dryRun'));
+  return writes.map(({ path }) => path);
 }
 
 /** The JSON lines of an output: the log's and, in the embedded metric format, the metrics'. */

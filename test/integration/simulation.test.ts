@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Condition } from '../../lambda/status.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import { Fleet } from '../simulation/fleet.ts';
 import type { Held } from '../simulation/held.ts';
@@ -36,6 +37,7 @@ describe('an invariant does not hold', () => {
     deadline: { ms: FAR_MS },
     heldAt: undefined,
     attempts: 1,
+    retried: true,
   };
   let fleet: Fleet;
   let good: Witness;
@@ -49,6 +51,8 @@ describe('an invariant does not hold', () => {
   it('unless something is wrong', () => {
     expect(judge(good)).toEqual([]);
     expect(good.troubled.journal).toHaveLength(2);
+    expect(good.retry?.journal).toEqual([]);
+    expect(good.looks.before?.clusters[0]?.counts.fresh).toBe(2);
     expect(good.troubled.endings[0]?.report).toMatchObject({ ok: true, clusters: [{ refreshed: 2 }] });
   });
 
@@ -72,6 +76,16 @@ describe('an invariant does not hold', () => {
       ...ending,
       report: report && { ...report, clusters: report.clusters.map((one) => ({ ...one, ...changes })) },
     }));
+  const told =
+    (when: 'before' | 'after', condition: Condition) =>
+    ({ looks, ...witness }: Witness): Witness => {
+      const said = looks[when];
+      const clusters = (said?.clusters ?? []).map((cluster) => ({
+        ...cluster,
+        secrets: cluster.secrets.map((secret) => ({ ...secret, condition })),
+      }));
+      return { ...witness, looks: { ...looks, [when]: said && { ...said, clusters } } };
+    };
   const shown = (text: string) => troubled((phase) => ({ shown: `${phase.shown}\n${text}` }));
 
   it.each<[string, keyof typeof invariants, (witness: Witness) => Witness]>([
@@ -79,6 +93,11 @@ describe('an invariant does not hold', () => {
       'a good secret is deleted',
       'a good secret is never lost or made worse',
       wrote(() => ({ operation: 'DELETE' })),
+    ],
+    [
+      'a policy that is in force is said to be missing',
+      'nobody is alarmed of a policy that is in force',
+      reported({ policy: { state: 'missing' } }),
     ],
     ['a secret is gone', 'a good secret is never lost or made worse', afterwards(undefined)],
     [
@@ -100,7 +119,10 @@ describe('an invariant does not hold', () => {
         ...ending,
         report: report && {
           ...report,
-          secrets: report.secrets.map((secret) => ({ ...secret, error: { reason: 'no', remedy: '' } })),
+          secrets: report.secrets.map((secret) => ({
+            ...secret,
+            error: { code: 'NoError', reason: 'no', remedy: '' },
+          })),
         },
       })),
     ],
@@ -155,6 +177,46 @@ describe('an invariant does not hold', () => {
         const secrets = new Map([...after.after.secrets, ...witness.troubled.before.secrets]);
         return { ...witness, after: { ...after, after: { ...after.after, secrets } } };
       },
+    ],
+    [
+      'a denial is not reported',
+      'who denies is named',
+      (witness) => ({
+        ...witness,
+        schedule: {
+          ...witness.schedule,
+          namespaces: witness.schedule.namespaces.map((one) => ({ ...one, guard: 'denies-401' })),
+        },
+      }),
+    ],
+    [
+      'a reason fills a page',
+      'who denies is named',
+      reported({ problems: [{ namespace: 'default', secret: 'pull-a', reason: 'x'.repeat(1_000) }] }),
+    ],
+    [
+      'a retry writes all again',
+      'a retry writes nothing twice',
+      ({ retry, ...witness }) => ({
+        ...witness,
+        retry: retry && { ...retry, journal: witness.troubled.journal },
+      }),
+    ],
+    ['status says blocked of what is written', 'status, plan and refresh agree', told('before', 'blocked')],
+    ['status says stale after a refresh', 'status, plan and refresh agree', told('after', 'stale')],
+    [
+      'a plan says less than a refresh does',
+      'status, plan and refresh agree',
+      ({ looks, ...witness }) => ({
+        ...witness,
+        looks: {
+          ...looks,
+          plan: looks.plan && {
+            ...looks.plan,
+            clusters: looks.plan.clusters.map((one) => ({ ...one, refreshed: 1, unchanged: 1 })),
+          },
+        },
+      }),
     ],
   ])('when %s', (_what, name, doctor) => {
     expect(invariants[name]?.(doctor(good))).not.toEqual([]);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ForbiddenError } from '../../lambda/cluster/errors.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
-import { CONDITIONS, type Condition, type StatusReport } from '../../lambda/status-report.ts';
+import { forbiddenError } from '../../lambda/kubernetes/api-error.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { CONDITIONS, type Condition, type StatusReport } from '../../lambda/status.ts';
 import type { World } from '../sandbox/world.ts';
 import { PULL_SECRET, putOurs } from './ours.ts';
-import { clusterOf, deploy, invoke, NAMESPACES, refreshed, SECRET } from './run.ts';
+import { applyRbac, clusterOf, deploy, invoke, NAMESPACES, refreshed, SECRET } from './run.ts';
 
 /** What `status` answers, and what the API server and AWS were asked for it. */
 async function statusOf(world: World, event: object = {}) {
@@ -94,9 +94,9 @@ describe('a status', () => {
       ...{ missing: 1, expired: 1, stale: 1, blocked: 3, foreign: 1, fresh: 2, skipped: 2 },
     });
     expect(found.secrets.map(({ namespace, condition, reason }) => [namespace, condition, reason])).toEqual([
-      ['t-missing', 'missing', 'there is no such secret'],
+      ['t-missing', 'missing', 'the secret does not exist'],
       ['t-expired', 'expired', 'its token has expired'],
-      ['t-stale', 'stale', 'its token is 9 h 6 min old'],
+      ['t-stale', 'stale', 'its token was fetched 9 h 6 min ago'],
       ['t-edited', 'blocked', 'it is managed by "kubectl-edit"'],
       ['t-held', 'blocked', 'it is managed by "vault-agent"'],
       ['t-type', 'blocked', 'a secret of another type has its name'],
@@ -115,6 +115,8 @@ describe('a status', () => {
       cluster.addNamespace(`t-${manager}`);
       cluster.putSecret(`t-${manager}`, SECRET, { ...PULL_SECRET, manager });
     }
+    cluster.addNamespace('t-vault-opaque');
+    cluster.putSecret('t-vault-opaque', SECRET, { stringData: { password: 'x' }, manager: 'vault-agent' });
     cluster.addNamespace('t-opaque');
     cluster.putSecret('t-opaque', SECRET, { stringData: { password: 'x' } });
     cluster.addNamespace('t-ours');
@@ -129,10 +131,10 @@ describe('a status', () => {
     expect(new Map(blocked.map(({ namespace, reason }) => [namespace, reason]))).toEqual(
       new Map(told.map(({ namespace, reason }) => [namespace, reason])),
     );
-    expect(blocked).toHaveLength(4);
+    expect(blocked).toHaveLength(5);
     const after = await statusOf(world);
     expect(after.report.ok).toBe(true);
-    expect(after.cluster.counts).toEqual(counts({ blocked: 4, fresh: 1 }));
+    expect(after.cluster.counts).toEqual(counts({ blocked: 5, fresh: 1 }));
   });
 
   it('judges the age by the schedule', async () => {
@@ -211,11 +213,16 @@ describe('a status', () => {
       if (rule.resources.includes('secrets')) rule.verbs = rule.verbs.filter((verb) => verb !== 'list');
     }
     const { report } = await statusOf(world);
-    const { problem: reason, remedy } = new ForbiddenError('list', 'secrets');
+    const { problem: reason, fix: remedy } = forbiddenError('list', 'secrets', applyRbac('two'));
     expect(report).toMatchObject({
       ok: false,
       clusters: [
-        { id: 'one', ok: false, counts: counts({}), error: { reason: expect.stringContaining('(401)') } },
+        {
+          id: 'one',
+          ok: false,
+          counts: counts({}),
+          error: { reason: expect.stringContaining('(401 Unauthorized)') },
+        },
         { id: 'two', ok: false, counts: counts({}), error: { reason, remedy } },
         { id: 'three', ok: true, counts: counts({ fresh: 4 }) },
       ],

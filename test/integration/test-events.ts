@@ -1,8 +1,7 @@
 import { expect } from 'vitest';
-import { EventError, NotCoveredError } from '../../lambda/errors.ts';
-import { FleetFailedError } from '../../lambda/fleet/errors.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
-import { CONDITIONS, type Condition } from '../../lambda/status-report.ts';
+import { EventError, HelperError, NotCoveredError } from '../../lambda/errors.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { CONDITIONS, type Condition } from '../../lambda/status.ts';
 import { NAMESPACES } from './run.ts';
 
 /** What a file of test/events has to give. */
@@ -56,6 +55,11 @@ const refreshOfOneNamespace: Expected = {
 export const EXPECTED: Readonly<Record<string, Expected>> = {
   'refresh-all': wholeRefresh,
   'refresh-one-cluster': {
+    answer: { ok: true, action: 'refresh', clusters: prod(refreshed(5)) },
+    changes: inProd,
+  },
+  // as it was due so long ago
+  'refresh-item-of-a-fleet': {
     answer: { ok: true, action: 'refresh', clusters: prod(refreshed(5)) },
     changes: inProd,
   },
@@ -116,12 +120,15 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
       problems: [],
     },
   },
-  summarize: { answer: { ok: true, action: 'summarize', clusters: 2, failed: [], problems: [] } },
+  summarize: { answer: { ok: true, action: 'summarize', clusters: 2, failed: [] } },
   'summarize-one-failed': {
-    refused: [FleetFailedError, '1 of 2 clusters were not refreshed: arn:aws:eks:eu-west-1:111122223333:'],
+    refused: [HelperError, '1 of 2 clusters were not refreshed: arn:aws:eks:eu-west-1:111122223333:'],
   },
-  'unknown-action': { refused: [EventError, 'action: "rotate" is no action; known are refresh, plan, '] },
+  'unknown-action': { refused: [EventError, 'unknown action "rotate"; expected one of refresh, plan, '] },
   'unknown-field': { refused: [EventError, 'unknown field "cluster"; known are action, clusters, '] },
+  'malformed-start': {
+    refused: [EventError, 'startedAt: "yesterday" is not the start time of a run'],
+  },
   'cluster-not-covered': {
     refused: [NotCoveredError, 'the settings cover no cluster "test"; known are prod, staging'],
   },
@@ -131,6 +138,6 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   'cleanup-without-confirm': { refused: [EventError, 'confirm'] },
   'doctor-foreign-registry': { refused: [EventError, 'registry.example.com'] },
   'failed-cleanup-queued': {
-    refused: [EventError, 'Records[0].body is of a cleanup; only a refresh is tried again'],
+    refused: [EventError, 'Records[0].body is of a cleanup; only a refresh is retried'],
   },
 };

@@ -1,20 +1,24 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { cp, mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pMap from 'p-map';
-import { linkPackages, runSimulation, runTests, typeErrors } from './checks.ts';
+import { readDeclarations } from './declarations.ts';
 import { mutants } from './mutants.ts';
-import { copyTree, type Mutant, mutate, SIMULATION, TextNotFoundError } from './mutate.ts';
-import { failures, judge, judgeSimulation, type Verdict } from './verdict.ts';
+import { type Mutant, MutantOutdatedError, mutated, SIMULATION } from './mutate.ts';
+import { linkPackages, Tree } from './tree.ts';
+import { type Change, typeErrors } from './type-check.ts';
+import { judge, judgeSimulation, type Verdict } from './verdict.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const AT_ONCE = Math.min(4, availableParallelism());
 /** Schedules of the simulation; always the same, so that it is no luck which mutants they find. */
-const SCHEDULES = { seed: 1, runs: 50 };
+const SCHEDULES = { seed: 1, runs: 200 };
+/** What is made or fetched, and no source. */
+const NO_SOURCE = new Set(['node_modules', '.git', '.cache', 'dist', 'cdk.out']);
 
 interface Finding {
-  readonly kind: Verdict['kind'] | 'lost' | 'broken';
+  readonly kind: Verdict['kind'] | 'outdated' | 'broken';
   readonly text: string;
 }
 
@@ -25,31 +29,29 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const control = join(scratch, 'control');
-const lost = await makeTrees();
-const untyped = await typeErrors(scratch);
-const wrong = await withoutMutant();
-if (wrong.length > 0) {
-  console.log(`without any mutant there fails already\n  ${wrong.join('\n  ')}`);
+const free = await makeTrees();
+const { changes, outdated } = findChanges();
+const types = await typeErrors(control, [...changes.values()]);
+const failing = types.unchanged === undefined ? await checkWithoutMutant() : [types.unchanged];
+if (failing.length > 0) {
+  console.log(`these checks fail without any mutant\n  ${failing.join('\n  ')}`);
   process.exitCode = 1;
 } else {
   const widest = Math.max(...chosen.map(({ name }) => name.length));
-  const results = await pMap(
-    chosen,
-    async (mutant) => {
-      const findings = await withMutant(mutant);
-      for (const { kind, text } of findings) {
-        const verdict = kind === 'caught' ? kind : kind.toUpperCase();
-        console.log(`${verdict.padEnd(8)}  ${mutant.name.padEnd(widest)}  ${text}`);
-      }
-      return findings.every(({ kind }) => kind === 'caught');
-    },
-    { concurrency: AT_ONCE },
-  );
+  const results = await inTrees(chosen.toSorted(longestFirst), async (tree, mutant) => {
+    const findings = await checkMutant(tree, mutant);
+    for (const { kind, text } of findings) {
+      const verdict = kind === 'caught' ? kind : kind.toUpperCase();
+      console.log(`${verdict.padEnd(8)}  ${mutant.name.padEnd(widest)}  ${text}`);
+    }
+    return findings.every(({ kind }) => kind === 'caught');
+  });
   const caught = results.filter(Boolean).length;
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   console.log(`\n${caught} of ${chosen.length} mutants caught, in ${seconds} s`);
   if (caught < chosen.length) process.exitCode = 1;
 }
+for (const tree of free) tree.close();
 
 /** The mutants of these names, or all. */
 function choose(names: string[]): readonly Mutant[] {
@@ -57,70 +59,91 @@ function choose(names: string[]): readonly Mutant[] {
   if (unknown === undefined)
     return names.length === 0 ? mutants : mutants.filter(({ name }) => names.includes(name));
   const known = mutants.map(({ name }) => name).join('\n  ');
-  console.error(`there is no mutant ${JSON.stringify(unknown)}; known are\n  ${known}`);
+  console.error(`unknown mutant ${JSON.stringify(unknown)}; expected one of\n  ${known}`);
   process.exit(2);
 }
 
-function nameOfTree(mutant: Mutant): string {
-  return `mutant-${chosen.indexOf(mutant)}`;
+/** Copies the sources, as somebody may edit them meanwhile, to a tree that stays and to those in which mutants are made. */
+async function makeTrees(): Promise<Tree[]> {
+  await linkPackages(scratch, join(ROOT, 'node_modules'));
+  await cp(ROOT, control, { recursive: true, filter: (path) => !NO_SOURCE.has(basename(path)) });
+  const folders = Array.from({ length: AT_ONCE }, (_, nth) => join(scratch, `tree-${nth}`));
+  for (const folder of folders) await cp(control, folder, { recursive: true });
+  return folders.map((folder) => new Tree(folder));
 }
 
-/** Makes a tree without and one with each mutant; tells of mutants whose text was not found. */
-async function makeTrees(): Promise<ReadonlyMap<Mutant, string>> {
-  await linkPackages(scratch, join(ROOT, 'node_modules'));
-  // all are copied from the one, as somebody may edit the sources meanwhile
-  await copyTree(ROOT, control);
-  const notFound = new Map<Mutant, string>();
+/** What each mutant changes, or why it does not fit the code. */
+function findChanges(): { changes: ReadonlyMap<Mutant, Change>; outdated: ReadonlyMap<Mutant, string> } {
+  const declarations = readDeclarations(control);
+  const found = new Map<Mutant, Change>();
+  const unfit = new Map<Mutant, string>();
   for (const mutant of chosen) {
-    const tree = join(scratch, nameOfTree(mutant));
-    await copyTree(control, tree);
     try {
-      await mutate(tree, mutant);
+      found.set(mutant, mutated(declarations, mutant));
     } catch (fault) {
-      if (!(fault instanceof TextNotFoundError)) throw fault;
-      notFound.set(mutant, fault.message);
+      if (!(fault instanceof MutantOutdatedError)) throw fault;
+      unfit.set(mutant, fault.message);
     }
   }
-  return notFound;
+  return { changes: found, outdated: unfit };
 }
 
-/** What fails without a mutant: then its failing with one shows nothing. */
-async function withoutMutant(): Promise<string[]> {
-  const type = untyped.get('control');
-  if (type !== undefined) return [type];
-  const used = new Set(chosen.flatMap(({ caughtBy }) => caughtBy));
-  const files = [...used].filter((by) => by !== SIMULATION);
-  const [report, violations] = await Promise.all([
-    files.length > 0 ? runTests(control, files, { bail: false }) : { testResults: [] },
-    used.has(SIMULATION) ? runSimulation(control, SCHEDULES) : [],
-  ]);
-  const missing = report && report.testResults.length < files.length;
-  return [
-    ...(missing ? ['a test file of the table is not there'] : failures(report)),
-    ...(violations ?? ['the simulation did not come to an end']),
-  ];
+/** Which checks fail without a mutant: then a failure with one shows nothing. */
+async function checkWithoutMutant(): Promise<string[]> {
+  const checks = new Set(chosen.toSorted(longestFirst).flatMap(({ caughtBy }) => caughtBy));
+  const verdicts = await inTrees([...checks], async (tree, check) => {
+    const verdict = await run(tree, check);
+    if (verdict.kind === 'survived') return [];
+    return [`${check}: ${verdict.kind === 'caught' ? verdict.test : verdict.why}`];
+  });
+  return verdicts.flat();
 }
 
-/** What each that must find a mutant made of it, or why it could not be tried. */
-async function withMutant(mutant: Mutant): Promise<Finding[]> {
-  const text = lost.get(mutant);
-  if (text !== undefined) return [{ kind: 'lost', text }];
-  const type = untyped.get(nameOfTree(mutant));
+/** What each check that must find a mutant made of it, or why it could not be tried. */
+async function checkMutant(tree: Tree, mutant: Mutant): Promise<Finding[]> {
+  const change = changes.get(mutant);
+  if (!change) return [{ kind: 'outdated', text: outdated.get(mutant) ?? '' }];
+  const type = types.of.get(change);
   if (type !== undefined) return [{ kind: 'broken', text: type }];
-  const tree = join(scratch, nameOfTree(mutant));
-  const findings: Finding[] = [];
-  for (const by of mutant.caughtBy) {
-    const verdict =
-      by === SIMULATION
-        ? judgeSimulation(await runSimulation(tree, SCHEDULES))
-        : judge(await runTests(tree, [by], { bail: true }));
-    findings.push(findingOf(verdict, by, mutant));
-  }
-  return findings;
+  return await tree.withText(change.file, change.text, async () => {
+    const findings: Finding[] = [];
+    for (const check of mutant.caughtBy) findings.push(findingOf(await run(tree, check), check, mutant));
+    return findings;
+  });
 }
 
-function findingOf(verdict: Verdict, by: string, { harm }: Mutant): Finding {
+/** Does tasks in the trees, one at a time in each. */
+function inTrees<T, R>(tasks: readonly T[], work: (tree: Tree, task: T) => Promise<R>): Promise<R[]> {
+  const inFreeTree = async (task: T) => {
+    const tree = free.pop();
+    if (!tree) throw new Error('no tree is free');
+    try {
+      return await work(tree, task);
+    } finally {
+      free.push(tree);
+    }
+  };
+  return pMap(tasks, inFreeTree, { concurrency: free.length });
+}
+
+async function run(tree: Tree, check: string): Promise<Verdict> {
+  return check === SIMULATION
+    ? judgeSimulation(await tree.runSimulation(SCHEDULES))
+    : judge(await tree.runTests(check));
+}
+
+/** Orders what takes longest to begin first, so that no core is idle at the end. */
+function longestFirst({ caughtBy: a }: Mutant, { caughtBy: b }: Mutant): number {
+  return lengthOf(b) - lengthOf(a);
+}
+
+function lengthOf(checks: readonly string[]): number {
+  if (checks.includes(SIMULATION)) return 2;
+  return checks.some((check) => check.startsWith('test/integration/')) ? 1 : 0;
+}
+
+function findingOf(verdict: Verdict, check: string, { harm }: Mutant): Finding {
   const { kind } = verdict;
-  if (kind === 'caught') return { kind, text: `by ${by} > ${verdict.test}` };
-  return { kind, text: `${by}: ${kind === 'survived' ? harm : verdict.why}` };
+  if (kind === 'caught') return { kind, text: `by ${check} > ${verdict.test}` };
+  return { kind, text: `${check}: ${kind === 'survived' ? harm : verdict.why}` };
 }

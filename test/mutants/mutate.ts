@@ -1,54 +1,44 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { type Declaration, findDeclarations } from './declarations.ts';
+import { type Edit, edited } from './edit.ts';
 
-/** A small deliberate defect of `lambda/`, kept to show that a test finds it. */
-export interface Mutant {
+/** A small deliberate defect of `lambda/` that shows that a test would find it. */
+export type Mutant = Edit & {
   readonly name: string;
-  /** Of the tree, such as `lambda/cluster/verdict.ts`. */
-  readonly file: string;
-  /** Exact text that stands in the file once. */
-  readonly find: string;
-  readonly replace: string;
-  /** What it would do to those who run this. */
+  /**
+   * The declaration that it changes, such as `inRounds`, `Transport.send` or `MOST_IN_FLIGHT`. Of several of that name it
+   * is the one that the edit fits; where it fits more, the base name of the file comes first: `cleanup: worstFirst`.
+   */
+  readonly in: string;
+  /** The harm to those who run the function. */
   readonly harm: string;
-  /** What must find it, each by itself: test files, and `SIMULATION`. */
+  /** The test files that must find it, each by itself, or `SIMULATION`. */
   readonly caughtBy: readonly [string, ...string[]];
-}
+};
 
-/** The simulation, as one of those that find mutants. */
+/** The simulation, in place of a test file. */
 export const SIMULATION = 'test/simulation';
 
-/** What is made or fetched, and no source. */
-const NO_SOURCE = new Set(['node_modules', '.git', '.cache', 'dist', 'cdk.out']);
-
-/** The text of a mutant stands in its file no more, or more than once, so that the table is out of date. */
-export class TextNotFoundError extends Error {
-  constructor({ file }: Mutant, times: number) {
-    super(`its text stands ${times} times in ${file}; correct it in test/mutants`);
-    this.name = 'TextNotFoundError';
+/** A mutant does not fit the code, so that the table is out of date. */
+export class MutantOutdatedError extends Error {
+  constructor(problem: string) {
+    super(`${problem}; correct it in test/mutants`);
+    this.name = 'MutantOutdatedError';
   }
 }
 
-/** Copies the sources of a tree to a folder that is not there yet. */
-export async function copyTree(from: string, to: string): Promise<void> {
-  await cp(from, to, { recursive: true, filter: (path) => !NO_SOURCE.has(basename(path)) });
-}
-
 /**
- * Puts a mutant's defect into a tree.
- * @throws TextNotFoundError
+ * The one file that a mutant changes, and its text with the defect.
+ * @param declarations all of the tree
+ * @throws MutantOutdatedError
  */
-export async function mutate(tree: string, mutant: Mutant): Promise<void> {
-  const path = join(tree, mutant.file);
-  await writeFile(path, mutated(await readFile(path, 'utf8'), mutant));
-}
-
-/**
- * The text of a mutant's file with the defect in it.
- * @throws TextNotFoundError
- */
-export function mutated(text: string, mutant: Mutant): string {
-  const [before = '', ...after] = text.split(mutant.find);
-  if (after.length !== 1) throw new TextNotFoundError(mutant, after.length);
-  return before + mutant.replace + after[0];
+export function mutated(
+  declarations: readonly Declaration[],
+  mutant: Mutant,
+): { readonly file: string; readonly text: string } {
+  const found = findDeclarations(declarations, mutant.in);
+  const results = found.flatMap((one) => edited(one, mutant).map((text) => ({ file: one.file, text })));
+  const [result] = results;
+  if (result && results.length === 1) return result;
+  const where = found.length > 0 ? found.map(({ file }) => file).join(', ') : 'no file of lambda/';
+  throw new MutantOutdatedError(`it fits ${results.length} places in ${mutant.in} of ${where}`);
 }

@@ -1,37 +1,51 @@
 import type { Mutant } from './mutate.ts';
 
-/** Defects of what says how the way stands. */
+/** Defects of the checks of doctor. */
 export const ofDoctor: readonly Mutant[] = [
   {
     name: 'show the token to any host',
-    file: 'lambda/registry/ecr-hosts.ts',
-    find: 'if (!accountId || !region) return undefined;',
-    replace: 'if (!accountId || !region) return { accountId: host, region: host };',
+    in: 'readEcrHost',
+    replace: 'return undefined',
+    by: 'return { accountId: host, region: host }',
     harm: 'whoever runs a registry that the settings name can pull every image',
     caughtBy: ['test/unit/doctor/ecr-host.test.ts', 'test/integration/doctor.test.ts'],
   },
   {
+    name: 'pass where tags may not be listed',
+    in: 'checkTags',
+    replace: 'unknown(STEP, object, reason, remedy); }',
+    by: 'passed(STEP, object, reason + remedy); }',
+    harm: 'Argo CD Image Updater and Flux see no new image, and doctor says that all is well',
+    caughtBy: ['test/integration/doctor.test.ts'],
+  },
+  {
     name: 'pass where the admission policy is missing',
-    file: 'lambda/doctor/admission.ts',
-    find: 'return [failed(step, object, reason, remedy)];',
-    replace: 'return [passed(step, object, reason)];',
+    in: 'permission-checks: checkPolicy',
+    replace: 'failed(step, object, reason, applyFix(applyRbacCommand(ctx.environment, id)))',
+    by: 'passed(step, object, reason)',
     harm: 'nobody sees that a stolen role could take the token of any service account',
     caughtBy: ['test/integration/doctor.test.ts'],
   },
   {
     name: 'try the admission policy by a real write',
-    file: 'lambda/doctor/admission.ts',
-    find: "return new URLSearchParams({ fieldManager: deployment, dryRun: 'All' });",
-    replace: 'return new URLSearchParams({ fieldManager: deployment });',
+    in: 'forbiddenApply',
+    remove: 'dryRun:',
     harm: 'where the policy is missing a good secret becomes one without logins that cannot be deleted',
-    caughtBy: ['test/integration/doctor.test.ts'],
+    caughtBy: ['test/integration/doctor.test.ts', 'test/integration/policy-check.test.ts'],
   },
   {
     name: 'take the filter of somebody else for ours',
-    file: 'lambda/doctor/new-namespaces.ts',
-    find: "destinationArn?.split(':')[6] === functionName",
-    replace: 'destinationArn !== undefined',
+    in: 'checkSubscription',
+    replace: "destinationArn?.split(':')[6] === functionName",
+    by: 'destinationArn !== undefined',
     harm: 'new namespaces wait for hours, and doctor says that all is well',
+    caughtBy: ['test/integration/doctor.test.ts'],
+  },
+  {
+    name: 'try an apply without an expiry',
+    in: 'placeholder',
+    always: '!hasToken(entry)',
+    harm: 'doctor takes the denial of our own policy for an obstacle in the cluster where ECR alone is at fault',
     caughtBy: ['test/integration/doctor.test.ts'],
   },
 ];

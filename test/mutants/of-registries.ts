@@ -1,59 +1,84 @@
 import { type Mutant, SIMULATION } from './mutate.ts';
 
-/** Defects of what reads pull credentials. */
+/** Defects of pull credentials. */
 export const ofRegistries: readonly Mutant[] = [
   {
     name: 'write after a failed registry',
-    file: 'lambda/registry/credentials.ts',
-    find: `const parts = read.map((part) => {
-      if (part.status === 'rejected') throw part.reason;
-      return part.value;
-    });`,
-    replace: "const parts = read.flatMap((part) => (part.status === 'fulfilled' ? [part.value] : []));",
+    in: 'CredentialReader.read',
+    set: 'parts',
+    to: "read.flatMap((part) => (part.status === 'fulfilled' ? [part.value] : []))",
     harm: 'a good secret is replaced by one that opens fewer registries',
     caughtBy: ['test/integration/bad-input.test.ts', SIMULATION],
   },
   {
     name: 'token of one region for another',
-    file: 'lambda/registry/credentials.ts',
-    find: "[region, roleArn, keysSecretId, fips, dualStack].join(' ')",
-    replace: "[roleArn, keysSecretId, fips, dualStack].join(' ')",
+    in: 'CredentialReader.#readEcr',
+    replace: "['ecr', region,",
+    by: "['ecr',",
     harm: 'ECR refuses the pulls of the second region',
     caughtBy: ['test/integration/registries.test.ts'],
   },
   {
+    name: 'assume every role at home',
+    in: 'AwsClients.#assumeRole',
+    replace: '[this.region, wanted]',
+    by: '[this.region]',
+    harm: 'STS of one partition refuses keys of another, so no token of that is ever fetched',
+    caughtBy: ['test/unit/assume-role.test.ts', 'test/integration/registries.test.ts'],
+  },
+  {
     name: 'date by the token that ends last',
-    file: 'lambda/registry/credentials.ts',
-    find: 'expiresAt: earliest(tokens.map((token) => token.expiresAt))',
-    replace: 'expiresAt: new Date(Math.max(...tokens.map((token) => token.expiresAt.getTime())))',
+    in: 'CredentialReader.read',
+    set: 'expiresAt',
+    to: 'new Date(Math.max(...tokens.map((token) => token.expiresAt.getTime())))',
     harm: 'a secret looks good while one of its tokens has ended',
     caughtBy: ['test/integration/registries.test.ts'],
   },
   {
+    name: 'let a stored path come before the token',
+    in: 'mergeAuths',
+    replace: 'path.length > 0',
+    by: 'path.length > 9',
+    harm: 'pods pull from ECR with credentials of somebody else, which kubelet tries first',
+    caughtBy: ['test/unit/registries/docker-config.test.ts', 'test/integration/bad-input.test.ts'],
+  },
+  {
+    name: 'write a stored login without a password',
+    in: 'problemOf',
+    replace: 'login.length - 1',
+    by: 'login.length',
+    harm: 'an identity token becomes an empty password, and the run looks good while no pod can pull',
+    caughtBy: ['test/unit/registries/stored.test.ts'],
+  },
+  {
     name: 'take a token that has expired',
-    file: 'lambda/registry/ecr.ts',
-    find: 'if (data.expiresAt <= fetchedAt)',
-    replace: 'if (data.expiresAt.getTime() <= 0)',
+    in: 'checkToken',
+    never: 'expiresAt <= fetchedAt',
     harm: 'a secret that worked is replaced by one that does not',
-    caughtBy: ['test/unit/registry/ecr.test.ts', 'test/integration/bad-input.test.ts'],
+    caughtBy: ['test/unit/registries/ecr.test.ts', 'test/integration/bad-input.test.ts'],
   },
   {
     name: 'log the token',
-    file: 'lambda/registry/ecr.ts',
-    find: 'const [data] = await ask(client, region, signal);',
-    replace: `const [data] = await ask(client, region, signal);
-  console.info('ECR answered', data);`,
+    in: 'getEcrToken',
+    before: 'checkToken(',
+    insert: "console.info('ECR answered', data);",
     harm: 'whoever reads the log can pull every image',
     caughtBy: ['test/integration/refresh.test.ts', SIMULATION],
   },
   {
     name: 'serialise what is redacted',
-    file: 'lambda/redacted.ts',
-    find: `toJSON(): string {
-    return MASK;`,
-    replace: `toJSON(): string {
-    return this.#value;`,
+    in: 'Redacted.toJSON',
+    set: 'return',
+    to: 'this.#value',
     harm: 'the next object that somebody logs shows the token',
     caughtBy: ['test/unit/redacted.test.ts'],
+  },
+  {
+    name: "let a function's IPv6 choose the endpoint of ECR",
+    in: 'AwsClients.ecr',
+    replace: 'useDualstackEndpoint: dualStack ?? false',
+    by: '...(dualStack !== undefined && { useDualstackEndpoint: dualStack })',
+    harm: 'a pull secret holds another host than the images of its registry name',
+    caughtBy: ['test/unit/dual-stack.test.ts'],
   },
 ];

@@ -1,4 +1,4 @@
-import type { ClusterSettings, SettingsInput } from '../../lambda/settings.ts';
+import type { ClusterSettings, SettingsInput } from '../../lambda/settings/schema.ts';
 
 /** Of the role that the function assumes in every account of an emulated fleet. */
 export const ROLE_NAME = 'ecr-registry-helper-access';

@@ -1,8 +1,7 @@
 import pMap from 'p-map';
-import type { Answer } from '../../lambda/answers.ts';
-import type { DiscoveryReport } from '../../lambda/fleet/discovery-report.ts';
-import type { FleetResult } from '../../lambda/fleet/fleet-summary.ts';
-import type { Report } from '../../lambda/report.ts';
+import type { DiscoveryReport, FleetResult } from '../../lambda/fleet.ts';
+import type { Answer } from '../../lambda/handler.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
 
 /** How the state machine's run of a fleet went. */
 export interface FleetRun {
@@ -20,13 +19,14 @@ export async function runFleet(
   invoke: (event: object) => Promise<Answer>,
   concurrency: number,
 ): Promise<FleetRun> {
+  const startedAt = new Date().toISOString();
   const discovery = (await invoke({ action: 'discover' })) as DiscoveryReport;
   const results = await pMap(
     discovery.items,
     async (item): Promise<FleetResult> => {
       const [id] = item.clusters;
       try {
-        const report = (await invoke(item)) as Report;
+        const report = (await invoke({ ...item, startedAt })) as Report;
         const [cluster] = report.clusters;
         const reason = cluster?.error?.reason ?? cluster?.problems[0]?.reason;
         return { id, ok: report.ok, ...(reason && !report.ok && { reason }) };
@@ -37,7 +37,7 @@ export async function runFleet(
     { concurrency },
   );
   try {
-    await invoke({ action: 'summarize', results, problems: discovery.problems });
+    await invoke({ action: 'summarize', results });
     return { discovery, results };
   } catch (error) {
     return { discovery, results, error };

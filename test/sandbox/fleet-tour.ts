@@ -38,7 +38,7 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
     const secrets = clusters.get(id)?.secrets().length ?? 0;
     return [id, ok ? `fresh, ${secrets} secrets` : 'FAILED', reason ?? ''];
   });
-  table([['CLUSTER', 'STATE', 'WHY'], ...rows]);
+  table([['CLUSTER', 'STATE', 'REASON'], ...rows]);
   say();
   if (run.error === undefined) return say('summarize: every cluster is fresh');
   say(`summarize fails the state machine: ${run.error instanceof Error ? run.error.message : ''}`);

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
-import { EXPIRES_AT } from '../../lambda/cluster/rights.ts';
-import type { Report } from '../../lambda/report.ts';
+import { EXPIRES_AT } from '../../lambda/kubernetes/pull-secret.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
 import type { Secret } from './kubernetes/objects.ts';
 import type { KubernetesEmulator } from './kubernetes/server.ts';
 import type { World } from './world.ts';

@@ -1,6 +1,6 @@
-import { answerView } from '../../lambda/cli/views/answer-view.ts';
-import type { Report } from '../../lambda/report.ts';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { answerView } from '../../lambda/cli/views.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { invocationContext, loadBundle } from './bundle.ts';
 import { advanceMachineClock } from './machine-clock.ts';
 import { calls, decoded, heading, namespaces, outcome, say } from './tour-view.ts';
@@ -67,9 +67,8 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   heading('3. The schedule fires');
   await run(SCHEDULED);
   calls(world, cluster);
-  say(
-    '(one PATCH a namespace, and a second one for team-a, whose secret kubectl had made: adoptFrom allows it)',
-  );
+  say('(one PATCH a namespace, a second one for team-a, whose secret kubectl had made: adoptFrom allows it,');
+  say(' and a dry run that the admission policy of this deployment must deny)');
   say();
   namespaces(cluster, shown, {});
   say();

@@ -1,9 +1,10 @@
-import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { pullRoleArn } from '../../lambda/registry/pull-role.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { located } from '../../lambda/settings/located.ts';
-import { accessPlaces, accessRole } from '../../lambda/settings/places.ts';
-import { type ClusterSettings, checkSettings, clusterId, type SettingsInput } from '../../lambda/settings.ts';
+import { clusterRights, rightsVersion } from '../../lambda/kubernetes/rbac.ts';
+import { pullRoleArn } from '../../lambda/registries/credentials.ts';
+import { withResolvedLocations } from '../../lambda/request.ts';
+import { accessPlaces, accessRole, listedClusters } from '../../lambda/settings/locations.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import { type ClusterSettings, clusterId, type SettingsInput } from '../../lambda/settings/schema.ts';
+import { entriesOf } from '../../lambda/settings/selection.ts';
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
@@ -28,6 +29,8 @@ export interface World {
 export interface WorldOptions extends AwsOptions {
   /** Clusters that are there beside the listed ones, with their tags. */
   found?: readonly ClusterSettings[];
+  /** How the clusters wait for webhooks; the request tells by its endpoint of which cluster it is. */
+  sleep?: (ms: number, request: { method: string; path: string; origin: string }) => Promise<unknown>;
 }
 
 /**
@@ -53,14 +56,15 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
   for (const role of accessPlaces(settings).map((place) => accessRole(settings, place, 'aws'))) {
     if (role) aws.addRole({ arn: role.roleArn, trusts: [aws.principal.arn], ...role });
   }
-  const listed = listedClusters(located(settings, aws.region));
+  const listed = listedClusters(withResolvedLocations(settings, aws.region));
   for (const { tags, ...cluster } of [...listed, ...(options.found ?? [])]) {
     const region = cluster.region ?? aws.region;
     const accountId = cluster.roleArn?.split(':')[4] ?? aws.accountId;
     const roleArn = cluster.roleArn ?? `arn:aws:iam::${aws.accountId}:role/ecr-registry-helper`;
     const user = { username: 'ecr-registry-helper', groups: [settings.name] };
     const token = mintSessionToken(`token of ${clusterId(cluster)}`);
-    const kubernetes = await startKubernetes({
+    const { sleep } = options;
+    const kubernetes: KubernetesEmulator = await startKubernetes({
       clusterName: cluster.name,
       region,
       principals: aws.principals,
@@ -69,10 +73,15 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
         : { accessEntries: [{ principalArn: roleArn, ...user }] }),
       manifest: clusterRights(settings, cluster),
       ...(options.now && { now: options.now }),
+      ...(sleep && {
+        sleep: (ms, _signal, { method, path }) => sleep(ms, { method, path, origin: kubernetes.endpoint }),
+      }),
     });
-    const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));
-    kubernetes.admission.push(pullSecretPolicy({ name: settings.name, recreated }));
-    const linked = settings.secrets.filter((entry) => entry.serviceAccounts.length > 0);
+    const entries = entriesOf(settings, clusterId(cluster));
+    kubernetes.admission.push(
+      pullSecretPolicy({ name: settings.name, version: rightsVersion(settings, cluster), entries }),
+    );
+    const linked = entries.filter((entry) => entry.serviceAccounts.length > 0);
     const names = [...new Set(linked.map((entry) => entry.name))];
     if (names.length > 0) {
       kubernetes.serviceAccounts.admission.push(serviceAccountPolicy(settings.name, names));
@@ -97,6 +106,7 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
       SETTINGS: JSON.stringify(input),
       RULE_NAME,
       PULL_ROLE_PREFIX,
+      DEPLOYED_BY: '-c settings=settings.json',
       AWS_LAMBDA_FUNCTION_NAME,
     },
     close: async () => {

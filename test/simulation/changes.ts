@@ -1,5 +1,5 @@
 import { guard, putNamespace, removeNamespace, type Ship } from './fleet.ts';
-import { holdingSeed } from './holdings.ts';
+import { hold } from './holdings.ts';
 import { GUARDS, type Guard, SECRETS, type WorldChange } from './schedule.ts';
 
 /** Does what others do in a cluster while the function writes. */
@@ -35,8 +35,9 @@ function changeSecret(what: WorldChange['what'], { api }: Ship, namespace: strin
   // another type or immutable data takes another object, as on a real server
   if (what !== 'take-secret' || there.immutable || there.type === 'Opaque')
     api.removeSecret(namespace, secret);
-  const seed = holdingSeed(what === 'take-secret' ? 'somebody' : 'wrong-type', '');
-  if (what !== 'delete-secret' && seed) api.putSecret(namespace, secret, seed);
+  if (what !== 'delete-secret') {
+    hold(api, namespace, secret, what === 'take-secret' ? 'somebody' : 'wrong-type', '');
+  }
 }
 
 function isGuard(what: string): what is Guard {

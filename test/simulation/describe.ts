@@ -9,6 +9,7 @@ export function describe({
   deadline,
   heldAt,
   attempts,
+  retried,
 }: Schedule): string {
   const found = namespaces.map(({ cluster, name, labels, terminating, holds, guard }) => {
     const marks = [
@@ -25,7 +26,7 @@ export function describe({
     ...entries,
     'namespaces',
     ...found,
-    `a ${event} run with ${'ms' in deadline ? `${deadline.ms} ms` : `time until request ${deadline.atRequest}`}, ${attempts} tries of the SDK`,
+    `a ${event} run with ${'ms' in deadline ? `${deadline.ms} ms` : `time until request ${deadline.atRequest}`}, ${attempts} tries of the SDK${retried ? ', and a retry' : ''}`,
     ...(heldAt
       ? [`  overlapped by another while its write to ${heldAt.cluster}/${heldAt.namespace} is held`]
       : []),

@@ -1,8 +1,12 @@
 import type { Phase, Witness } from './witness.ts';
 
 /** It ends before its deadline with a report, and leaves no open socket or timer. */
-export function endedInTime({ troubled, after }: Witness): string[] {
-  return [...wrongWith(troubled, 'the run'), ...wrongWith(after, 'the run after it')];
+export function endedInTime({ troubled, retry, after }: Witness): string[] {
+  return [
+    ...wrongWith(troubled, 'the run'),
+    ...(retry ? wrongWith(retry, 'its retry') : []),
+    ...wrongWith(after, 'the run after it'),
+  ];
 }
 
 function wrongWith({ endings, endsAt, remains, narrowed }: Phase, run: string): string[] {

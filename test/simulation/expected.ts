@@ -1,10 +1,12 @@
-import { SECRET_TYPE } from '../../lambda/cluster/rights.ts';
-import type { Outcome } from '../../lambda/report.ts';
-import type { SecretEntry, Settings } from '../../lambda/settings.ts';
+import { SECRET_TYPE } from '../../lambda/kubernetes/pull-secret.ts';
+import type { Outcome } from '../../lambda/refresh/report.ts';
+import type { SecretEntry, Settings } from '../../lambda/settings/schema.ts';
 import type { Found, Ship } from './fleet.ts';
 import type { Held } from './held.ts';
-import { HUB_HOST } from './holdings.ts';
+import { HUB_AUTH, HUB_HOST } from './holdings.ts';
 import { type ClusterName, OTHER_ACCOUNT } from './schedule.ts';
+
+const HOUR_MS = 3_600_000;
 
 /** One secret of one namespace that an entry of the settings is to write, said anew from the settings alone. */
 export interface Expected {
@@ -63,30 +65,62 @@ export function hostsOf(entry: SecretEntry): string[] {
     .sort();
 }
 
-/** What has to become of a secret when nothing goes wrong; `expiresAt` is the new token's, if there is one. */
+/** What a run has to write with, and what it repeats. */
+export interface Means {
+  /** The new token's, in milliseconds since the epoch, if there is one. */
+  readonly expiresAt: number | undefined;
+  /** When the run was due that it may repeat, and when it began; undefined where its event does not say. */
+  readonly due?: { readonly at: number; readonly now: number } | undefined;
+}
+
+/** What has to become of a secret when nothing goes wrong. */
 export function expectedOutcome(
-  { entry, skipped }: Expected,
+  { entry, skipped }: Pick<Expected, 'entry' | 'skipped'>,
   held: Held | undefined,
-  expiresAt: number | undefined,
+  { expiresAt, due }: Means,
 ): Outcome {
   if (skipped) return 'skipped';
   if (!held) return 'created';
+  if (isWritten(held, { expiresAt, due })) return 'unchanged';
   const { adoptFrom, recreate } = entry;
   const adopts = (manager: string) => adoptFrom.includes('*') || adoptFrom.includes(manager);
-  const isLater = expiresAt !== undefined && held.expiresAt !== undefined && held.expiresAt > expiresAt;
-  const owners = [...held.others, ...(isLater && held.expiryOwner ? [held.expiryOwner] : [])];
-  if (!owners.every(adopts)) return 'blocked';
-  if (held.type !== SECRET_TYPE || held.immutable) return recreate ? 'refreshed' : 'blocked';
-  if (isLater) return owners.length > 0 ? 'blocked' : 'unchanged';
-  // what is stored does not change, and leaves a secret that holds it as it is
-  const isSame = expiresAt === undefined && held.others.length === 0 && isFresh(held, entry, undefined);
-  return isSame ? 'unchanged' : 'refreshed';
+  const owners = ownersOf(held, expiresAt);
+  if (!held.marked && !owners.every(adopts)) return 'blocked';
+  if (held.type !== SECRET_TYPE || (held.immutable && !holdsStored(held, entry))) {
+    return recreate ? 'refreshed' : 'blocked';
+  }
+  if (isLater(held, expiresAt)) return owners.length > 0 ? 'blocked' : 'unchanged';
+  return 'refreshed';
+}
+
+/** The managers of what a refresh has to change; without a token it leaves the expiry alone. */
+export function ownersOf({ others, expiryOwner }: Held, expiresAt: number | undefined): string[] {
+  return expiresAt !== undefined && expiryOwner ? [...new Set([...others, expiryOwner])] : [...others];
+}
+
+/** Whether what an earlier try of the same run wrote is left alone. */
+export function isWritten(held: Held, { expiresAt, due }: Means): boolean {
+  const { applied, fetchedAt } = held;
+  if (!due || !applied || fetchedAt === undefined || ownersOf(held, expiresAt).length > 0) return false;
+  return Math.floor(due.at / 1_000) * 1_000 <= fetchedAt && fetchedAt <= due.now;
+}
+
+/** Whether its token ends later than this one, and may be one at all: the policy keeps it then. */
+export function isLater({ expiresAt: before }: Held, expiresAt: number | undefined): boolean {
+  if (before === undefined || expiresAt === undefined) return false;
+  const after = Math.floor(expiresAt / 1_000) * 1_000;
+  return before > after && before <= after + HOUR_MS;
+}
+
+/** Whether it already holds what is stored for an entry without a token. */
+export function holdsStored({ auths }: Held, entry: SecretEntry): boolean {
+  return entry.registries.every(({ type }) => type === 'stored') && auths?.[HUB_HOST] === HUB_AUTH;
 }
 
 /** Whether a secret is as good as this token makes it. */
 export function isFresh(held: Held | undefined, entry: SecretEntry, expiresAt: number | undefined): boolean {
   if (held?.type !== SECRET_TYPE || !held.auths) return false;
-  if (expiresAt !== undefined && held.expiresAt !== undefined && held.expiresAt > expiresAt) return true;
+  if (isLater(held, expiresAt)) return true;
   const hasHosts = JSON.stringify(Object.keys(held.auths).sort()) === JSON.stringify(hostsOf(entry));
   // the annotation is in whole seconds
   return hasHosts && (expiresAt === undefined || held.expiresAt === Math.floor(expiresAt / 1_000) * 1_000);

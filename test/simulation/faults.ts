@@ -1,7 +1,7 @@
 import { mintPassword } from '../sandbox/aws/canary.ts';
 import type { AwsFault as AwsAnswer } from '../sandbox/aws/faults.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
-import type { Fault as ApiAnswer, FaultyRequest } from '../sandbox/kubernetes/faults.ts';
+import type { Fault as ApiError, FaultyRequest } from '../sandbox/kubernetes/faults.ts';
 import { applyChange } from './changes.ts';
 import type { Fleet, Ship } from './fleet.ts';
 import { OLD_AUTH } from './holdings.ts';
@@ -29,6 +29,8 @@ export interface Trouble {
   end(): void;
 }
 
+/** Of a page that is not longer than a client reads. */
+const MOST_ITEMS = 250;
 /** How long a late answer takes. */
 const LATE_MS = 20_000;
 
@@ -54,10 +56,11 @@ export function makeTrouble(schedule: Schedule, fleet: Fleet, aws: AwsEmulator, 
     const changes = faults.filter(
       (one): one is WorldChange => one.on === 'world' && one.cluster === ship.name,
     );
+    const { endpoint: origin } = ship.api;
     const spoilers = faults
       .filter((one): one is ApiFault => one.on === 'api' && one.cluster === ship.name)
       .map((fault) => spoiler(fault, never.promise, time, hits));
-    const rule = (request: FaultyRequest): ApiAnswer | undefined => {
+    const rule = (request: FaultyRequest): ApiError | undefined => {
       requests += 1;
       const isWrite = request.method === 'PATCH';
       if ('atRequest' in deadline && requests === deadline.atRequest) time.pass(time.horizon - time.now());
@@ -69,7 +72,7 @@ export function makeTrouble(schedule: Schedule, fleet: Fleet, aws: AwsEmulator, 
       }
       const namespace = namespaceOf(request);
       if (heldAt?.cluster === ship.name && heldAt.namespace === namespace && isWrite && !goOn) {
-        goOn = time.hold();
+        goOn = time.hold({ ...request, origin });
         held.resolve();
         return { kind: 'stall', until: released.promise };
       }
@@ -104,19 +107,19 @@ function namespaceOf({ path }: FaultyRequest): string | undefined {
 
 function spoiler(fault: ApiFault, never: Promise<void>, time: MachineTime, hits: Hit[]) {
   let seen = 0;
-  return (request: FaultyRequest, ship: Ship): ApiAnswer | undefined => {
+  return (request: FaultyRequest, ship: Ship): ApiError | undefined => {
     const namespace = namespaceOf(request);
     const verb = request.method === 'GET' && namespace === undefined ? 'LIST' : request.method;
     if (verb !== fault.verb || (fault.namespace && fault.namespace !== namespace)) return undefined;
     seen += 1;
     if (seen < fault.from || seen >= fault.from + fault.times) return undefined;
     hits.push({ fault, cluster: ship.name, namespace });
-    if (fault.what === 'stall') time.stall('cluster');
+    if (fault.what === 'stall') time.hold({ ...request, origin: ship.api.endpoint });
     return answerOf(fault, never);
   };
 }
 
-function answerOf({ what, retryAfter, offset }: ApiFault, never: Promise<void>): ApiAnswer {
+function answerOf({ what, retryAfter, offset }: ApiFault, never: Promise<void>): ApiError {
   const headers: Record<string, string> =
     retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
   switch (what) {
@@ -133,6 +136,8 @@ function answerOf({ what, retryAfter, offset }: ApiFault, never: Promise<void>):
       };
     case 'truncated':
       return { kind: 'truncated' };
+    case 'oversized':
+      return { kind: 'oversized', limit: MOST_ITEMS };
     case 'stall':
       return { kind: 'stall', until: never };
     case 'broken-200':
@@ -169,7 +174,7 @@ function spoilAws(fault: AwsFault, aws: AwsEmulator, time: MachineTime, hits: Hi
       seen += 1;
       if (seen < fault.from || seen >= fault.from + fault.times) return false;
       hits.push({ fault, about: detail ?? region });
-      if (fault.what === 'stall') time.stall('aws');
+      if (fault.what === 'stall') time.stall();
       if (fault.what === 'late') time.pass(Math.min(LATE_MS, time.horizon - time.now()));
       return fault.what !== 'late';
     },

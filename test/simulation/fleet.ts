@@ -1,14 +1,17 @@
-import { clusterRights } from '../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import type { Settings } from '../../lambda/settings.ts';
+import { clusterRights, rightsVersion } from '../../lambda/kubernetes/rbac.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import type { Settings } from '../../lambda/settings/schema.ts';
+import { entriesOf } from '../../lambda/settings/selection.ts';
 import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
-import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
-import { deniedByPolicy, deniedByWebhook } from '../sandbox/kubernetes/admission.ts';
+import { type AdmissionRequest, deniedByPolicy } from '../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../sandbox/kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from '../sandbox/kubernetes/server.ts';
+import { forbidden } from '../sandbox/kubernetes/status.ts';
+import { webhookOf } from './guards.ts';
 import { type Held, heldOf } from './held.ts';
-import { HUB_CONFIG, holdingSeed, STATIC_KEYS } from './holdings.ts';
+import { HUB_CONFIG, hold, STATIC_KEYS } from './holdings.ts';
 import { type Entry, journalOf } from './journal.ts';
+import type { MachineTime } from './machine-time.ts';
 import {
   CLUSTER_ROLE,
   CLUSTERS,
@@ -41,6 +44,8 @@ export interface Found {
 /** The emulated clusters, kept over many schedules as their certificates take time. */
 export class Fleet {
   readonly ships: ReadonlyMap<ClusterName, Ship>;
+  /** That of what is played now. */
+  time: Pick<MachineTime, 'hang'> | undefined;
   #aws: AwsEmulator | undefined;
 
   private constructor(ships: ReadonlyMap<ClusterName, Ship>) {
@@ -53,7 +58,11 @@ export class Fleet {
     const principals = { [Symbol.iterator]: () => [...(fleet.#aws?.principals ?? [])][Symbol.iterator]() };
     for (const name of CLUSTERS) {
       const region = REGIONS[name];
-      const api = await startKubernetes({ clusterName: name, region, principals, namespaces: [] });
+      const api: KubernetesEmulator = await startKubernetes({
+        ...{ clusterName: name, region, principals, namespaces: [] },
+        sleep: async (ms, _signal, request) =>
+          fleet.time?.hang(ms, { method: request.method, path: request.path, origin: api.endpoint }),
+      });
       ships.set(name, { name, api, guards: new Map(), namespaces: new Map() });
     }
     return fleet;
@@ -76,18 +85,17 @@ export class Fleet {
       empty(ship);
       this.repair(ship, settings);
       const { api, name } = ship;
-      const recreated = settings.secrets.flatMap(({ name, recreate }) => (recreate ? [name] : []));
-      api.admission.push(pullSecretPolicy({ name: settings.name, recreated }));
+      const deployment = { name: settings.name, version: rightsVersion(settings, { name }) };
+      api.admission.push(pullSecretPolicy({ ...deployment, entries: entriesOf(settings, name) }));
       api.admission.push((request) => guarded(ship.guards.get(request.namespace), request));
-      api.admission.push(journalOf(name, settings.name, journal));
+      api.observers.push(journalOf(name, settings.name, journal));
     }
     for (const plan of namespaces) {
       const ship = this.ship(plan.cluster);
       const { name, labels, terminating } = plan;
       putNamespace(ship, name, { labels, terminating });
       for (const secret of SECRETS) {
-        const seed = holdingSeed(plan.holds, settings.name);
-        if (seed) ship.api.putSecret(name, secret, seed);
+        hold(ship.api, name, secret, plan.holds, settings.name);
       }
       if (plan.guard !== 'none') guard(ship, name, plan.guard);
     }
@@ -104,7 +112,9 @@ export class Fleet {
   repair({ name, api, guards }: Ship, settings: Settings): void {
     const cluster = listedClusters(settings).find((one) => one.name === name);
     guards.clear();
+    api.webhooks.clear();
     api.quotas.clear();
+    api.hidesDeniedCreate = false;
     const principalArn = name === 'red' ? CLUSTER_ROLE : ROLE;
     const entry = { principalArn, username: 'ecr-registry-helper', groups: [settings.name] };
     api.accessEntries.splice(0, Infinity, entry);
@@ -132,7 +142,9 @@ export class Fleet {
 
 /** Puts something into the way of writes to a namespace. */
 export function guard({ api, guards }: Ship, namespace: string, what: Guard): void {
-  if (what !== 'quota') guards.set(namespace, what);
+  const webhook = webhookOf(what);
+  if (webhook) api.webhooks.set(namespace, webhook);
+  else if (what !== 'quota') guards.set(namespace, what);
   else {
     const there = api.secrets().filter(({ metadata }) => metadata.namespace === namespace).length;
     api.quotas.set(namespace, { name: 'few', secrets: there });
@@ -153,13 +165,15 @@ function empty(ship: Ship): void {
   const { api } = ship;
   for (const name of NAMESPACES) removeNamespace(ship, name);
   api.admission.splice(0);
+  api.observers.splice(0);
   api.requests.splice(0);
 }
 
 function guarded(what: Guard | undefined, request: AdmissionRequest) {
   if (what === undefined || request.operation === 'DELETE') return undefined;
+  // an authorizer of the cluster that gives no reason, as RBAC for a missing create before 1.32
+  if (what === 'unexplained') return forbidden({ resource: 'secrets', name: request.name }, '');
   // a careless one tells all that it was shown
-  const echo = JSON.stringify(request.object);
-  if (what === 'webhook') return deniedByWebhook('guard.example.com', echo);
-  return deniedByPolicy(request, { policy: 'guard', binding: 'guard', text: what === 'echo' ? echo : 'no' });
+  const text = what === 'echo' ? JSON.stringify(request.object) : 'no';
+  return deniedByPolicy(request, { policy: 'guard', binding: 'guard', text });
 }

@@ -1,6 +1,6 @@
-import { SECRET_TYPE } from '../../lambda/cluster/rights.ts';
-import type { SecretEntry } from '../../lambda/settings.ts';
-import { expectedIn, hostsOf } from './expected.ts';
+import { SECRET_TYPE } from '../../lambda/kubernetes/pull-secret.ts';
+import type { SecretEntry } from '../../lambda/settings/schema.ts';
+import { expectedIn, hostsOf, isLater } from './expected.ts';
 import type { Entry } from './journal.ts';
 import type { Phase, Witness } from './witness.ts';
 
@@ -9,7 +9,8 @@ import type { Phase, Witness } from './witness.ts';
  * earlier expiry, never written when a registry of its entry failed.
  */
 export function changedNothingGood(witness: Witness): string[] {
-  return [witness.troubled, witness.after].flatMap((phase) => [
+  const { troubled, retry, after } = witness;
+  return [troubled, ...(retry ? [retry] : []), after].flatMap((phase) => [
     ...phase.journal.flatMap((entry) => wrongIn(entry, witness, phase)),
     ...lost(phase),
   ]);
@@ -29,8 +30,8 @@ function wrongIn(entry: Entry, witness: Witness, phase: Phase): string[] {
   }
   const wrong: string[] = [];
   if (after?.type !== SECRET_TYPE || !after.auths) return [`${key} was written as ${after?.type}`];
-  if (before?.expiresAt !== undefined && after.expiresAt !== undefined && after.expiresAt < before.expiresAt)
-    wrong.push(`${key} got a token that ends earlier`);
+  // a date that is later by more than an hour is no token's
+  if (before && isLater(before, after.expiresAt)) wrong.push(`${key} got a token that ends earlier`);
   const hosts = JSON.stringify(Object.keys(after.auths).sort());
   const whole = decides.filter((decider) => JSON.stringify(hostsOf(decider)) === hosts);
   if (whole.length === 0) wrong.push(`${key} was written with ${hosts} alone`);

@@ -1,5 +1,5 @@
-import { EXPIRES_AT } from '../../lambda/cluster/rights.ts';
-import type { Secret } from '../sandbox/kubernetes/objects.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf } from '../../lambda/kubernetes/pull-secret.ts';
+import type { ManagedFieldsEntry, Secret } from '../sandbox/kubernetes/objects.ts';
 
 /** A secret as far as the invariants look at it. */
 export interface Held {
@@ -10,7 +10,13 @@ export interface Held {
   readonly auths: Readonly<Record<string, string>> | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
-  /** Managers other than the deployment that own its data. */
+  /** When its token was fetched, in milliseconds since the epoch. */
+  readonly fetchedAt: number | undefined;
+  /** Whether the deployment has applied it. */
+  readonly applied: boolean;
+  /** Whether it says to be the deployment's, and nobody at all has applied it. */
+  readonly marked: boolean;
+  /** Managers other than the deployment that own its data or the time of its fetching. */
   readonly others: readonly string[];
   /** The manager other than the deployment that owns the annotation of the expiry. */
   readonly expiryOwner: string | undefined;
@@ -18,10 +24,11 @@ export interface Held {
 
 export function heldOf(secret: Secret, deployment: string): Held {
   const { metadata, data, type = '', immutable = false } = secret;
-  const expiry = Date.parse(metadata.annotations?.[EXPIRES_AT] ?? '');
-  const foreign = (metadata.managedFields ?? []).filter(
-    ({ manager, operation }) => manager !== deployment || operation !== 'Apply',
-  );
+  const { annotations = {}, labels = {}, managedFields = [] } = metadata;
+  const isOwn = ({ manager, operation }: ManagedFieldsEntry) =>
+    manager === deployment && operation === 'Apply';
+  const foreign = managedFields.filter((entry) => !isOwn(entry));
+  const isLabelled = Object.entries(labelsOf(deployment)).every(([key, value]) => labels[key] === value);
   const owners = (mark: string) =>
     foreign.filter(({ fieldsV1 }) => JSON.stringify(fieldsV1).includes(mark)).map(({ manager }) => manager);
   return {
@@ -29,10 +36,25 @@ export function heldOf(secret: Secret, deployment: string): Held {
     type,
     immutable,
     auths: authsOf(data?.['.dockerconfigjson']),
-    expiresAt: Number.isNaN(expiry) ? undefined : expiry,
-    others: owners('f:.dockerconfigjson'),
+    expiresAt: timeOf(annotations[EXPIRES_AT]),
+    fetchedAt: timeOf(annotations[FETCHED_AT]),
+    applied: managedFields.some(isOwn),
+    marked:
+      isLabelled &&
+      annotations[FETCHED_AT] !== undefined &&
+      annotations['kubectl.kubernetes.io/last-applied-configuration'] === undefined &&
+      managedFields.every(({ operation }) => operation === 'Update'),
+    others:
+      managedFields.length === 0
+        ? ['before-first-apply']
+        : [...new Set([...owners('f:.dockerconfigjson'), ...owners(`f:${FETCHED_AT}`)])],
     expiryOwner: owners(`f:${EXPIRES_AT}`)[0],
   };
+}
+
+function timeOf(annotation: string | undefined): number | undefined {
+  const time = Date.parse(annotation ?? '');
+  return Number.isNaN(time) ? undefined : time;
 }
 
 function authsOf(data: string | undefined): Record<string, string> | undefined {

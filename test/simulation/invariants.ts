@@ -1,8 +1,13 @@
+import { neverDisagree } from './agreement.ts';
+import { namesWhoDenies } from './denials.ts';
 import { endedInTime } from './ended.ts';
 import { changedNothingGood } from './good-secrets.ts';
 import { failuresStayApart } from './isolation.ts';
 import { mendsItself } from './mended.ts';
+import { alarmsOfNoPolicy } from './policies.ts';
+import { writesNothingTwice } from './retries.ts';
 import { showsNoSecret } from './shown.ts';
+import { statusIsRight } from './statuses.ts';
 import { reportsTheTruth } from './truth.ts';
 import type { Witness } from './witness.ts';
 
@@ -17,4 +22,9 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   'it ends in time and leaves nothing behind': endedInTime,
   'no output shows a secret': showsNoSecret,
   'the next run makes everything fresh': mendsItself,
+  'who denies is named': namesWhoDenies,
+  'a retry writes nothing twice': writesNothingTwice,
+  'nobody is alarmed of a policy that is in force': alarmsOfNoPolicy,
+  'status, plan and refresh agree': neverDisagree,
+  'status is right of what it finds': statusIsRight,
 };

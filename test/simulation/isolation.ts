@@ -1,6 +1,7 @@
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
 import { clusterMayFail, entryMayFail, hadTime, writeMayFail } from './blame.ts';
-import { type Expected, expectedIn, expectedOutcome, isFresh } from './expected.ts';
+import { type Expected, expectedIn, expectedOutcome } from './expected.ts';
+import { expiryOf, isFreshAfter } from './outcomes.ts';
 import type { ClusterName } from './schedule.ts';
 import type { Phase, Witness } from './witness.ts';
 
@@ -19,27 +20,22 @@ export function failuresStayApart(witness: Witness): string[] {
 }
 
 /** Whether something of its own may keep a secret from being written. */
-function isExcused(expected: Expected, { schedule, troubled }: Witness): boolean {
-  const { cluster, namespace, entry } = expected;
-  const plan = schedule.namespaces.find((one) => one.cluster === cluster && one.name === namespace);
+function isExcused(expected: Expected, { schedule, settings, troubled }: Witness): boolean {
+  const { entry } = expected;
   const held = troubled.before.secrets.get(expected.key);
-  // a token that is about to end leaves even what another run writes alone, so its own expiry does not matter here
-  const outcome = expectedOutcome(expected, held, undefined);
+  const expiries = troubled.endings.map((ending) => expiryOf(ending?.report, expected, settings));
+  const outcomes = expiries.map((expiresAt) => expectedOutcome(expected, held, { ...troubled, expiresAt }));
   return (
-    plan?.guard !== 'none' ||
-    plan.holds === 'foreign-expiry' ||
-    outcome === 'blocked' ||
-    outcome === 'skipped' ||
+    outcomes.some((outcome) => outcome === 'blocked' || outcome === 'skipped') ||
     entryMayFail(entry, troubled) ||
-    writeMayFail(expected, troubled)
+    writeMayFail(expected, troubled, schedule)
   );
 }
 
-function wasRefreshed({ key, entry }: Expected, { settings }: Witness, phase: Phase): boolean {
+function wasRefreshed(expected: Expected, { settings }: Witness, phase: Phase): boolean {
   return phase.endings.every((ending) => {
-    const read = ending?.report?.secrets[settings.secrets.indexOf(entry)];
+    const read = ending?.report?.secrets[settings.secrets.indexOf(expected.entry)];
     if (!read || read.error) return false;
-    const expiresAt = read.expiresAt === undefined ? undefined : Date.parse(read.expiresAt);
-    return isFresh(phase.after.secrets.get(key), entry, expiresAt);
+    return isFreshAfter(phase, expected, expiryOf(ending?.report, expected, settings));
   });
 }

@@ -1,4 +1,4 @@
-import type { AdmissionCheck } from '../sandbox/kubernetes/admission.ts';
+import type { AdmissionRequest } from '../sandbox/kubernetes/admission.ts';
 import { type Held, heldOf } from './held.ts';
 import type { ClusterName } from './schedule.ts';
 
@@ -13,8 +13,12 @@ export interface Entry {
   readonly after: Held | undefined;
 }
 
-/** Notes what the deployment writes and deletes; to be put last among the checks of a cluster. */
-export function journalOf(cluster: ClusterName, deployment: string, entries: Entry[]): AdmissionCheck {
+/** Notes what the deployment writes and deletes. */
+export function journalOf(
+  cluster: ClusterName,
+  deployment: string,
+  entries: Entry[],
+): (request: AdmissionRequest) => void {
   return ({ operation, namespace, name, object, oldObject, dryRun, user }) => {
     if (user.groups.includes(deployment)) {
       entries.push({
@@ -27,6 +31,5 @@ export function journalOf(cluster: ClusterName, deployment: string, entries: Ent
         after: object && heldOf(object, deployment),
       });
     }
-    return undefined;
   };
 }

@@ -1,18 +1,16 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Traffic } from './traffic.ts';
+import { FIRST_TIMEOUT_MS, LATER_TIMEOUT_MS } from '../../lambda/kubernetes/transport.ts';
+import type { Held, Traffic } from './traffic.ts';
 
 type Promises = { setTimeout: (ms?: number, value?: unknown, options?: { signal?: AbortSignal }) => unknown };
-type FastTimers = { tick(ms: number): void };
 
 const load = createRequire(import.meta.url);
 const promises = load('node:timers/promises') as Promises;
-/** undici counts the time of its requests by ticks of its own, and lets tests give them. */
-const fastTimers = load('undici/lib/util/timers.js') as FastTimers;
 
-/** The time-outs of the function: of a request to an API server and of a call to AWS. */
-const ANSWER_TIMEOUT_MS = 15_000;
+/** The time-outs of the function: of a call to AWS, and of requests to an API server. */
 const CALL_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUTS_MS: readonly number[] = [FIRST_TIMEOUT_MS, LATER_TIMEOUT_MS];
 /** Turns of the event loop without a request under way after which nothing can come but by time. */
 const QUIET_TURNS = 3;
 const LONGEST_UNQUIET_MS = 3_000;
@@ -25,12 +23,12 @@ interface Moment {
 }
 
 /**
- * The time of this machine, taken over: it stands still while requests are under way and moves on at once to the next
- * moment that somebody waits for when there are none. The clock, the waits of `node:timers/promises` and the
- * time-outs of undici and the AWS SDK follow it, so that the function runs as it is.
+ * The time of this machine, taken over: it stands still while requests are under way, and moves on at once to the next
+ * moment that somebody waits for when there are none but held ones. The clock, the waits of `node:timers/promises`
+ * and the time-outs of requests follow it, so that the function runs as it is.
  */
 export class MachineTime {
-  /** Waits that end there or later are a run's deadline and make no time pass (ms since the epoch). */
+  /** A wait until then is a run's deadline, and makes no time pass (ms since the epoch). */
   horizon = Number.POSITIVE_INFINITY;
   readonly #traffic: Traffic;
   readonly #moments = new Set<Moment>();
@@ -73,6 +71,7 @@ export class MachineTime {
       }
     } as DateConstructor;
     const setTimeout = (call: (...given: unknown[]) => void, ms = 0, ...given: unknown[]) => {
+      if (ANSWER_TIMEOUTS_MS.includes(ms)) return this.#timeOut(ms, () => call(...given));
       const timer = after(() => {
         this.#timeouts.delete(Number(timer));
         call(...given);
@@ -81,7 +80,11 @@ export class MachineTime {
       return timer;
     };
     globalThis.setTimeout = setTimeout as unknown as typeof globalThis.setTimeout;
-    globalThis.clearTimeout = ((timer: NodeJS.Timeout | number | undefined) => {
+    globalThis.clearTimeout = ((timer: NodeJS.Timeout | Moment | number | undefined) => {
+      if (typeof timer === 'object' && 'come' in timer) {
+        this.#moments.delete(timer);
+        return;
+      }
       this.#timeouts.delete(Number(timer));
       clear(timer);
     }) as typeof globalThis.clearTimeout;
@@ -110,37 +113,50 @@ export class MachineTime {
     this.#now = Math.max(this.#now, until);
   }
 
-  /** Time goes on though a request is held; until the returned function is called. */
-  hold(): () => void {
-    return this.#traffic.stall();
+  /** Time goes on though a request to an API server is held; until the returned function is called. */
+  hold(request: Held, left: () => void = () => undefined): () => void {
+    const goOn = this.#traffic.hold(request, left);
+    void this.#passOn();
+    return goOn;
   }
 
-  /** Lets a request that has begun to stall run into its time-out. */
-  stall(of: 'cluster' | 'aws'): void {
+  /** Holds a request to an API server that long. Rejects when its client gives it up. */
+  async hang(ms: number, request: Held): Promise<void> {
+    const left = new AbortController();
+    const goOn = this.#traffic.hold(request, () => left.abort());
+    try {
+      await this.#wait(ms, left.signal);
+    } finally {
+      goOn();
+    }
+  }
+
+  /** Lets a call to AWS that has begun to stall run into its time-out. */
+  stall(): void {
     const goOn = this.#traffic.stall();
-    const timeOut = of === 'aws' ? CALL_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     const come = () => {
       goOn();
-      if (of === 'cluster') {
-        // the first only makes the new ones count
-        fastTimers.tick(0);
-        fastTimers.tick(timeOut + 1_000);
-      } else {
-        for (const [timer, end] of [...this.#timeouts]) {
-          globalThis.clearTimeout(timer);
-          end();
-        }
+      for (const [timer, end] of [...this.#timeouts]) {
+        globalThis.clearTimeout(timer);
+        end();
       }
     };
-    this.#moments.add({ at: this.#now + timeOut, passive: false, come });
+    this.#moments.add({ at: this.#now + CALL_TIMEOUT_MS, passive: false, come });
     void this.#passOn();
+  }
+
+  /** A time-out makes no time pass: only that a request is held does. */
+  #timeOut(ms: number, come: () => void): Moment {
+    const moment: Moment = { at: this.#now + ms, passive: true, come };
+    this.#moments.add(moment);
+    return moment;
   }
 
   #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const at = this.#now + ms;
-      const moment: Moment = { at, passive: at >= this.horizon, come: resolve };
+      const moment: Moment = { at, passive: at === this.horizon, come: resolve };
       this.#moments.add(moment);
       const end = () => {
         if (this.#moments.delete(moment)) reject(signal?.reason);
@@ -153,12 +169,18 @@ export class MachineTime {
   async #passOn(): Promise<void> {
     if (this.#isPassing) return;
     this.#isPassing = true;
-    while ([...this.#moments].some(({ passive }) => !passive)) {
+    while (this.#isAwaited) {
       await this.#quiet();
       const next = this.#next();
-      if (next && [...this.#moments].some(({ passive }) => !passive)) this.#come(next);
+      if (next && this.#isAwaited) this.#come(next);
+      // a held request without any time-out ends by other means
+      else if (!next) break;
     }
     this.#isPassing = false;
+  }
+
+  get #isAwaited(): boolean {
+    return this.#traffic.isHolding || [...this.#moments].some(({ passive }) => !passive);
   }
 
   async #quiet(): Promise<void> {

@@ -1,18 +1,20 @@
-import type { Outcome } from '../../lambda/report.ts';
-import { listedClusters } from '../../lambda/settings/fleet-settings.ts';
-import { type Expected, expectedIn, expectedOutcome, isFresh, missingIn } from './expected.ts';
+import type { Outcome } from '../../lambda/refresh/report.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import type { Settings } from '../../lambda/settings/schema.ts';
+import { expectedIn, expectedOutcome, missingIn } from './expected.ts';
+import { expiryOf, isFreshAfter } from './outcomes.ts';
 import type { ClusterName } from './schedule.ts';
-import type { Witness } from './witness.ts';
+import type { Phase, Witness } from './witness.ts';
 
 /** Running it again after the faults end makes everything fresh, and the report counts it exactly. */
-export function mendsItself({ settings, after: phase }: Witness): string[] {
+export function mendsItself({ settings, retry, after }: Witness): string[] {
+  return [...(retry ? [retry] : []), after].flatMap((phase) => wrongAfter(phase, settings));
+}
+
+function wrongAfter(phase: Phase, settings: Settings): string[] {
   const report = phase.endings[0]?.report;
   if (!report) return ['the run after it has no report'];
   const wrong: string[] = [];
-  const expiryOf = ({ entry }: Expected) => {
-    const said = report.secrets[settings.secrets.indexOf(entry)]?.expiresAt;
-    return said === undefined ? undefined : Date.parse(said);
-  };
   let missing = 0;
   for (const { name } of listedClusters(settings)) {
     const cluster = name as ClusterName;
@@ -27,11 +29,14 @@ export function mendsItself({ settings, after: phase }: Witness): string[] {
     };
     missing += counts.failed;
     for (const expected of expectedIn(settings, cluster, namespaces)) {
-      const outcome = expectedOutcome(expected, phase.before.secrets.get(expected.key), expiryOf(expected));
+      const expiresAt = expiryOf(report, expected, settings);
+      const outcome = expectedOutcome(expected, phase.before.secrets.get(expected.key), {
+        ...phase,
+        expiresAt,
+      });
       counts[outcome] += 1;
       const isDone = outcome === 'skipped' || outcome === 'blocked';
-      if (!isDone && !isFresh(phase.after.secrets.get(expected.key), expected.entry, expiryOf(expected)))
-        wrong.push(`${expected.key} is not fresh`);
+      if (!isDone && !isFreshAfter(phase, expected, expiresAt)) wrong.push(`${expected.key} is not fresh`);
     }
     const said = report.clusters.find(({ id }) => id === cluster);
     for (const outcome of Object.keys(counts) as Outcome[]) {

@@ -33,5 +33,21 @@ export function applyOutage({ what, cluster: name }: Outage, { api }: Ship, aws:
       return;
     case 'no-rights':
       api.manifest.splice(0);
+      return;
+    case 'no-create':
+    case 'no-create-before-1.32':
+      api.hidesDeniedCreate = what === 'no-create-before-1.32';
+      api.manifest.splice(0, Infinity, ...api.manifest.map(withoutCreate));
   }
+}
+
+interface Role {
+  readonly rules?: readonly { readonly verbs: readonly string[] }[];
+}
+
+function withoutCreate(manifest: object): object {
+  const { rules } = manifest as Role;
+  if (!rules) return manifest;
+  const less = rules.map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => verb !== 'create') }));
+  return { ...manifest, rules: less };
 }

@@ -1,28 +1,30 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { handler } from '../../lambda/handler.ts';
-import type { Report } from '../../lambda/report.ts';
-import { checkSettings, type Settings } from '../../lambda/settings.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { Settings } from '../../lambda/settings/schema.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import { captured } from '../integration/capture.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
+import { toTimestamp } from '../sandbox/kubernetes/objects.ts';
 import { hadTime } from './blame.ts';
 import { namespacesOf } from './expected.ts';
 import { makeTrouble, type Trouble } from './faults.ts';
 import type { Fleet } from './fleet.ts';
-import { HUB_CONFIG, OLD_AUTH, STATIC_KEYS } from './holdings.ts';
+import { DUE_BEFORE_MS, HUB_CONFIG, OLD_AUTH, STATIC_KEYS } from './holdings.ts';
 import type { Entry } from './journal.ts';
 import { MachineTime } from './machine-time.ts';
 import { FAR_MS, type Schedule } from './schedule.ts';
 import { Traffic } from './traffic.ts';
 import type { Ending, Phase, Remains, Scene, Witness } from './witness.ts';
 
-const SCHEDULED = { source: 'aws.events', 'detail-type': 'Scheduled Event' };
-const QUEUED = { Records: [{ eventSource: 'aws:sqs', body: '{"requestPayload":{}}' }] };
 /** What the function keeps of its time for the report. */
 const MARGIN_MS = 5_000;
-/** How much later a second run begins, and how long after the faults the last. */
-const OVERLAP_MS = 60_000;
+/** How much later a second run begins, before the held write of the first is given up; how long after the faults the last. */
+const OVERLAP_MS = 3_000;
 const HALF_AN_HOUR_MS = 1_800_000;
+const MINUTE_MS = 60_000;
 /** Real time after which a run will not end. */
 const STUCK_MS = 20_000;
 /** The SDK stops waiting at the deadline, but leaves the timer of its wait, up to two seconds before its third try. */
@@ -34,6 +36,8 @@ export async function play(schedule: Schedule, fleet: Fleet): Promise<Witness> {
   const time = new MachineTime(traffic);
   const settings = checkSettings(schedule.settings);
   const timers = liveTimers();
+  fleet.time = time;
+  traffic.connections = settings.concurrency;
   traffic.watch();
   time.take();
   try {
@@ -46,13 +50,29 @@ export async function play(schedule: Schedule, fleet: Fleet): Promise<Witness> {
         SETTINGS: JSON.stringify(schedule.settings),
       };
       const stage = { schedule, settings, fleet, aws, env, journal, time, traffic, timers };
+      const manual = { ...stage, schedule: { ...schedule, event: 'manual' } as const };
+      const first = await look<StatusReport>(manual, 'status');
       const trouble = makeTrouble(schedule, fleet, aws, time);
       const troubled = await act(stage, trouble);
       trouble.end();
       for (const ship of fleet.ships.values()) fleet.repair(ship, settings);
+      time.pass(MINUTE_MS);
+      const retry =
+        schedule.retried && troubled.due && !schedule.heldAt
+          ? await act(stage, undefined, troubled)
+          : undefined;
       time.pass(HALF_AN_HOUR_MS);
-      const after = await act({ ...stage, schedule: { ...schedule, event: 'manual' } });
-      return { schedule, settings, troubled, after, secrets: secretsOf(aws, [troubled, after]) };
+      const looks = {
+        first,
+        before: await look<StatusReport>(manual, 'status'),
+        plan: await look<Report>(manual, 'plan'),
+      };
+      const after = await act(manual);
+      return {
+        ...{ schedule, settings, troubled, retry, after },
+        looks: { ...looks, after: await look<StatusReport>(manual, 'status') },
+        secrets: secretsOf(aws, [troubled, ...(retry ? [retry] : []), after]),
+      };
     } finally {
       await aws.close();
     }
@@ -75,15 +95,19 @@ interface Stage {
   readonly timers: number;
 }
 
-async function act(stage: Stage, trouble?: Trouble): Promise<Phase> {
+/** @param repeated the phase whose event comes again */
+async function act(stage: Stage, trouble?: Trouble, repeated?: Phase): Promise<Phase> {
   const { schedule, env, journal, time } = stage;
   const written = journal.length;
   const before = scene(stage);
-  const event = eventOf(schedule);
+  const now = time.now();
+  const event = repeated?.event ?? eventOf(schedule, now);
+  const dueAt = repeated?.due?.at ?? dueOf(schedule, now);
   const ms = trouble && 'ms' in schedule.deadline ? schedule.deadline.ms : FAR_MS;
   const endsAt = time.now() + ms;
   time.horizon = endsAt - MARGIN_MS;
-  const invoke = (name: string) => invoked(event, name, endsAt, time);
+  const invoke = (name: string) =>
+    invoked(name === 'second' ? eventOf(schedule, time.now()) : event, name, endsAt, time);
   const { value, output } = await captured(env, async () => {
     const first = invoke('first');
     if (!trouble || !schedule.heldAt || !hadTime(schedule)) return [await first];
@@ -102,6 +126,7 @@ async function act(stage: Stage, trouble?: Trouble): Promise<Phase> {
     origin: schedule.event === 'scheduled' || schedule.event === 'queued' ? schedule.event : 'manual',
     plan: schedule.event === 'plan',
     narrowed: schedule.event === 'narrowed',
+    due: dueAt === undefined ? undefined : { at: dueAt, now },
     before,
     after: scene(stage),
     journal: journal.slice(written),
@@ -111,6 +136,14 @@ async function act(stage: Stage, trouble?: Trouble): Promise<Phase> {
     remains: await remains(stage),
     shown: [output, ...endings.flatMap((ending) => (ending ? shownBy(ending, event) : []))].join('\n'),
   };
+}
+
+/** Asks what changes nothing; undefined where that is not answered. */
+async function look<Answer>({ env, time }: Stage, action: 'status' | 'plan'): Promise<Answer | undefined> {
+  const endsAt = time.now() + FAR_MS;
+  time.horizon = endsAt - MARGIN_MS;
+  const { value } = await captured(env, () => invoked({ action }, action, endsAt, time));
+  return value?.report as Answer | undefined;
 }
 
 type Invoked = Ending & { readonly report: Report | undefined };
@@ -190,14 +223,26 @@ function liveTimers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
 }
 
-function eventOf({ event, namespaces }: Schedule): unknown {
+/** When a run was due by its event, in milliseconds since the epoch; undefined where its event does not say. */
+function dueOf({ event, heldAt }: Schedule, now: number): number | undefined {
+  if (event === 'scheduled') return now;
+  // what overlaps another is no retry of it
+  return event === 'queued' ? now - (heldAt ? 0 : DUE_BEFORE_MS) : undefined;
+}
+
+function eventOf(schedule: Schedule, now: number): unknown {
+  const { event, namespaces } = schedule;
+  const time = toTimestamp(new Date(dueOf(schedule, now) ?? now));
+  const scheduled = { source: 'aws.events', 'detail-type': 'Scheduled Event', time };
   switch (event) {
     case 'manual':
       return {};
     case 'scheduled':
-      return SCHEDULED;
-    case 'queued':
-      return QUEUED;
+      return scheduled;
+    case 'queued': {
+      const body = JSON.stringify({ timestamp: new Date(now).toISOString(), requestPayload: scheduled });
+      return { Records: [{ eventSource: 'aws:sqs', body }] };
+    }
     case 'plan':
       return { action: 'plan' };
     case 'narrowed':

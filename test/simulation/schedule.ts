@@ -1,5 +1,7 @@
 import fc from 'fast-check';
-import type { SettingsInput } from '../../lambda/settings.ts';
+import { SettingsError } from '../../lambda/errors.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
 
 export const CLUSTERS = ['blue', 'green', 'red'] as const;
 export type ClusterName = (typeof CLUSTERS)[number];
@@ -16,14 +18,39 @@ export const HOLDINGS = [
   'nothing',
   'ours',
   'ours-later',
+  'ours-just-now',
   'predecessor',
   'somebody',
   'wrong-type',
   'immutable',
   'foreign-expiry',
+  'endless-expiry',
+  'spoofed-expiry',
+  'spoofed-fetch',
+  'stripped',
+  'restored',
+  'copied',
+  'kept-by-kubectl',
+  'crowded',
 ] as const;
 export type Holding = (typeof HOLDINGS)[number];
-export const GUARDS = ['quota', 'webhook', 'policy', 'echo'] as const;
+export const GUARDS = [
+  'quota',
+  'webhook',
+  'policy',
+  'echo',
+  'slow-3',
+  'slow-20',
+  'hung',
+  'fails',
+  'denies-401',
+  'denies-404',
+  'denies-409',
+  'denies-422',
+  'denies-429',
+  'denies-500',
+  'unexplained',
+] as const;
 export type Guard = (typeof GUARDS)[number];
 
 export interface NamespacePlan {
@@ -55,6 +82,7 @@ export const SPOILS = [
   'stall',
   'broken-200',
   'broken-422',
+  'oversized',
 ] as const;
 export type Spoil = (typeof SPOILS)[number];
 
@@ -126,6 +154,8 @@ export const OUTAGES = [
   'gone',
   'unmapped',
   'no-rights',
+  'no-create',
+  'no-create-before-1.32',
 ] as const;
 export interface Outage {
   readonly on: 'cluster';
@@ -146,6 +176,8 @@ export interface Schedule {
   readonly heldAt: { readonly cluster: ClusterName; readonly namespace: string } | undefined;
   /** How often the SDK tries. */
   readonly attempts: number;
+  /** Whether a scheduled or queued run is repeated by its own event once the faults have ended. */
+  readonly retried: boolean;
 }
 
 export const FAR_MS = 900_000;
@@ -210,7 +242,18 @@ const settings = fc
       secrets: secrets.map((one, at) => (at === secrets.length - 1 ? { ...one, clusters: ['*'] } : one)),
       concurrency,
     }),
-  );
+  )
+  .filter((one) => !isShadowed(one));
+
+/** Whether an entry never gets a namespace, which settings may not have. */
+function isShadowed(input: SettingsInput): boolean {
+  try {
+    checkSettings(input);
+    return false;
+  } catch (fault) {
+    return fault instanceof SettingsError && fault.message.includes('gets no namespace');
+  }
+}
 
 const clusterName = often<ClusterName>(...CLUSTERS);
 const namespaceName = fc.constantFrom(...NAMESPACES);
@@ -226,12 +269,17 @@ const namespaces = fc.uniqueArray(
       { weight: 1, arbitrary: fc.boolean() },
     ),
     holds: fc.oneof(
-      { weight: 2, arbitrary: fc.constant<Holding>('ours') },
+      { weight: 2, arbitrary: fc.constantFrom<Holding[]>('ours', 'nothing') },
       { weight: 3, arbitrary: fc.constantFrom(...HOLDINGS) },
     ),
     guard: fc.oneof(
-      { weight: 5, arbitrary: fc.constant<'none'>('none') },
+      { weight: 3, arbitrary: fc.constant<'none'>('none') },
       { weight: 1, arbitrary: fc.constantFrom(...GUARDS) },
+      { weight: 1, arbitrary: fc.constantFrom<Guard[]>('hung', 'slow-20', 'fails') },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom<Guard[]>('denies-404', 'denies-409', 'denies-429', 'unexplained'),
+      },
     ),
   }),
   { minLength: 1, maxLength: 8, selector: ({ cluster, name }) => `${cluster}/${name}` },
@@ -252,8 +300,11 @@ const apiFault = fc
     retryAfter: fc.option(fc.constantFrom(0, 1, 7, 30), { nil: undefined }),
     offset: fc.nat(400),
   })
-  // lists are of no namespace, and few secrets are ever made anew
-  .map((fault): ApiFault => (fault.verb === 'PATCH' ? fault : { ...fault, namespace: undefined }));
+  // lists are of no namespace, and few secrets are ever made anew; only a list has pages
+  .map((fault): ApiFault => {
+    if (fault.what === 'oversized') return { ...fault, verb: 'LIST', namespace: undefined };
+    return fault.verb === 'PATCH' ? fault : { ...fault, namespace: undefined };
+  });
 
 const awsFault = fc.record({
   on: fc.constant<'aws'>('aws'),
@@ -280,14 +331,19 @@ const worldChange = fc.record({
 const outage = fc.record({
   on: fc.constant<'cluster'>('cluster'),
   cluster: clusterName,
-  what: fc.constantFrom(...OUTAGES),
+  what: fc.constantFrom(...OUTAGES, 'no-create' as const, 'no-create-before-1.32' as const),
 });
 
+const oversized = apiFault.map(
+  (one): ApiFault => ({ ...one, verb: 'LIST', namespace: undefined, what: 'oversized', from: 1, times: 99 }),
+);
+
 const fault = fc.oneof(
-  { weight: 6, arbitrary: apiFault },
-  { weight: 2, arbitrary: awsFault },
-  { weight: 3, arbitrary: worldChange },
-  { weight: 1, arbitrary: outage },
+  { weight: 12, arbitrary: apiFault },
+  { weight: 1, arbitrary: oversized },
+  { weight: 4, arbitrary: awsFault },
+  { weight: 6, arbitrary: worldChange },
+  { weight: 2, arbitrary: outage },
 );
 
 const deadline = fc.oneof(
@@ -297,15 +353,21 @@ const deadline = fc.oneof(
 );
 
 /** Settings, clusters as they are found, and what goes wrong during the run. */
-export const schedule: fc.Arbitrary<Schedule> = fc.record({
-  settings,
-  event: often<Schedule['event']>('scheduled', 'manual', 'queued', 'plan', 'narrowed'),
-  namespaces,
-  faults: fc.array(fault, { maxLength: 6 }),
-  deadline,
-  heldAt: fc.option(fc.record({ cluster: clusterName, namespace: namespaceName }), {
-    nil: undefined,
-    freq: 5,
-  }),
-  attempts: fc.oneof({ weight: 12, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constant(3) }),
-});
+export const schedule: fc.Arbitrary<Schedule> = fc
+  .record<Schedule>({
+    settings,
+    event: often<Schedule['event']>('scheduled', 'manual', 'queued', 'plan', 'narrowed'),
+    namespaces,
+    faults: fc.array(fault, { maxLength: 6 }),
+    deadline,
+    heldAt: fc.option(fc.record({ cluster: clusterName, namespace: namespaceName }), {
+      nil: undefined,
+      freq: 5,
+    }),
+    attempts: fc.oneof({ weight: 12, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constant(3) }),
+    retried: fc.boolean(),
+  })
+  // beside an expiry that no token of ECR has, the policy takes a usual one for a mistake, and lets it be written over
+  .map((one) =>
+    one.faults.some(({ what }) => what === 'nearly-expired') ? { ...one, heldAt: undefined } : one,
+  );

@@ -6,8 +6,8 @@ const SHORTEST = 10;
 const RUN_OF_CHARACTERS = /[\w+/=%-]{10,}/g;
 
 /** No secret material in any output, also not a piece of it, in base64 or URL-encoded. */
-export function showsNoSecret({ troubled, after, secrets }: Witness): string[] {
-  const shown = `${troubled.shown}\n${after.shown}`;
+export function showsNoSecret({ troubled, retry, after, secrets }: Witness): string[] {
+  const shown = [troubled, retry, after].map((phase) => phase?.shown ?? '').join('\n');
   const forms = secrets.flatMap(formsOf).join('\n');
   const runs = new Set(shown.match(RUN_OF_CHARACTERS));
   const pieces = [...runs].filter(

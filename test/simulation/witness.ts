@@ -1,5 +1,6 @@
-import type { Report } from '../../lambda/report.ts';
-import type { Settings } from '../../lambda/settings.ts';
+import type { Report } from '../../lambda/refresh/report.ts';
+import type { Settings } from '../../lambda/settings/schema.ts';
+import type { StatusReport } from '../../lambda/status.ts';
 import type { Namespaces } from './expected.ts';
 import type { Hit } from './faults.ts';
 import type { Held } from './held.ts';
@@ -37,6 +38,8 @@ export interface Phase {
   readonly origin: 'manual' | 'scheduled' | 'queued';
   readonly plan: boolean;
   readonly narrowed: boolean;
+  /** When the run was due that this one may repeat, and when it began; undefined where its event does not say. */
+  readonly due: { readonly at: number; readonly now: number } | undefined;
   readonly before: Scene;
   readonly after: Scene;
   readonly journal: readonly Entry[];
@@ -50,14 +53,27 @@ export interface Phase {
   readonly shown: string;
 }
 
+/** What is told of secrets without writing any. */
+export interface Looks {
+  /** Of what a schedule begins with. */
+  readonly first: StatusReport | undefined;
+  readonly before: StatusReport | undefined;
+  readonly plan: Report | undefined;
+  readonly after: StatusReport | undefined;
+}
+
 /** A schedule, played. */
 export interface Witness {
   readonly schedule: Schedule;
   readonly settings: Settings;
   /** While things go wrong. */
   readonly troubled: Phase;
-  /** Half an hour later, when everything works again. */
+  /** The same event again, when everything works. */
+  readonly retry: Phase | undefined;
+  /** Half an hour later. */
   readonly after: Phase;
+  /** What status says at first, what status and plan say before the last run, and status after it. */
+  readonly looks: Looks;
   /** What may not be shown. */
   readonly secrets: readonly string[];
 }

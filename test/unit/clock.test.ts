@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { startDeadline, systemClock } from '../../lambda/clock.ts';
+import { startDeadline, systemClock } from '../../lambda/context.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const settled = () => new Promise(setImmediate);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CLUSTER_METRICS } from '../../lambda/metrics.ts';
+import { CLUSTER_METRICS } from '../../lambda/refresh/report.ts';
 
 const pages = [
   ...['.', 'test/events'].flatMap((folder) => markdownIn(readdirSync(folder), folder)),

@@ -1,31 +1,45 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeOf, HelperError, InternalError } from '../../lambda/errors.ts';
-import { errorClasses } from './error-classes.ts';
+import { awsError } from '../../lambda/aws.ts';
+import {
+  codeOf,
+  DeadlineError,
+  EventError,
+  HelperError,
+  hasCode,
+  InternalError,
+  NotCoveredError,
+  RefreshFailedError,
+  SettingsError,
+} from '../../lambda/errors.ts';
 
-test('there are errors to look at', () => {
-  expect(errorClasses.length).toBeGreaterThan(40);
-});
+const errors: readonly HelperError[] = [
+  new HelperError('ClusterNotFoundError', 'there is no EKS cluster a', 'Correct its name.'),
+  new SettingsError('clusters: too few'),
+  new EventError('action: "x"'),
+  new NotCoveredError('cluster', 'a', 'known are b'),
+  new DeadlineError(),
+  new RefreshFailedError('cluster a: 1 failed'),
+  new InternalError(new TypeError('x')),
+];
 
-describe.for(errorClasses)('%s', ([name, Fault]) => {
-  const fault = new Fault('object', 'second', ['third'], 'fourth');
-
-  test('has its own name, as logs and alarms show it', () => {
-    expect(fault.name).toBe(name);
-    expect(fault).toBeInstanceOf(HelperError);
-    expect(fault.stack?.startsWith(`${name}: ${fault.message}`)).toBe(true);
+describe.for(errors.map((error) => [error.code, error] as const))('%s', ([code, error]) => {
+  test('has its code as its name, as logs and alarms show it', () => {
+    expect(error.name).toBe(code);
+    expect(error).toBeInstanceOf(HelperError);
+    expect(hasCode(error, 'AnotherError', code)).toBe(true);
+    expect(hasCode(error, 'AnotherError')).toBe(false);
   });
 
-  test('says what is wrong and what to do', () => {
-    expect(fault.message).toBe(`${fault.problem}. ${fault.remedy}`);
-    expect(fault.problem).not.toMatch(/undefined|\[object|\.$/);
-    expect(fault.remedy).toMatch(/^[A-Z].{15,}/);
-    expect(fault.remedy).not.toMatch(/undefined|\[object/);
+  test('has a problem and a fix', () => {
+    expect(error.message).toBe(`${error.problem}. ${error.fix}`);
+    expect(error.problem).not.toMatch(/undefined|\[object|\.$/);
+    expect(error.fix).toMatch(/^[A-Z].{15,}/);
   });
 
-  test('carries no cause', () => {
-    expect('cause' in fault).toBe(false);
+  test('has no cause', () => {
+    expect('cause' in error).toBe(false);
   });
 });
 
@@ -103,4 +117,25 @@ describe('the code of a failed call', () => {
   ])('is %s', ([, fault, code]) => {
     expect(codeOf(fault)).toBe(code);
   });
+});
+
+test.for([
+  ['RequestTimeTooSkewed', /clock of this machine/],
+  ['RequestExpired', /clock of this machine/],
+  ['RequestInTheFuture', /clock of this machine/],
+  ['SignatureDoesNotMatch', /secret access key.*clock of this machine/],
+  ['InvalidSignatureException', /secret access key.*clock of this machine/],
+  ['TimeoutError', /of eu-west-1 .* needs the interface endpoint ecr\.api, .* next run retries/],
+  ['ENOTFOUND', /interface endpoint/],
+  ['ECONNREFUSED', /interface endpoint/],
+  ['AccessDeniedException', /^Allow it$/],
+  ['AccessDenied', /^Allow it$/],
+  ['DecryptionFailure', /^Allow it$/],
+  ['ThrottlingException', /^Wait$/],
+  ['InternalServerError', /^Wait$/],
+] as const)('how to fix %s of AWS', ([awsCode, fix]) => {
+  const fixes = { service: 'ecr.api', region: 'eu-west-1', ifDenied: 'Allow it', otherwise: 'Wait' };
+  const error = awsError('EcrCallError', 'could not get a token', awsCode, fixes);
+  expect(error).toMatchObject({ code: 'EcrCallError', problem: `could not get a token (${awsCode})` });
+  expect(error.fix).toMatch(fix);
 });

@@ -1,5 +1,6 @@
-import type { ClusterReport, Report } from '../../lambda/report.ts';
-import { checkSettings, type Settings, type SettingsInput } from '../../lambda/settings.ts';
+import type { ClusterReport, Report } from '../../lambda/refresh/report.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
+import type { Settings, SettingsInput } from '../../lambda/settings/schema.ts';
 
 type EntryInput = NonNullable<SettingsInput['secrets']>[number];
 

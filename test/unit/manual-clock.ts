@@ -1,4 +1,4 @@
-import type { Clock } from '../../lambda/clock.ts';
+import type { Clock } from '../../lambda/context.ts';
 
 /** A clock that stands still until it is moved on; who sleeps wakes when it reaches that moment. */
 export class ManualClock implements Clock {
@@ -16,6 +16,18 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     this.#now += ms;
     for (const sleeper of this.#sleepers) if (sleeper.until <= this.#now) sleeper.wake();
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const sleeper = {
+      until: this.#now + ms,
+      wake: () => {
+        this.#sleepers.delete(sleeper);
+        call();
+      },
+    };
+    this.#sleepers.add(sleeper);
+    return () => this.#sleepers.delete(sleeper);
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

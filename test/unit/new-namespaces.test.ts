@@ -1,10 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readLogBatch } from '../../lambda/audit-log.ts';
 import { EventError, HelperError, NotCoveredError } from '../../lambda/errors.ts';
-import { chosenClusters, type Invocation, readEvent } from '../../lambda/event.ts';
-import { narrowToLogged } from '../../lambda/new-namespaces.ts';
+import { narrowToLogged, readLogBatch } from '../../lambda/new-namespaces.ts';
+import { type RunRequest, readEvent, resolveScope } from '../../lambda/request.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import { controlMessage, created, logBatch, packed } from '../sandbox/aws/log-batch.ts';
 import { settingsOf } from './factories.ts';
@@ -92,7 +91,7 @@ describe('a batch', () => {
   ])('%s is refused, and its text is not told', ([, event, problem]) => {
     let fault: unknown;
     try {
-      readEvent(event);
+      narrowToLogged(settingsOf(), readEvent(event), FUNCTION);
     } catch (caught) {
       fault = caught;
     }
@@ -102,16 +101,23 @@ describe('a batch', () => {
   });
 
   test('that only says that there is a subscription is about nothing', () => {
-    expect(readEvent(controlMessage())).toEqual({ origin: 'logged', action: 'refresh', clusters: [] });
+    expect(narrowToLogged(settingsOf(), readEvent(controlMessage()), FUNCTION)).toEqual({
+      origin: 'logged',
+      action: 'refresh',
+      clusters: [],
+    });
   });
 
   test('that failed comes back from the queue as what it was', () => {
     const body = JSON.stringify({ requestPayload: logBatch([created('a')]) });
-    expect(readEvent({ Records: [{ eventSource: 'aws:sqs', body }] })).toEqual({
+    const request = readEvent({ Records: [{ eventSource: 'aws:sqs', body }] });
+    const settings = settingsOf({ clusters: [{ name: 'demo' }], newNamespaces: 'audit-log' });
+    expect(narrowToLogged(settings, request, FUNCTION)).toEqual({
       origin: 'queued',
       action: 'refresh',
+      clusters: ['demo'],
       namespaces: ['a'],
-      logged: { owner: '111122223333', logGroup: '/aws/eks/demo/cluster', unreadable: 0 },
+      logged: { owner: '111122223333', logGroup: '/aws/eks/demo/cluster', unreadable: 0, uncovered: 0 },
     });
   });
 });
@@ -150,7 +156,7 @@ describe('a run by the log', () => {
 
   test('is about nothing when they cover none', () => {
     const invocation = narrowed(['kube-x'], { cluster: 'prod' });
-    expect(chosenClusters(settings, invocation)).toEqual([]);
+    expect(resolveScope(settings, invocation).clusters).toEqual([]);
     expect(invocation).toMatchObject({ logged: { uncovered: 1 } });
   });
 
@@ -166,7 +172,7 @@ describe('a run by the log', () => {
   });
 
   test('any other run stays as it is', () => {
-    const invocation: Invocation = { origin: 'manual', action: 'refresh', namespaces: ['x'] };
+    const invocation: RunRequest = { origin: 'manual', action: 'refresh', namespaces: ['x'] };
     expect(narrowToLogged(settings, invocation, FUNCTION)).toBe(invocation);
   });
 
@@ -199,7 +205,7 @@ describe('a run by the log', () => {
           expect(['p', 'dev']).toEqual(expect.arrayContaining([...(invocation.clusters ?? ['all'])]));
           for (const name of invocation.namespaces ?? []) expect(name).toMatch(/^[a-z0-9-]{1,63}$/);
           expect(JSON.stringify(invocation)).not.toContain(passwordCanary);
-          chosenClusters(settings, invocation);
+          resolveScope(settings, invocation);
         } catch (error) {
           expect(error).toBeInstanceOf(HelperError);
           expect([EventError, NotCoveredError].some((known) => error instanceof known)).toBe(true);

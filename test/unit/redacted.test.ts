@@ -2,7 +2,7 @@ import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { format, formatWithOptions, inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { Redacted } from '../../lambda/redacted.ts';
+import { Redacted } from '../../lambda/errors.ts';
 
 const secret = new Redacted('CanaryHunter2');
 const ways: [string, () => unknown][] = [

@@ -1,5 +1,5 @@
-import { systemClock } from '../../../lambda/clock.ts';
-import { BearerTokens, stsSigner } from '../../../lambda/cluster/token.ts';
+import { systemClock } from '../../../lambda/context.ts';
+import { BearerTokens, stsSigner } from '../../../lambda/kubernetes/eks.ts';
 import type { AwsEmulator } from '../../sandbox/aws/server.ts';
 import { CAUTIOUS, CLUSTER, DEPLOYMENT, roleArn } from './deployments.ts';
 

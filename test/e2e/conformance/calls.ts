@@ -1,4 +1,4 @@
-import { EXPIRES_AT, FETCHED_AT, labelsOf, SECRET_TYPE } from '../../../lambda/cluster/rights.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf, SECRET_TYPE } from '../../../lambda/kubernetes/pull-secret.ts';
 import { PULL_SECRET, secretPath } from '../objects.ts';
 import type { Call, Seed } from './case.ts';
 import { DEPLOYMENT } from './deployments.ts';

@@ -52,6 +52,8 @@ export interface Case {
     | FollowUp
     | { readonly seed: Seed }
     | { readonly account: AccountSeed }
+    /** Takes its managed fields off the pull secret. */
+    | { readonly strip: true }
   )[];
   readonly send: Call | FollowUp;
   /** The code that the real server answers: two servers can agree for a wrong reason. */

@@ -1,6 +1,7 @@
-import { clusterRights, type Manifest } from '../../../lambda/cluster/rights.ts';
-import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
-import { checkSettings } from '../../../lambda/settings.ts';
+import { clusterRights, type Manifest, rightsVersion } from '../../../lambda/kubernetes/rbac.ts';
+import { listedClusters } from '../../../lambda/settings/locations.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
+import type { Settings } from '../../../lambda/settings/schema.ts';
 import { type AdmissionCheck, deniedByPolicy } from '../../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../../sandbox/kubernetes/pull-secret-policy.ts';
 import { serviceAccountPolicy } from '../../sandbox/kubernetes/service-account-policy.ts';
@@ -11,8 +12,9 @@ export const CLUSTER = 'prod';
 export const DEPLOYMENT = 'ecr-registry-helper';
 /** A deployment without `recreate`, which may delete secrets all the same, so that its policy is asked. */
 export const CAUTIOUS = 'cautious';
-/** A label that a policy of somebody else refuses, by a message that echoes the docker config. */
-export const ECHO_LABEL = 'echo';
+/** A policy of somebody else, which refuses secrets with these labels by a message that echoes the docker config. */
+export const ECHO = 'echo';
+export const ECHO_LABELS = { 'app.kubernetes.io/name': ECHO };
 
 export function roleArn(accountId: string, deployment: string): string {
   return `arn:aws:iam::${accountId}:role/${deployment}`;
@@ -25,13 +27,13 @@ export function usernameOf(accountId: string, deployment: string): string {
 
 /** The rights of both deployments, as the product makes them. */
 export function rightsOfBoth(): Manifest[] {
-  return [...rightsOf(DEPLOYMENT, true), ...rightsOf(CAUTIOUS, false), ...rightToCleanUp()];
+  return [...[DEPLOYMENT, CAUTIOUS].flatMap(rightsOf), ...rightToCleanUp()];
 }
 
 /** The policy of somebody else as the real server is given it. */
 export function echoPolicy(): Manifest[] {
   const admission = 'admissionregistration.k8s.io/v1';
-  const metadata = { name: ECHO_LABEL, labels: {} };
+  const metadata = { name: ECHO, labels: {} };
   const resources = { apiGroups: [''], apiVersions: ['v1'], resources: ['secrets'] };
   return [
     {
@@ -41,7 +43,7 @@ export function echoPolicy(): Manifest[] {
       spec: {
         failurePolicy: 'Fail',
         matchConstraints: {
-          objectSelector: { matchLabels: { [ECHO_LABEL]: 'true' } },
+          objectSelector: { matchLabels: ECHO_LABELS },
           resourceRules: [{ ...resources, operations: ['CREATE', 'UPDATE'] }],
         },
         validations: [
@@ -53,7 +55,7 @@ export function echoPolicy(): Manifest[] {
       apiVersion: admission,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata,
-      spec: { policyName: ECHO_LABEL, validationActions: ['Deny'] },
+      spec: { policyName: ECHO, validationActions: ['Deny'] },
     },
   ];
 }
@@ -61,13 +63,17 @@ export function echoPolicy(): Manifest[] {
 /** All of these policies as the emulator is given them, which runs no CEL; in the order in which the real server asks. */
 export function emulatedPolicies(): AdmissionCheck[] {
   return [
-    pullSecretPolicy({ name: DEPLOYMENT, recreated: [PULL_SECRET] }),
-    pullSecretPolicy({ name: CAUTIOUS, recreated: [] }),
+    ...[DEPLOYMENT, CAUTIOUS].map((name) => {
+      const settings = settingsOf(name);
+      const version = rightsVersion(settings, { name: CLUSTER });
+      return pullSecretPolicy({ name, version, entries: settings.secrets });
+    }),
     (request) => {
       const { object, operation } = request;
-      if (operation === 'DELETE' || object?.metadata.labels?.[ECHO_LABEL] !== 'true') return undefined;
+      const isTaken = object?.metadata.labels?.['app.kubernetes.io/name'] === ECHO;
+      if (operation === 'DELETE' || !isTaken) return undefined;
       const text = `got ${object.data?.['.dockerconfigjson']}`;
-      return deniedByPolicy(request, { policy: ECHO_LABEL, binding: ECHO_LABEL, text });
+      return deniedByPolicy(request, { policy: ECHO, binding: ECHO, text });
     },
   ];
 }
@@ -77,10 +83,14 @@ export function emulatedAccountPolicies(): AccountCheck[] {
   return [serviceAccountPolicy(DEPLOYMENT, [PULL_SECRET])];
 }
 
-function rightsOf(name: string, isWhole: boolean): Manifest[] {
-  const serviceAccounts = isWhole ? ['default'] : [];
-  const secrets = [{ recreate: isWhole, serviceAccounts }];
-  const settings = checkSettings({ name, clusters: [{ name: CLUSTER }], secrets });
+function settingsOf(name: string): Settings {
+  const isWhole = name === DEPLOYMENT;
+  const secrets = [{ recreate: isWhole, serviceAccounts: isWhole ? ['default'] : [] }];
+  return checkSettings({ name, clusters: [{ name: CLUSTER }], secrets });
+}
+
+function rightsOf(name: string): Manifest[] {
+  const settings = settingsOf(name);
   return listedClusters(settings).flatMap((cluster) => clusterRights(settings, cluster));
 }
 

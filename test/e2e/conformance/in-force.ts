@@ -1,7 +1,7 @@
 import type { ApiClient } from '../control-plane/api-client.ts';
 import { done, EMPTY_CONFIG, PULL_SECRET, secretPath } from '../objects.ts';
 import { until } from '../until.ts';
-import { CAUTIOUS, DEPLOYMENT, ECHO_LABEL } from './deployments.ts';
+import { CAUTIOUS, DEPLOYMENT, ECHO, ECHO_LABELS } from './deployments.ts';
 
 /** Waits until the real server's informers have brought all rights and policies into force. */
 export async function policiesInForce(admin: ApiClient): Promise<void> {
@@ -30,8 +30,8 @@ export async function policiesInForce(admin: ApiClient): Promise<void> {
   await untilAnswered('secrets "clean-up" not found', () =>
     admin.request('GET', secretPath('default', 'clean-up'), { headers: impersonate(CAUTIOUS) }),
   );
-  await untilAnswered(`ValidatingAdmissionPolicy '${ECHO_LABEL}'`, () =>
-    tryToCreate(admin, 'default', { [ECHO_LABEL]: 'true' }),
+  await untilAnswered(`ValidatingAdmissionPolicy '${ECHO}'`, () =>
+    tryToCreate(admin, 'default', ECHO_LABELS),
   );
 }
 

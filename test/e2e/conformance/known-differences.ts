@@ -26,18 +26,6 @@ export const CONTINUE_TOKEN_TEXT: KnownDifference = {
   isSteady: true,
 };
 
-export const CEL_ERROR_TEXT: KnownDifference = {
-  reason: 'the server quotes the expression that failed, and the emulator has none: it runs no CEL',
-  without: (answer) => {
-    const unquoted = JSON.stringify(answer.body).replaceAll(
-      /(?<=request: expression) '.*?'(?= resulted in)/g,
-      '',
-    );
-    return { ...answer, body: JSON.parse(unquoted) as unknown };
-  },
-  isSteady: true,
-};
-
 export const CAUSE_ORDER: KnownDifference = {
   reason: 'the server gathers conflicts from a Go map of managers, so their order differs from run to run',
   without: (answer) =>

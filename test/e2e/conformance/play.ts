@@ -39,6 +39,7 @@ export function toServer(
       const answers: Answer[] = [];
       for (const step of [...before, send]) {
         if ('seed' in step) await seeding.putSecret(namespace, step.seed);
+        else if ('strip' in step) await seeding.stripManagers(namespace);
         else if ('account' in step) await seeding.addAccount(namespace, step.account);
         else {
           const call = typeof step === 'function' ? step(metadataOf(answers.at(-1))) : step;

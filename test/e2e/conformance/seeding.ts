@@ -10,6 +10,8 @@ export interface Seeding {
   addNamespace(name: string, seed?: NamespaceSeed): Promise<void>;
   /** Creates a secret, or replaces the one of that name, as the seed's manager. */
   putSecret(namespace: string, seed: Seed): Promise<void>;
+  /** Takes its managed fields off the pull secret. */
+  stripManagers(namespace: string): Promise<void>;
   /** Makes a service account. */
   addAccount(namespace: string, seed: AccountSeed): Promise<void>;
 }
@@ -37,6 +39,11 @@ export function seedingOfServer(admin: ApiClient): Seeding {
   };
   return {
     putSecret,
+    async stripManagers(namespace) {
+      const body = { metadata: { managedFields: [{}] } };
+      const path = `${secretPath(namespace, PULL_SECRET)}?fieldManager=${MANAGER}`;
+      await done(admin, 'PATCH', path, body, 'application/merge-patch+json');
+    },
     async addAccount(namespace, { name = 'default', labels, annotations, ...fields }) {
       const body = { metadata: { name, labels, annotations }, ...fields };
       await done(admin, 'POST', `${NAMESPACES}/${namespace}/serviceaccounts`, body);
@@ -54,6 +61,9 @@ export function seedingOfServer(admin: ApiClient): Seeding {
 /** Seeds the emulator past its API. */
 export function seedingOfEmulator(kubernetes: KubernetesEmulator): Seeding {
   return {
+    async stripManagers(namespace) {
+      kubernetes.stripManagers(namespace, PULL_SECRET);
+    },
     async addAccount(namespace, { name = 'default', ...seed }) {
       kubernetes.serviceAccounts.put(namespace, name, seed);
     },

@@ -15,12 +15,14 @@ const endTimeoutMs = 5_000;
 
 /**
  * Runs a script that calls {@link serveOrder} in a process of its own, which has no environment but `env`.
+ * @param kill kills the process at once
  * @throws {Error} with what the process wrote, if it ends without an answer or does not end after it
  */
 export async function runChild<Order extends object, Done>(
   script: URL,
   order: Order,
   env: Record<string, string>,
+  kill?: AbortSignal,
 ): Promise<ChildResult<Done>> {
   const child = fork(script, [], { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   let answer: { done: Done } | undefined;
@@ -29,6 +31,7 @@ export async function runChild<Order extends object, Done>(
     answer = { done };
     late = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
   });
+  kill?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
   child.send(order);
   const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout as Readable),

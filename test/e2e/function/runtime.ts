@@ -1,6 +1,5 @@
-import type { Answer } from '../../../lambda/answers.ts';
-import type { InvocationContext } from '../../../lambda/handler.ts';
-import type { Report } from '../../../lambda/report.ts';
+import type { Answer, InvocationContext } from '../../../lambda/handler.ts';
+import type { Report } from '../../../lambda/refresh/report.ts';
 import { cpuTimer, peakMemory, serveOrder } from './child.ts';
 import { type PatchTimes, patchTimer } from './patch-times.ts';
 

@@ -59,9 +59,10 @@ async function dispatch(
   try {
     const caller = await authorize(request, service, operation, state);
     call.principalArn = caller.arn;
-    if (await disturb(call, service, response, state.faults)) return;
     const asked = { principal: caller, region: call.region, now: state.now() };
-    sendBody(response, service.protocol, await service.answer(operation, asked));
+    const answer = () => service.answer(operation, asked);
+    if (await disturb(call, { service, response, answer }, state.faults)) return;
+    sendBody(response, service.protocol, await answer());
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     call.outcome = error.code;
@@ -111,11 +112,12 @@ async function authorize(
   return principal;
 }
 
+const DRIP_MS = 5;
+
 /** Does what a planned fault says; true when the call has had its answer thereby. */
 async function disturb(
   call: AwsCall,
-  service: Service,
-  response: ServerResponse,
+  { service, response, answer }: { service: Service; response: ServerResponse; answer: () => unknown },
   faults: AwsFaults,
 ): Promise<boolean> {
   const taken = faults.take(call);
@@ -127,7 +129,14 @@ async function disturb(
       throw new ServiceError(fault.code, fault.status, fault.message ?? 'Injected by a test');
     case 'throttle':
       throw commonErrors.throttled(service.protocol);
+    case 'drip': {
+      response.writeHead(200, { 'Content-Type': 'application/x-amz-json-1.1' });
+      const drops = setInterval(() => response.write(' '), DRIP_MS);
+      response.once('close', () => clearInterval(drops));
+      return true;
+    }
     case 'reset':
+      if (fault.when === 'after') await answer();
       response.socket?.destroy();
       return true;
     case 'stall':

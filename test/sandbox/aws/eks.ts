@@ -3,6 +3,8 @@ import { type Service, ServiceError } from './service.ts';
 /** A cluster that DescribeCluster knows. One that is still `CREATING` has no endpoint and no CA yet. */
 export interface ClusterOptions {
   name: string;
+  /** Only local clusters on Outposts have one; their authenticator knows them by it. */
+  id?: string;
   accountId: string;
   region: string;
   /** `https://HOST:PORT` of its API server. */
@@ -14,6 +16,8 @@ export interface ClusterOptions {
   version?: string;
   /** Whether its endpoint is reached from outside of its VPC. Default true. */
   publicAccess?: boolean;
+  /** From which addresses it is reached there. Default: from all. */
+  publicAccessCidrs?: string[];
   tags?: Record<string, string>;
   /** Whether its audit log goes to CloudWatch Logs. Default false. */
   audited?: boolean;
@@ -81,10 +85,11 @@ export function clusterKey(cluster: Pick<ClusterOptions, 'accountId' | 'region' 
 }
 
 function toDescription(cluster: ClusterOptions) {
-  const { name, accountId, region, endpoint, caPem } = cluster;
+  const { name, id, accountId, region, endpoint, caPem } = cluster;
   const partition = region.startsWith('cn-') ? 'aws-cn' : 'aws';
   return {
     name,
+    ...(id !== undefined && { id }),
     arn: `arn:${partition}:eks:${region}:${accountId}:cluster/${name}`,
     status: cluster.status ?? 'ACTIVE',
     version: cluster.version ?? '1.36',
@@ -100,7 +105,7 @@ function toDescription(cluster: ClusterOptions) {
       vpcId: 'vpc-0123456789abcdef0',
       endpointPublicAccess: cluster.publicAccess ?? true,
       endpointPrivateAccess: true,
-      publicAccessCidrs: ['0.0.0.0/0'],
+      publicAccessCidrs: cluster.publicAccessCidrs ?? ['0.0.0.0/0'],
     },
     logging: {
       clusterLogging: [

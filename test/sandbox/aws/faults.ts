@@ -11,17 +11,23 @@ export interface AwsCall {
   outcome: string;
 }
 
-/** What happens instead of the right answer. A stalled call is answered rightly once it is released. */
+/**
+ * What happens instead of the right answer. A stalled call is answered rightly once it is released. A reset cuts the
+ * connection: `before` anything was done (default), or `after` it was done but not answered. A dripping one begins to
+ * answer and sends a byte now and then, until the client hangs up.
+ */
 export type AwsFault =
   | { kind: 'error'; code: string; status: number; message?: string }
   | { kind: 'throttle' }
-  | { kind: 'reset' }
+  | { kind: 'drip' }
+  | { kind: 'reset'; when?: 'before' | 'after' }
   | { kind: 'stall' }
   | { kind: 'body'; status: number; body: string; contentType?: string };
 
 /** Which calls a fault hits, and how many of them (default 1; Infinity for all that come). */
 export interface AwsFaultPlan {
-  operation: string;
+  /** Default: all. */
+  operation?: string;
   times?: number;
   /** Narrows it to some calls of that operation. */
   when?: (call: AwsCall) => boolean;
@@ -64,7 +70,8 @@ export class AwsFaults {
   take(call: AwsCall): { fault: AwsFault; released: Promise<void> } | undefined {
     for (const pending of this.#pending) {
       const { plan } = pending;
-      if (plan.operation !== call.operation || plan.when?.(call) === false) continue;
+      if (plan.operation !== undefined && plan.operation !== call.operation) continue;
+      if (plan.when?.(call) === false) continue;
       pending.left -= 1;
       pending.hits += 1;
       if (pending.left <= 0) this.#pending.delete(pending);

@@ -22,6 +22,8 @@ interface RegistryAnswer {
 export class Registries {
   /** By `HOST/NAME`: whether whoever holds a token may pull, or whose session may. */
   readonly repositories = new Map<string, boolean | { of: string }>();
+  /** Repositories whose tags nobody may list, also who may pull. */
+  readonly unlisted = new Set<string>();
   /** What a host answers to everything instead. */
   readonly answers = new Map<string, RegistryAnswer>();
   /** Every request so far. */
@@ -59,10 +61,12 @@ export class Registries {
     if (!token || token.expiresAt <= this.#now() || !host.includes(`.${token.region}.`))
       return { status: 401 };
     if (path === '/v2/') return { status: 200 };
-    const name = /^\/v2\/(.+)\/manifests\/[^/]+$/.exec(path)?.[1];
+    const [, name, what] = /^\/v2\/(.+)\/(manifests\/[^/]+|tags\/list(?:\?.*)?)$/.exec(path) ?? [];
     const allowed = this.repositories.get(`${host}/${name}`);
     if (allowed === undefined) return { status: 404, error: 'NAME_UNKNOWN' };
     const isPullable = typeof allowed === 'boolean' ? allowed : token.taker.includes(allowed.of);
-    return isPullable ? { status: 404, error: 'MANIFEST_UNKNOWN' } : { status: 403, error: 'DENIED' };
+    if (!isPullable) return { status: 403, error: 'DENIED' };
+    if (what?.startsWith('manifests/')) return { status: 404, error: 'MANIFEST_UNKNOWN' };
+    return this.unlisted.has(`${host}/${name}`) ? { status: 403, error: 'DENIED' } : { status: 200 };
   }
 }

@@ -45,6 +45,8 @@ export interface AwsEmulator {
   readonly calls: AwsCall[];
   /** The functions, by name. */
   readonly functions: Map<string, FunctionCode>;
+  /** The environment variables of functions, by name. */
+  readonly variables: Map<string, Readonly<Record<string, string>>>;
   /** The outputs of each stack, by its name. */
   readonly stacks: Map<string, Record<string, string>>;
   /** The rules of EventBridge, by name. */
@@ -89,6 +91,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const clusters = new Map<string, ClusterOptions>();
   const secrets = new Map<string, SecretOptions>();
   const functions = new Map<string, FunctionCode>();
+  const variables = new Map<string, Readonly<Record<string, string>>>();
   const stacks = new Map<string, Record<string, string>>();
   const rules = new Map<string, Rule>();
   const subscriptions = new Map<string, SubscriptionFilter[]>();
@@ -101,7 +104,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     createEks(clusters),
     createSts(identities),
     createSecretsManager(secrets),
-    createLambda(functions),
+    createLambda(functions, variables),
     createCloudFormation(stacks),
     createEventBridge(rules),
     createLogs(subscriptions),
@@ -125,6 +128,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     principals: { [Symbol.iterator]: () => identities.principals() },
     calls,
     functions,
+    variables,
     stacks,
     rules,
     subscriptions,
@@ -132,6 +136,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     now,
     env: {
       AWS_ENDPOINT_URL_ECR: `${origin}/ecr`,
+      AWS_ENDPOINT_URL_ECR_PUBLIC: `${origin}/ecr-public`,
       AWS_ENDPOINT_URL_EKS: `${origin}/eks`,
       AWS_ENDPOINT_URL_STS: `${origin}/sts`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${origin}/secretsmanager`,

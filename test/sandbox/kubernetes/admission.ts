@@ -30,10 +30,34 @@ export function deniedByPolicy(
   });
 }
 
-/** The answer of a validating webhook that denies: 403 unless it names another code, and no causes. */
-export function deniedByWebhook(webhook: string, text: string, code = 403): StatusError {
-  const message = `admission webhook ${JSON.stringify(webhook)} denied the request: ${text}`;
-  return new StatusError(code, code === 403 ? 'Forbidden' : '', message);
+/** What a webhook may choose of its denial, beside the code and the text. */
+export interface DenialDetails {
+  readonly reason?: string;
+  readonly details?: StatusError['status']['details'];
+}
+
+/**
+ * The denial of a webhook, as `ToStatusErr` of k8s.io/apiserver `admission/plugin/webhook/errors` makes it of the
+ * webhook's Status: all but the beginning of the message is as the webhook chooses.
+ */
+export function deniedByWebhook(
+  webhook: string,
+  text: string,
+  code = 403,
+  { reason = code === 403 ? 'Forbidden' : '', details }: DenialDetails = {},
+): StatusError {
+  const denied = `admission webhook ${JSON.stringify(webhook)} denied the request`;
+  const message = text === '' ? `${denied} without explanation` : `${denied}: ${text}`;
+  return new StatusError(code, reason, message, details && { details });
+}
+
+/** The answer where a webhook with `failurePolicy: Fail` could not be called: `NewInternalError` of apimachinery. */
+export function failedWebhook(webhook: string, why = 'context deadline exceeded'): StatusError {
+  const call = 'failed to call webhook: Post "https://guard.guard.svc:443/validate?timeout=10s"';
+  const failure = `failed calling webhook ${JSON.stringify(webhook)}: ${call}: ${why}`;
+  return new StatusError(500, 'InternalError', `Internal error occurred: ${failure}`, {
+    details: { causes: [{ message: failure }] },
+  });
 }
 
 /** A ResourceQuota on the number of secrets in a namespace. */

@@ -5,7 +5,8 @@ import { StatusError } from './status.ts';
 export interface Manager {
   name: string;
   operation: 'Apply' | 'Update';
-  time: string;
+  /** None where an apply only joined who owns the same values. */
+  time: string | undefined;
   owned: ReadonlySet<FieldPath>;
 }
 
@@ -31,6 +32,11 @@ export function apply(
   config: Fields,
   change: Change & { force: boolean },
 ): Managed {
+  if (live?.managers.length === 0) {
+    // all that is there is taken for an update by one who is not known: apimachinery `skipnonapplied.go`
+    const unknown = update(undefined, live.fields, { ...change, manager: 'before-first-apply' });
+    return apply(unknown, config, change);
+  }
   const old: Fields = live?.fields ?? new Map();
   const isOurs = (one: Manager) => one.operation === 'Apply' && one.name === change.manager;
   const ours = live?.managers.find(isOurs);
@@ -48,11 +54,18 @@ export function apply(
   const kept = yieldFields(others, changed, old, merged);
   const isSame = changed.size === 0 && merged.size === old.size && kept.length === others.length;
   if (live && ours && isSame && equalSets(ours.owned, owned)) return live;
-  return { fields: merged, managers: sortManagers([...kept, { ...toManager(change, 'Apply'), owned }]) };
+  const isWritten = changed.size > 0 || merged.size !== old.size;
+  const time = isWritten ? change.time : ours?.time;
+  return {
+    fields: merged,
+    managers: sortManagers([...kept, { ...toManager(change, 'Apply'), time, owned }]),
+  };
 }
 
 /** An ordinary create, update or patch: takes whatever it changes, maps and lists that it makes included. */
 export function update(live: Managed | undefined, fields: Fields, change: Change): Managed {
+  // an update of what nobody is known to own does not begin to tell
+  if (live?.managers.length === 0) return { fields, managers: [] };
   const old: Fields = live?.fields ?? new Map();
   const changed = changedPaths(old, fields);
   const had = containersOf(old.keys());
@@ -138,7 +151,7 @@ function printManager({ name, operation }: Manager): string {
 
 /** The order of `metadata.managedFields`: appliers first, then by time and name. */
 function sortManagers(managers: Manager[]): Manager[] {
-  const key = ({ operation, time, name }: Manager) => `${operation} ${time} ${name}`;
+  const key = ({ operation, time = '', name }: Manager) => `${operation} ${time} ${name}`;
   return managers.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 

@@ -12,7 +12,7 @@ export interface AccessEntry {
 }
 
 export interface AuthenticatorOptions {
-  /** The cluster's name: the authenticator puts it into the header x-k8s-aws-id itself. */
+  /** The cluster's name, or the id of a local one on Outposts: the authenticator puts it into the header x-k8s-aws-id itself. */
   clusterName: string;
   region: string;
   principals: Iterable<Principal>;

@@ -1,12 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { type Fault, toAnswer } from './faults.ts';
+import type { Status } from './status.ts';
 
 /** A finished answer. */
 export interface Answer {
   code: number;
   body: object;
 }
+
+const MIB = 1024 * 1024;
+/** More than the product reads of an answer. */
+const OVERSIZED = 40 * MIB;
 
 /** One request and its answer, over HTTP/1.1 or HTTP/2. */
 export class Exchange {
@@ -18,7 +23,7 @@ export class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #now: () => Date;
-  #isGone = false;
+  readonly #gone = new AbortController();
 
   constructor(
     request: IncomingMessage | Http2ServerRequest,
@@ -37,14 +42,17 @@ export class Exchange {
     this.headers = Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
     );
-    this.#response.on('close', () => {
-      this.#isGone = true;
-    });
+    this.#response.on('close', () => this.#gone.abort());
   }
 
   /** Whether the caller has hung up, or has had the answer. */
   get isGone(): boolean {
-    return this.#isGone;
+    return this.#gone.signal.aborted;
+  }
+
+  /** Aborts when the caller has hung up, or has had the answer. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   async readBody(): Promise<string> {
@@ -54,29 +62,50 @@ export class Exchange {
   }
 
   send(code: number, headers: Record<string, string>, body: string): void {
-    if (this.#isGone) return;
+    if (this.isGone) return;
     this.#begin(code, headers, body);
     this.#response.end(body);
   }
 
   /** The date is that of the answer, not of the request. */
   #begin(code: number, headers: Record<string, string>, body: string): void {
-    const more = { date: this.#now().toUTCString(), 'content-length': Buffer.byteLength(body) };
-    this.#response.writeHead(code, { ...headers, ...more });
+    const date = this.#now().toUTCString();
+    this.#response.writeHead(code, { date, ...headers, 'content-length': Buffer.byteLength(body) });
   }
 
   /** Answers, unless the fault says that the answer is lost or spoilt on its way. */
   sendJson({ code, body }: Answer, fault?: Fault): void {
     const text = JSON.stringify(body);
-    const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+    const { retryAfterSeconds } = (body as Partial<Status>).details ?? {};
+    const headers = {
+      'content-type': 'application/json',
+      'cache-control': 'no-cache, private',
+      ...(retryAfterSeconds && { 'retry-after': String(retryAfterSeconds) }),
+    };
     const half = text.slice(0, Math.floor(text.length / 2));
     if (fault?.kind === 'truncated') this.send(code, headers, half);
     else if (fault?.kind === 'padded') this.send(code, headers, text.padEnd(fault.length));
+    else if (fault?.kind === 'oversized' && this.#isLargerPage(fault.limit)) void this.#pour(code, headers);
     else if (fault?.kind === 'reset' && fault.when === 'after') this.cut();
     else if (fault?.kind === 'reset' && fault.when === 'body') {
       this.#begin(code, headers, text);
       this.#response.write(half, () => this.cut());
     } else this.send(code, headers, text);
+  }
+
+  #isLargerPage(limit: number): boolean {
+    const asked = Number(this.query.get('limit') ?? 0);
+    return asked === 0 || asked > limit;
+  }
+
+  /** Answers with one chunk over and over, until the caller has read as much as no client should. */
+  async #pour(code: number, headers: Record<string, string>): Promise<void> {
+    this.#response.writeHead(code, headers);
+    const chunk = Buffer.alloc(MIB, ' ');
+    for (let sent = 0; sent < OVERSIZED && !this.isGone; sent += MIB) {
+      await new Promise<void>((resolve) => this.#response.write(chunk, () => resolve()));
+    }
+    this.#response.end();
   }
 
   /** Answers with what a fault says. */

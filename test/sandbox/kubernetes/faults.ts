@@ -16,6 +16,7 @@ export interface FaultyRequest {
  * - `stall`: nothing is done until the promise settles, and nothing at all if the caller has gone by then.
  * - `truncated`: done, and answered with half of the JSON in a well-formed HTTP message.
  * - `padded`: done, and answered with the JSON and so many blanks that it has this `length`.
+ * - `oversized`: a page of a list that may have more items than `limit` is longer than a client reads.
  */
 export type Fault =
   | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string | object }
@@ -23,7 +24,8 @@ export type Fault =
   | { kind: 'reset'; when: 'before' | 'after' | 'body' }
   | { kind: 'stall'; until: Promise<unknown> }
   | { kind: 'truncated' }
-  | { kind: 'padded'; length: number };
+  | { kind: 'padded'; length: number }
+  | { kind: 'oversized'; limit: number };
 
 export type FaultRule = (request: FaultyRequest) => Fault | undefined;
 

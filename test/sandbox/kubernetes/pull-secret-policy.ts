@@ -1,43 +1,96 @@
-import { EXPIRES_AT, NEWER_IS_THERE, SECRET_TYPE } from '../../../lambda/cluster/rights.ts';
+import {
+  EXPIRES_AT,
+  FETCHED_AT,
+  labelsOf,
+  NEWER_IS_THERE,
+  PULL_ROLE,
+  SECRET_TYPE,
+} from '../../../lambda/kubernetes/pull-secret.ts';
+import type { SecretEntry } from '../../../lambda/settings/schema.ts';
 import { type AdmissionCheck, type AdmissionRequest, deniedByPolicy } from './admission.ts';
+import type { Secret } from './objects.ts';
+
+const HOUR_MS = 3_600_000;
+const ANNOTATIONS = [FETCHED_AT, EXPIRES_AT, PULL_ROLE];
+
+/** A deployment with its entries that cover the cluster. */
+interface Deployment {
+  readonly name: string;
+  /** Of its rights in the cluster. */
+  readonly version?: string;
+  readonly entries: readonly Pick<SecretEntry, 'name' | 'recreate' | 'registries'>[];
+}
 
 /**
  * The product's own ValidatingAdmissionPolicy in TypeScript, as nothing here runs CEL: the first validation that
  * fails gives the message. It concerns members of the deployment's group only.
  */
-export function pullSecretPolicy(deployment: {
-  name: string;
-  /** The names of the secrets that an entry recreates. */
-  recreated: readonly string[];
-}): AdmissionCheck {
-  const { name, recreated } = deployment;
+export function pullSecretPolicy(deployment: Deployment): AdmissionCheck {
+  const { name } = deployment;
   return (request) => {
     if (!request.user.groups.includes(name)) return undefined;
-    const text =
-      request.operation === 'DELETE' ? whyNotDelete(request, name, recreated) : whyNotWrite(request);
+    const why = request.operation === 'DELETE' ? whyNotDelete : whyNotWrite;
+    const text = why(request, deployment);
     return text === undefined ? undefined : deniedByPolicy(request, { policy: name, binding: name, text });
   };
 }
 
-function whyNotWrite({ object, oldObject }: AdmissionRequest): string | undefined {
+function whyNotWrite(
+  { name, object, oldObject }: AdmissionRequest,
+  deployment: Deployment,
+): string | undefined {
   if (object?.type !== SECRET_TYPE) return `only secrets of type ${SECRET_TYPE}`;
-  if (object.metadata.finalizers?.length) return 'no finalizers';
+  if (object.metadata.finalizers?.length) return `no finalizers (rights ${deployment.version ?? 'unknown'})`;
   if (object.metadata.ownerReferences?.length) return 'no owner references';
-  const before = oldObject?.metadata.annotations?.[EXPIRES_AT];
-  const after = object.metadata.annotations?.[EXPIRES_AT];
-  if (before === undefined || after === undefined) return undefined;
-  // A time that CEL cannot read is an error, which failurePolicy Fail makes a denial.
-  if (Number.isNaN(Date.parse(before) + Date.parse(after))) {
-    return "expression resulted in error: type conversion error from 'string' to 'google.protobuf.Timestamp'";
+  if (object.immutable && !oldObject?.immutable) return 'it is not made immutable';
+  const { metadata, data } = object;
+  const before = oldObject?.metadata;
+  const labels = Object.keys(labelsOf(deployment.name));
+  if (!addsOnly(['.dockerconfigjson'], data, oldObject?.data)) {
+    return 'of data only .dockerconfigjson is added or changed';
   }
-  return Date.parse(after) >= Date.parse(before) ? undefined : NEWER_IS_THERE;
+  if (!addsOnly(labels, metadata.labels, before?.labels)) {
+    return `of labels only ${labels.join(', ')} are added or changed`;
+  }
+  if (!addsOnly(ANNOTATIONS, metadata.annotations, before?.annotations)) {
+    return `of annotations only ${ANNOTATIONS.join(', ')} are added or changed`;
+  }
+  const expiry = expiryOf(object);
+  const isStored = deployment.entries.some(
+    (entry) => entry.name === name && entry.registries.every(({ type }) => type === 'stored'),
+  );
+  if (expiry === undefined) return isStored ? undefined : `a token has a time in ${EXPIRES_AT}`;
+  const old = oldObject && expiryOf(oldObject);
+  return old === undefined || expiry >= old || old > expiry + HOUR_MS ? undefined : NEWER_IS_THERE;
 }
 
 function whyNotDelete(
   { name: secret, oldObject }: AdmissionRequest,
-  name: string,
-  recreated: readonly string[],
+  { name, entries }: Deployment,
 ): string | undefined {
-  const isOurs = oldObject?.metadata.labels?.['app.kubernetes.io/managed-by'] === name;
-  return recreated.includes(secret) || isOurs ? undefined : 'only secrets of ours are deleted';
+  if (entries.some((entry) => entry.name === secret && entry.recreate)) return undefined;
+  const { labels, managedFields = [] } = oldObject?.metadata ?? {};
+  const isLabelled = labels?.['app.kubernetes.io/managed-by'] === name;
+  const isApplied = managedFields.some(({ manager, operation }) => manager === name && operation === 'Apply');
+  return isLabelled && isApplied ? undefined : 'only secrets of ours are deleted';
+}
+
+/** Whether nothing but these keys was added or changed. */
+function addsOnly(
+  keys: readonly string[],
+  after: Readonly<Record<string, string>> = {},
+  before: Readonly<Record<string, string>> = {},
+): boolean {
+  return Object.entries(after).every(
+    ([key, value]) => keys.includes(key) || (Object.hasOwn(before, key) && before[key] === value),
+  );
+}
+
+/** When a secret expires, by an annotation that is a time as the function writes it. */
+function expiryOf({ metadata }: Secret): number | undefined {
+  const text = metadata.annotations?.[EXPIRES_AT] ?? '';
+  const time = new Date(text).getTime();
+  if (!/^2[0-9]{3}-.{2}-.{2}T.{8}Z$/.test(text) || Number.isNaN(time)) return undefined;
+  // 30 February is a time to JavaScript, and in March
+  return new Date(time).toISOString().replace('.000Z', 'Z') === text ? time : undefined;
 }

@@ -7,6 +7,7 @@ import type { Lister } from './lists.ts';
 import { applySecret, deleteSecret, getSecret, type SecretRules } from './secrets.ts';
 import type { ServiceAccounts } from './service-accounts.ts';
 import { notImplemented, StatusError, unauthorized } from './status.ts';
+import { WebhookPending } from './webhooks.ts';
 
 /** One request as the emulator saw it; never its body or token. */
 export interface KubernetesRequest {
@@ -29,7 +30,19 @@ export interface KubernetesState extends SecretRules {
   secrets: Lister;
   serviceAccounts: ServiceAccounts;
   requests: KubernetesRequest[];
+  /** Waits for a webhook; rejects when the caller leaves. */
+  sleep: Sleep;
 }
+
+/**
+ * Waits that long, by a clock of the test's.
+ * @param signal aborts when the caller has left
+ */
+export type Sleep = (
+  ms: number,
+  signal: AbortSignal,
+  request: Pick<KubernetesRequest, 'method' | 'path'>,
+) => Promise<unknown>;
 
 const secretVerbs = { get: getSecret, patch: applySecret, delete: deleteSecret };
 
@@ -65,7 +78,7 @@ export async function handle(exchange: Exchange, state: KubernetesState): Promis
       await fault.until;
       if (exchange.isGone) return;
     }
-    const answer = answerOrRefuse(exchange, user, body, state);
+    const answer = await answerOrRefuse(exchange, user, body, state);
     record.status = answer.code;
     exchange.sendJson(answer, fault);
   } catch {
@@ -74,18 +87,24 @@ export async function handle(exchange: Exchange, state: KubernetesState): Promis
   }
 }
 
-function answerOrRefuse(
+async function answerOrRefuse(
   exchange: Exchange,
   user: User | undefined,
   body: string,
   state: KubernetesState,
-): Answer {
+  hasWaited = false,
+): Promise<Answer> {
   try {
     if (user === undefined) throw unauthorized();
     const attributes = attributesOf(exchange.method, exchange.path, exchange.query);
     authorize(user, attributes, state.manifest);
-    return answer(exchange, user, attributes, body, state);
+    return answer(exchange, user, attributes, body, state, hasWaited);
   } catch (error) {
+    if (error instanceof WebhookPending) {
+      await state.sleep(error.ms, exchange.gone, exchange);
+      // the object may have changed meanwhile, so all begins again
+      return answerOrRefuse(exchange, user, body, state, true);
+    }
     if (error instanceof StatusError) return { code: error.status.code, body: error.status };
     throw error;
   }
@@ -97,6 +116,7 @@ function answer(
   attributes: Attributes,
   body: string,
   state: KubernetesState,
+  hasWaited: boolean,
 ): Answer {
   const { apiGroup, resource, verb, namespace } = attributes;
   if (apiGroup === '' && resource === 'namespaces' && verb === 'list') {
@@ -106,7 +126,8 @@ function answer(
     return { code: 200, body: state.secrets.list(query, headers.accept, namespace) };
   }
   if (apiGroup === '' && resource === 'secrets' && namespace !== '' && verb in secretVerbs) {
-    return secretVerbs[verb as keyof typeof secretVerbs]({ user, attributes, query, headers, body }, state);
+    const request = { user, attributes, query, headers, body, hasWaited };
+    return secretVerbs[verb as keyof typeof secretVerbs](request, state);
   }
   if (apiGroup === '' && resource === 'serviceaccounts' && verb === 'list') {
     return { code: 200, body: state.serviceAccounts.lister.list(query, headers.accept, namespace) };

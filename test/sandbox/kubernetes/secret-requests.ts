@@ -9,6 +9,8 @@ export interface SecretRequest {
   query: URLSearchParams;
   headers: Record<string, string>;
   body: string;
+  /** Whether the webhook of its namespace has answered. */
+  hasWaited?: boolean;
 }
 
 /** How an apply is meant. */

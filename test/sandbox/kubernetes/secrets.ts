@@ -1,22 +1,37 @@
 import { type AdmissionCheck, type AdmissionRequest, checkQuota, type Quota } from './admission.ts';
 import { apply, type Managed } from './apply.ts';
-import { type Attributes, authorize } from './authorization.ts';
+import { type Attributes, authorize, type User } from './authorization.ts';
 import type { Answer } from './exchange.ts';
 import { type Fields, fieldsOf, typeField } from './fields.ts';
 import { createLister, type Lister } from './lists.ts';
 import { negotiate, toPartial, viewFor } from './negotiation.ts';
 import type { Secret } from './objects.ts';
 import { readApplyOptions, readConfig, readDeleteOptions, type SecretRequest } from './secret-requests.ts';
-import { conflict, type FieldError, forbidden, invalid, notFound, type Status } from './status.ts';
+import {
+  conflict,
+  type FieldError,
+  forbidden,
+  invalid,
+  notFound,
+  type Status,
+  type StatusError,
+} from './status.ts';
 import { newSecret, type Store, type StoredSecret, toSecret } from './store.ts';
 import { validateSecret } from './validation.ts';
+import { type Webhook, WebhookPending } from './webhooks.ts';
 
 /** What secrets are kept in and guarded by; lists are read anew at every request. */
 export interface SecretRules {
   store: Store;
   manifest: readonly object[];
   admission: readonly AdmissionCheck[];
+  /** By namespace. */
+  webhooks: ReadonlyMap<string, Webhook>;
   quotas: ReadonlyMap<string, Quota>;
+  /** Told of each change that nothing refused. */
+  observers: readonly ((request: AdmissionRequest) => void)[];
+  /** As Kubernetes before 1.32: does not say that the right to create is missing. */
+  hidesDeniedCreate: boolean;
 }
 
 /** Lists of the secrets of a namespace or of all. */
@@ -65,9 +80,13 @@ export function applySecret(request: SecretRequest, rules: SecretRules): Answer 
   const object = toSecret(after);
   const oldObject = live && toSecret(live);
   validateSecret(object, oldObject);
-  if (live === undefined) authorize(user, { ...attributes, verb: 'create' }, rules.manifest);
+  if (live === undefined) authorizeCreate(user, attributes, rules);
   const operation = live === undefined ? 'CREATE' : 'UPDATE';
-  admit({ operation, user, namespace, name, object, ...(oldObject && { oldObject }), dryRun }, rules);
+  admit(
+    { operation, user, namespace, name, object, ...(oldObject && { oldObject }), dryRun },
+    rules,
+    request,
+  );
   if (!dryRun && after !== live) store.writeSecret(after);
   return { code: live === undefined ? 201 : 200, body: show(object, headers) };
 }
@@ -90,7 +109,7 @@ export function deleteSecret(request: SecretRequest, rules: SecretRules): Answer
     throw conflict('Secret', name, `${why}. The object might have been modified`);
   }
   const oldObject = toSecret(live);
-  admit({ operation: 'DELETE', user, namespace, name, oldObject, dryRun }, rules);
+  admit({ operation: 'DELETE', user, namespace, name, oldObject, dryRun }, rules, request);
   if (oldObject.metadata.finalizers?.length) {
     if (live.deletionTimestamp !== undefined) return { code: 200, body: show(oldObject, headers) };
     const resourceVersion = dryRun ? live.resourceVersion : store.nextVersion();
@@ -147,6 +166,16 @@ function checkIdentity({ metadata }: Secret, live: StoredSecret | undefined, nam
   }
 }
 
+function authorizeCreate(user: User, attributes: Attributes, rules: SecretRules): void {
+  try {
+    authorize(user, { ...attributes, verb: 'create' }, rules.manifest);
+  } catch (error) {
+    // `withAuthorization` of k8s.io/apiserver `endpoints/handlers/create.go` had only RBAC's reason, which is none
+    if (rules.hidesDeniedCreate) throw forbidden({ resource: 'secrets', name: attributes.name }, '');
+    throw error;
+  }
+}
+
 /** The NamespaceLifecycle admission plugin. */
 function checkNamespace(store: Store, namespace: string, name: string): void {
   const found = store.namespace(namespace);
@@ -159,13 +188,18 @@ function checkNamespace(store: Store, namespace: string, name: string): void {
   ]);
 }
 
-function admit(request: AdmissionRequest, { admission, quotas, store }: SecretRules): void {
-  for (const check of admission) {
-    const denial = check(request);
-    if (denial !== undefined) throw denial;
-  }
-  if (request.operation !== 'CREATE') return;
-  const { namespace, name } = request;
-  const denial = checkQuota(quotas.get(namespace), store.countSecrets(namespace), name);
+/** The server's order: policies, then webhooks, then quotas. */
+function admit(request: AdmissionRequest, rules: SecretRules, { hasWaited }: SecretRequest): void {
+  const { namespace, name, operation } = request;
+  const webhook = rules.webhooks.get(namespace);
+  for (const check of rules.admission) refuse(check(request));
+  if (webhook?.answersAfterMs !== undefined && !hasWaited) throw new WebhookPending(webhook.answersAfterMs);
+  refuse(webhook?.verdict?.(request));
+  const { quotas, store } = rules;
+  if (operation === 'CREATE') refuse(checkQuota(quotas.get(namespace), store.countSecrets(namespace), name));
+  for (const observe of rules.observers) observe(request);
+}
+
+function refuse(denial: StatusError | undefined): void {
   if (denial !== undefined) throw denial;
 }

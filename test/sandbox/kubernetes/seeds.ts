@@ -58,3 +58,10 @@ export function putSecret(store: Store, namespace: string, name: string, seed: S
   store.writeSecret(stored);
   return toSecret(stored);
 }
+
+/** Takes its managed fields off a secret: nobody is known to own any of it. */
+export function stripManagers(store: Store, namespace: string, name: string): void {
+  const live = store.secret(namespace, name);
+  if (live === undefined) throw new Error(`there is no secret ${namespace}/${name}`);
+  store.writeSecret({ ...live, managers: [], resourceVersion: store.nextVersion() });
+}

@@ -1,39 +1,57 @@
 import { badRequest } from './status.ts';
+import { subdomain } from './validation.ts';
 
 type Labels = Record<string, string>;
 type Test = (labels: Labels) => boolean;
 
+const LABEL_NAME = '(?:[A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]';
+const KEY = `(?:${subdomain.source.slice(1, -1)}/)?${LABEL_NAME}`;
+const LABEL_KEY = new RegExp(`^${KEY}$`);
+const LABEL_VALUE = new RegExp(`^(?:${LABEL_NAME})?$`);
+const SPACE = '[ \\t\\r\\n]*';
+const BLANK = new RegExp(`^${SPACE}|${SPACE}$`, 'g');
+const trim = (text: string) => text.replace(BLANK, '');
+
 /**
- * A label selector as a test: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, joined by commas.
- * As in Kubernetes, `!=` and `notin` also take objects without the label.
+ * A label selector as a test: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`, joined by
+ * commas. As in Kubernetes, `!=` and `notin` also take objects without the label.
  * @throws StatusError 400 when it cannot be understood.
  */
 export function parseLabelSelector(selector: string): Test {
+  if (trim(selector) === '') return () => true;
   // A comma inside parentheses separates values, not requirements.
-  const requirements = selector.split(/,(?![^(]*\))/).map((text) => text.trim());
-  const tests = requirements.filter((text) => text !== '').map(parseRequirement);
+  const tests = selector.split(/,(?![^(]*\))/).map(parseRequirement);
   return (labels) => tests.every((test) => test(labels));
 }
 
+const REQUIREMENT = new RegExp(
+  `^${SPACE}(?:(?<not>!)${SPACE})?(?<key>[^ \\t\\r\\n=!<>()]+)${SPACE}` +
+    `(?:(?<=[ \\t\\r\\n])(?<set>in|notin)${SPACE}\\((?<list>[^()]*)\\)|(?<operator>==?|!=|<|>)(?<value>[^=!<>()]*))?${SPACE}$`,
+);
+
 function parseRequirement(text: string): Test {
-  const set = /^([\w./-]+)\s+(in|notin)\s+\(([^()]*)\)$/.exec(text);
-  if (set?.[1] !== undefined) {
-    const [, key, operator] = set;
-    const values = (set[3] ?? '').split(',').map((value) => value.trim());
-    const isIn = (labels: Labels) => labels[key] !== undefined && values.includes(labels[key]);
-    return operator === 'in' ? isIn : (labels) => !isIn(labels);
-  }
-  const equality = /^([\w./-]+)\s*(==?|!=)\s*([\w.-]*)$/.exec(text);
-  if (equality?.[1] !== undefined) {
-    const [, key, operator, value] = equality;
-    return operator === '!=' ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
-  }
-  const exists = /^(!?)\s*([\w./-]+)$/.exec(text);
-  if (exists?.[2] === undefined) {
+  const { not, key = '', set, list = '', operator, value = '' } = REQUIREMENT.exec(text)?.groups ?? {};
+  const values = (set ? list.split(',') : [value]).map(trim);
+  const isInteger = /^\d+$/.test(trim(value)) && BigInt(trim(value)) < 2n ** 63n;
+  const isOrder = operator === '<' || operator === '>';
+  if (
+    !LABEL_KEY.test(key) ||
+    !values.every((one) => LABEL_VALUE.test(one)) ||
+    (not && (set ?? operator)) ||
+    (isOrder && !isInteger)
+  ) {
     throw badRequest(`unable to parse requirement: found '${text}', expected: an operator`);
   }
-  const [, not, key] = exists;
-  return not === '!' ? (labels) => !(key in labels) : (labels) => key in labels;
+  if (isOrder) {
+    return ({ [key]: label = '' }) => {
+      if (!/^[+-]?\d+$/.test(label)) return false;
+      const [one, other] = [BigInt(label), BigInt(trim(value))];
+      return operator === '<' ? one < other : one > other;
+    };
+  }
+  if (!set && !operator) return (labels) => key in labels !== (not === '!');
+  const isIn = (labels: Labels) => labels[key] !== undefined && values.includes(labels[key]);
+  return set === 'notin' || operator === '!=' ? (labels) => !isIn(labels) : isIn;
 }
 
 /**

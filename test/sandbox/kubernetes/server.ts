@@ -2,20 +2,22 @@ import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createAuthority } from '../certificates.ts';
 import type { Principal } from '../signatures.ts';
-import type { AdmissionCheck, Quota } from './admission.ts';
+import type { AdmissionCheck, AdmissionRequest, Quota } from './admission.ts';
 import { type AccessEntry, createAuthenticator } from './authentication.ts';
 import type { User } from './authorization.ts';
 import { Exchange } from './exchange.ts';
 import { type FaultRule, Faults } from './faults.ts';
 import { createNamespaceLister } from './namespaces.ts';
 import type { Secret } from './objects.ts';
-import { handle, type KubernetesRequest } from './routes.ts';
+import { handle, type KubernetesRequest, type Sleep } from './routes.ts';
 import { createSecretLister } from './secrets.ts';
-import { putSecret, type SecretSeed } from './seeds.ts';
+import { putSecret, type SecretSeed, stripManagers } from './seeds.ts';
 import { ServiceAccounts } from './service-accounts.ts';
 import { Store, toSecret } from './store.ts';
+import type { Webhook } from './webhooks.ts';
 
 export interface KubernetesOptions {
   /** The cluster's name in EKS. Default `prod`. */
@@ -35,6 +37,8 @@ export interface KubernetesOptions {
   http2?: boolean;
   /** The clock. Default: this machine's. */
   now?: () => Date;
+  /** How it waits for webhooks. Default: by this machine's clock. */
+  sleep?: Sleep;
 }
 
 /** A kube-apiserver on loopback, as far as the product calls one. */
@@ -47,8 +51,16 @@ export interface KubernetesEmulator {
   readonly accessEntries: AccessEntry[];
   readonly manifest: object[];
   readonly admission: AdmissionCheck[];
+  /** Told of each change of a secret that nothing refused, dry runs included. */
+  readonly observers: ((request: AdmissionRequest) => void)[];
+  /** Whether an apply that lacks the right to create is refused as by Kubernetes before 1.32: without saying why. */
+  hidesDeniedCreate: boolean;
+  /** The path below which alone it answers, as behind a proxy. Default: none. */
+  basePath: string;
   /** The most secrets that a namespace may hold. */
   readonly quotas: Map<string, Quota>;
+  /** What is called before a secret of a namespace changes. */
+  readonly webhooks: Map<string, Webhook>;
   /** Every request so far. */
   readonly requests: KubernetesRequest[];
   /** TLS handshakes so far. */
@@ -61,6 +73,8 @@ export interface KubernetesEmulator {
   /** Makes or changes a secret as somebody else would; returns it as stored. */
   putSecret(namespace: string, name: string, seed: SecretSeed): Secret;
   removeSecret(namespace: string, name: string): void;
+  /** Takes its managed fields off a secret, as a patch with `managedFields: [{}]` does. */
+  stripManagers(namespace: string, name: string): void;
   secret(namespace: string, name: string): Secret | undefined;
   secrets(): Secret[];
   readonly serviceAccounts: ServiceAccounts;
@@ -84,11 +98,14 @@ let certificate: ReturnType<typeof makeCertificate> | undefined;
 /** Starts the emulator on 127.0.0.1 and a free port, with the certificate that all of this process share. */
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<KubernetesEmulator> {
   const { clusterName = 'prod', region = 'eu-west-1', principals = [], now = () => new Date() } = options;
+  const { sleep = (ms, signal) => wait(ms, undefined, { signal }) } = options;
   const accessEntries = options.accessEntries ?? [];
   const manifest = options.manifest ?? [];
   const tokens = options.tokens ?? new Map<string, User>();
   const admission: AdmissionCheck[] = [];
+  const observers: ((request: AdmissionRequest) => void)[] = [];
   const quotas = new Map<string, Quota>();
+  const webhooks = new Map<string, Webhook>();
   const requests: KubernetesRequest[] = [];
   const faults = new Faults();
   const store = new Store(now);
@@ -105,8 +122,23 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
   const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, tokens, now });
   const lists = { namespaces, secrets, serviceAccounts };
-  const state = { authenticate, faults, requests, ...lists, store, manifest, admission, quotas };
+  const rules = {
+    store,
+    manifest,
+    admission,
+    webhooks,
+    quotas,
+    observers,
+    hidesDeniedCreate: false,
+    basePath: '',
+  };
+  const state = Object.assign(rules, { authenticate, faults, requests, ...lists, sleep });
   server.on('request', (request, response) => {
+    if (!request.url?.startsWith(`${rules.basePath}/`)) {
+      response.writeHead(404).end();
+      return;
+    }
+    request.url = request.url.slice(rules.basePath.length);
     void handle(new Exchange(request, response, now), state);
   });
 
@@ -129,7 +161,21 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     accessEntries,
     manifest,
     admission,
+    observers,
+    get hidesDeniedCreate() {
+      return rules.hidesDeniedCreate;
+    },
+    set hidesDeniedCreate(hides) {
+      rules.hidesDeniedCreate = hides;
+    },
+    get basePath() {
+      return rules.basePath;
+    },
+    set basePath(path) {
+      rules.basePath = path;
+    },
     quotas,
+    webhooks,
     requests,
     get tlsSessions() {
       return tlsSessions;
@@ -142,6 +188,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     removeNamespace: (name) => store.removeNamespace(name),
     putSecret: (namespace, name, seed) => putSecret(store, namespace, name, seed),
     removeSecret: (namespace, name) => store.deleteSecret(namespace, name),
+    stripManagers: (namespace, name) => stripManagers(store, namespace, name),
     secret: (namespace, name) => {
       const stored = store.secret(namespace, name);
       return stored && toSecret(stored);

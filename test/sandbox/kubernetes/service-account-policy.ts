@@ -16,9 +16,16 @@ export function serviceAccountPolicy(deployment: string, secrets: readonly strin
     const deny = (text: string) =>
       deniedByPolicy({ resource: 'serviceaccounts', name }, { policy, binding: policy, text });
     if (!isDeepStrictEqual(kept(object), kept(oldObject))) return deny('only imagePullSecrets is changed');
-    if (isDeepStrictEqual(others(object), others(oldObject))) return undefined;
-    return deny(`imagePullSecrets only gains or loses ${names.join(', ')}`);
+    if (!isDeepStrictEqual(others(object), others(oldObject))) {
+      return deny(`imagePullSecrets only gains or loses ${names.join(', ')}`);
+    }
+    const repeated = names.find((one) => count(object, one) > Math.max(1, count(oldObject, one)));
+    return repeated === undefined ? undefined : deny(`imagePullSecrets holds ${repeated} once`);
   };
+}
+
+function count({ imagePullSecrets = [] }: ServiceAccount, secret: string): number {
+  return imagePullSecrets.filter(({ name }) => name === secret).length;
 }
 
 function kept({ metadata, secrets, automountServiceAccountToken }: ServiceAccount): object {

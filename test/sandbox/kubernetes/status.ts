@@ -13,7 +13,15 @@ export interface Status {
   status: 'Success' | 'Failure';
   message?: string;
   reason?: string;
-  details?: { name?: string; group?: string; kind?: string; uid?: string; causes?: StatusCause[] };
+  details?: {
+    name?: string;
+    group?: string;
+    kind?: string;
+    uid?: string;
+    causes?: StatusCause[];
+    /** Also told by the header `Retry-After`. */
+    retryAfterSeconds?: number;
+  };
   code?: number;
 }
 

@@ -141,14 +141,16 @@ export function toSecret(stored: StoredSecret): Secret {
         deletionGracePeriodSeconds: 0,
       }),
       ...metadata,
-      managedFields: stored.managers.map(({ name, operation, time, owned }) => ({
-        manager: name,
-        operation,
-        apiVersion: 'v1',
-        time,
-        fieldsType: 'FieldsV1',
-        fieldsV1: toFieldsV1(owned),
-      })),
+      ...(stored.managers.length > 0 && {
+        managedFields: stored.managers.map(({ name, operation, time, owned }) => ({
+          manager: name,
+          operation,
+          apiVersion: 'v1',
+          ...(time !== undefined && { time }),
+          fieldsType: 'FieldsV1',
+          fieldsV1: toFieldsV1(owned),
+        })),
+      }),
     },
     ...rest,
   };

@@ -2,7 +2,8 @@ import type { Secret } from './objects.ts';
 import { type FieldError, invalid, StatusError } from './status.ts';
 
 const maxDataBytes = 1024 * 1024;
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const maxAnnotationBytes = 256 * 1024;
+export const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const dataKey = /^[-._a-zA-Z0-9]{1,253}$/;
 
@@ -27,6 +28,7 @@ export function validateSecret(secret: Secret, old: Secret | undefined): void {
   for (const value of Object.values(secret.data ?? {})) if (!isBase64(value)) throw notConvertible(secret);
   const errors = [
     ...metadataErrors(secret),
+    ...annotationErrors(secret, old !== undefined),
     ...(old === undefined ? [] : updateErrors(secret, old)),
     ...dataErrors(secret),
   ];
@@ -49,6 +51,16 @@ function metadataErrors({ metadata }: Secret): FieldError[] {
     if (!labelValue.test(value)) errors.push(wrong('metadata.labels', value, labelRule));
   }
   return errors;
+}
+
+function annotationErrors({ metadata }: Secret, isUpdate: boolean): FieldError[] {
+  const annotations = Object.entries(metadata.annotations ?? {}).flat();
+  const bytes = annotations.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes <= maxAnnotationBytes) return [];
+  const detail = `Too long: may not be more than ${maxAnnotationBytes} bytes`;
+  const error: FieldError = { reason: 'FieldValueTooLong', field: 'metadata.annotations', detail };
+  // an update is validated by all that a create is, and more than once
+  return Array.from({ length: isUpdate ? 4 : 1 }, () => error);
 }
 
 function updateErrors(secret: Secret, old: Secret): FieldError[] {

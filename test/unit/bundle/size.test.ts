@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { bundleLambda } from '../../../build.ts';
 
-it('stays small, as every cold start loads it', async () => {
-  const { contents } = await bundleLambda();
+it('stays small and without the descriptions of the settings, as every cold start loads it', async () => {
+  const { contents, metafile } = await bundleLambda();
   expect(contents.length).toBeLessThan(2.5e6);
+  const inputs = Object.keys(metafile.inputs);
+  expect(inputs).toContain('lambda/settings/schema.ts');
+  expect(inputs).not.toContain('lambda/settings/json-schema.ts');
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { duration, since, until } from '../../../lambda/cli/views/durations.ts';
+import { duration, since, until } from '../../../lambda/cli/views.ts';
 
 const AT = '2026-11-24T12:00:00.000Z';
 

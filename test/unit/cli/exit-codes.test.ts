@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import type { Answer } from '../../../lambda/answers.ts';
-import { exitCodeOf } from '../../../lambda/cli/exit-codes.ts';
-import { CONDITIONS } from '../../../lambda/status-report.ts';
+import { exitCodeOf } from '../../../lambda/cli/io.ts';
+import type { Answer } from '../../../lambda/handler.ts';
+import { CONDITIONS } from '../../../lambda/status.ts';
 
 const RUN = { startedAt: '2026-11-24T12:00:00.000Z', durationMs: 5 };
-const ERROR = { reason: 'it is not there', remedy: 'Make it.' };
+const ERROR = { code: 'NoError', reason: 'it is not there', remedy: 'Make it.' };
 
 function refresh(action: 'refresh' | 'plan', blocked: number, failed: number): Answer {
   const counts = { created: 0, refreshed: 3, unchanged: 0, skipped: 1, blocked, failed };

@@ -1,7 +1,7 @@
 import { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { paint, paragraphs, remedies, table } from '../../../lambda/cli/views/table.ts';
+import { paint, paragraphs, remedies, table } from '../../../lambda/cli/views.ts';
 
 const HEADER = ['NAMESPACE', 'SECRET', 'WHY'];
 const WHY = 'it belongs to vault-agent, which is not in adoptFrom, so it was left as it is';

@@ -2,8 +2,8 @@ import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { askEcr } from '../../../lambda/doctor/ecr-host.ts';
-import { Redacted } from '../../../lambda/redacted.ts';
+import { requestEcr } from '../../../lambda/doctor/registry-checks.ts';
+import { Redacted } from '../../../lambda/errors.ts';
 import { createAuthority } from '../../sandbox/certificates.ts';
 
 const HOST = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
@@ -49,7 +49,7 @@ afterAll(async () => {
 });
 
 test('no connection stays open after an answer, also to a registry that speaks HTTP/2', async () => {
-  const answer = await askEcr(HOST, '/v2/', new Redacted('token'), AbortSignal.timeout(10_000));
+  const answer = await requestEcr(HOST, '/v2/', new Redacted('token'), AbortSignal.timeout(10_000));
   expect(answer).toMatchObject({ code: 200 });
   expect(versions).toEqual(['1.1']);
   await expect.poll(() => open).toBe(0);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { askEcr } from '../../../lambda/doctor/ecr-host.ts';
-import { Redacted } from '../../../lambda/redacted.ts';
-import { readEcrHost } from '../../../lambda/registry/ecr-hosts.ts';
+import { requestEcr } from '../../../lambda/doctor/registry-checks.ts';
+import { Redacted } from '../../../lambda/errors.ts';
+import { readEcrHost } from '../../../lambda/registries/ecr.ts';
 
 describe('a host of ECR', () => {
   test.for([
@@ -55,6 +55,6 @@ describe('a host of ECR', () => {
 });
 
 test('any other host is refused before anything is sent', async () => {
-  const ask = askEcr('ghcr.io', '/v2/', new Redacted('token'), AbortSignal.abort());
+  const ask = requestEcr('ghcr.io', '/v2/', new Redacted('token'), AbortSignal.abort());
   await expect(ask).rejects.toThrow(TypeError);
 });

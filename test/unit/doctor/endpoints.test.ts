@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest';
-import { ClusterCallError } from '../../../lambda/cluster/errors.ts';
-import { neededEndpoints } from '../../../lambda/doctor/endpoints.ts';
-import { AssumeRoleError } from '../../../lambda/errors.ts';
-import { ListClustersError } from '../../../lambda/fleet/errors.ts';
-import { EcrCallError, SecretCallError } from '../../../lambda/registry/errors.ts';
-import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
-import { located } from '../../../lambda/settings/located.ts';
-import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
+import { neededEndpoints } from '../../../lambda/doctor/aws-checks.ts';
+import { withResolvedLocations } from '../../../lambda/request.ts';
+import { listedClusters } from '../../../lambda/settings/locations.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
-const AT_HOME = { region: 'eu-west-1', homeRegion: 'eu-west-1', inPlace: undefined };
+const AT_HOME = { region: 'eu-west-1', homeRegion: 'eu-west-1', vpcRoles: undefined };
 const IN_PLACE = {
   region: 'us-east-1',
   homeRegion: 'eu-west-1',
-  inPlace: { accessRoleArn: 'arn:a', credentialsRoleArn: 'arn:c' },
+  vpcRoles: { accessRoleArn: 'arn:a', credentialsRoleArn: 'arn:c' },
 };
 const prod = { clusters: [{ name: 'prod' }] };
 const withRegistries = (...registries: object[]) => ({ ...prod, secrets: [{ registries }] }) as SettingsInput;
@@ -64,24 +61,10 @@ test.for<[string, Parameters<typeof neededEndpoints>[0], SettingsInput, string]>
   ],
 ])('the endpoints %s', ([, aws, input, expected]) => {
   const settings = checkSettings(input);
-  const needed = neededEndpoints(aws, listedClusters(located(settings, 'eu-west-1')), settings.secrets);
+  const needed = neededEndpoints(
+    aws,
+    listedClusters(withResolvedLocations(settings, 'eu-west-1')),
+    settings.secrets,
+  );
   expect(needed.join(', ')).toBe(expected);
-});
-
-test.for<[string, (code: string) => Error, string]>([
-  ['ECR', (code) => new EcrCallError('eu-west-1', code), 'ecr.api'],
-  ['EKS', (code) => new ClusterCallError('prod', 'eu-west-1', code), 'eks'],
-  ['EKS, asked for all clusters', (code) => new ListClustersError('own account, eu-west-1', code), 'eks'],
-  ['STS', (code) => new AssumeRoleError(roleArn, code), 'sts'],
-  ['Secrets Manager', (code) => new SecretCallError('hub', code), 'secretsmanager'],
-])('the remedy names the endpoint of %s where it was not reached, and only then', ([, make, service]) => {
-  for (const code of ['TimeoutError', 'ENOTFOUND', 'ECONNREFUSED']) {
-    expect(make(code).message).toContain(`needs the interface endpoint ${service},`);
-  }
-  for (const code of ['AccessDeniedException', 'ThrottlingException', 'InternalServerError']) {
-    expect(make(code).message).not.toContain('interface endpoint');
-  }
-  for (const code of ['ThrottlingException', 'InternalServerError']) {
-    expect(make(code).message).toContain('passing faults mend themselves with the next run');
-  }
 });

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
-import { clusterRights } from '../../../lambda/cluster/rights.ts';
-import { rightsIn } from '../../../lambda/doctor/rights.ts';
-import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
-import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
+import { permissionsIn } from '../../../lambda/doctor/permission-checks.ts';
+import { clusterRights } from '../../../lambda/kubernetes/rbac.ts';
+import { listedClusters } from '../../../lambda/settings/locations.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
 function rightsOf(secrets: SettingsInput['secrets']): string[] {
   const settings = checkSettings({ clusters: [{ name: 'prod' }], secrets });
   const manifests = listedClusters(settings).flatMap((cluster) => clusterRights(settings, cluster));
-  return rightsIn(manifests).map(({ verb, resource, name = '*' }) => `${verb} ${resource} ${name}`);
+  return permissionsIn(manifests).map(({ verb, resource, name = '*' }) => `${verb} ${resource} ${name}`);
 }
 
 test('every verb is asked for on every name that its rule names', () => {
@@ -29,7 +30,7 @@ test('what several rules give is asked for once', () => {
     metadata,
     rules: [rule, rule],
   };
-  expect(rightsIn([role, { ...role, kind: 'ClusterRoleBinding' }])).toEqual([
+  expect(permissionsIn([role, { ...role, kind: 'ClusterRoleBinding' }])).toEqual([
     { verb: 'get', group: '', resource: 'secrets', name: 'a' },
     { verb: 'get', group: 'apps', resource: 'secrets', name: 'a' },
   ]);

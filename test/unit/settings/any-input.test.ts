@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SettingsError } from '../../../lambda/errors.ts';
-import { checkSettings, readSettings } from '../../../lambda/settings.ts';
+import { checkSettings, readSettings } from '../../../lambda/settings/rules.ts';
 import { mutated } from '../mutated.ts';
 import { examples } from './examples.ts';
 

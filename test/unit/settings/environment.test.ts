@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkSize, readSettings, type SettingsInput } from '../../../lambda/settings.ts';
+import { checkSize, readSettings } from '../../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
 describe('the environment', () => {
   test('is read', () => {

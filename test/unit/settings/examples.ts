@@ -1,4 +1,4 @@
-import type { SettingsInput } from '../../../lambda/settings.ts';
+import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 import { kmsKeyArn, roleArn } from './inputs.ts';
 
 export const examples: [string, SettingsInput][] = [

@@ -1,5 +1,6 @@
+import { assert } from 'vitest';
 import { SettingsError } from '../../../lambda/errors.ts';
-import { checkSettings } from '../../../lambda/settings.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
 
 export const roleArn = 'arn:aws:iam::444455556666:role/ecr-registry-helper';
 export const kmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -14,7 +15,7 @@ export function problemOf(input: unknown): string {
     if (error instanceof SettingsError) return error.problem;
     throw error;
   }
-  throw new Error('the settings were taken');
+  assert.fail('the settings were taken');
 }
 
 export const withEntry = (entry: unknown) => ({ clusters: [{ name: 'prod' }], secrets: [entry] });

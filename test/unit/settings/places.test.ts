@@ -1,11 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NotCoveredError } from '../../../lambda/errors.ts';
-import { coveredCluster } from '../../../lambda/settings/covered-cluster.ts';
-import { listedClusters } from '../../../lambda/settings/fleet-settings.ts';
-import { located } from '../../../lambda/settings/located.ts';
-import { accessPlaces, accessRoleName, homeRoleName, ownReach } from '../../../lambda/settings/places.ts';
-import { checkSettings, type SettingsInput } from '../../../lambda/settings.ts';
+import { findCoveredCluster, withResolvedLocations } from '../../../lambda/request.ts';
+import {
+  accessPlaces,
+  accessRoleName,
+  homeRoleName,
+  listedClusters,
+  ownReach,
+} from '../../../lambda/settings/locations.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
+import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
 const HOME = { accountId: '111122223333', region: 'eu-west-1' };
 const FAR = '444455556666';
@@ -54,11 +59,11 @@ test('without a place of the function there are none, and the own role reaches a
   const unplaced = checkSettings({ clusters });
   expect(accessPlaces(unplaced)).toEqual([]);
   expect(ownReach(unplaced).clusters).toEqual(clusters);
-  expect(listedClusters(located(unplaced, 'eu-west-1'))).toEqual(clusters);
+  expect(listedClusters(withResolvedLocations(unplaced, 'eu-west-1'))).toEqual(clusters);
 });
 
 test('each listed cluster gets its place and the role that is used there', () => {
-  const ways = listedClusters(located(settings, 'eu-west-1')).map(
+  const ways = listedClusters(withResolvedLocations(settings, 'eu-west-1')).map(
     ({ name, accountId, region, roleArn, externalId }) => [name, accountId, region, roleArn, externalId],
   );
   const access = (account: string, region: string) => `arn:aws:iam::${account}:role/pulls-access-${region}`;
@@ -84,12 +89,12 @@ test.for<[string, string, string | undefined]>([
   ],
   ['by a role of its own', arn('555566667777', 'eu-west-1', 'x'), 'arn:aws:iam::555566667777:role/theirs'],
 ])('a cluster that is found %s', ([, id, roleArn]) => {
-  expect(coveredCluster(located(settings, 'eu-west-1'), id).roleArn).toBe(roleArn);
+  expect(findCoveredCluster(withResolvedLocations(settings, 'eu-west-1'), id).roleArn).toBe(roleArn);
 });
 
 test('what a discover without accounts covers is of the own account alone', () => {
   const id = arn(FAR, 'eu-west-1', 'team-a');
-  expect(() => coveredCluster(located(settings, 'eu-west-1'), id)).toThrow(NotCoveredError);
+  expect(() => findCoveredCluster(withResolvedLocations(settings, 'eu-west-1'), id)).toThrow(NotCoveredError);
 });
 
 test('the names of roles fit into the 64 characters of IAM, and none is that of another kind', () => {

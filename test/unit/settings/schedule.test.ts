@@ -37,6 +37,58 @@ test.for<[string, number | undefined]>([
   ['cron(0 0/8 1 * ? *)', NEVER_DAILY],
   ['cron(0 0/8 * 1-6 ? *)', NEVER_DAILY],
   ['cron(0 0/8 * * ? 2026)', NEVER_DAILY],
+  // every day, in other words
+  ...['1/1', '*/1', '1-31', '1-15,16-31', '1-31/1', '01-31', '1,2/1'].map((day): [string, number] => [
+    `cron(0 0/8 ${day} * ? *)`,
+    480,
+  ]),
+  ...['1/1', '*/1', '1-12', 'JAN-DEC', 'jan-dec', 'Jan-Jun,7-12', 'JAN/1'].map((month): [string, number] => [
+    `cron(0 0/8 * ${month} ? *)`,
+    480,
+  ]),
+  ...['*', '1-7', 'SUN-SAT', 'sun-sat', 'MON-SUN', '2-1', 'SUN,MON,TUE,WED,THU,FRI,SAT', 'MON-FRI,7,1'].map(
+    (weekday): [string, number] => [`cron(0 0/8 ? * ${weekday} *)`, 480],
+  ),
+  ...['1970-2199', '2020-2199', '2026/1', '*/1'].map((year): [string, number] => [
+    `cron(0 0/8 * * ? ${year})`,
+    480,
+  ]),
+  ['cron(0 0/8 1/1 JAN-DEC ? 2020-2199)', 480],
+  ['cron(0 0/12 1/1 * ? *)', 720],
+  // not every day
+  ...['2-31', '1-30', '1/2', '*/2', '1,15', 'L', 'LW', 'L-3', '15W', '1-15,L'].map(
+    (day): [string, number] => [`cron(0 0/8 ${day} * ? *)`, NEVER_DAILY],
+  ),
+  ...['JAN-NOV', '2-12', '1/2', 'JAN,FEB'].map((month): [string, number] => [
+    `cron(0 0/8 * ${month} ? *)`,
+    NEVER_DAILY,
+  ]),
+  ...['MON-SAT', 'SAT-SUN', '1-6', 'MON', '6L', 'FRIL', '3#2', 'TUE#1', 'L'].map(
+    (weekday): [string, number] => [`cron(0 0/8 ? * ${weekday} *)`, NEVER_DAILY],
+  ),
+  ...['2026-2198', '2027-2199', '2026/2'].map((year): [string, number] => [
+    `cron(0 0/8 * * ? ${year})`,
+    NEVER_DAILY,
+  ]),
+  // none
+  ...['0-31', '1-32', '31-1', 'SUN', 'x', '1#2', '1/0', '001'].map((day): [string, undefined] => [
+    `cron(0 0/8 ${day} * ? *)`,
+    undefined,
+  ]),
+  ...['0-12', '1-13', 'DEC-JAN', 'JANUARY', 'SUN', 'L'].map((month): [string, undefined] => [
+    `cron(0 0/8 * ${month} ? *)`,
+    undefined,
+  ]),
+  ...['0-6', '1-8', 'JAN', '*/1', '1/1', 'SUN-SAT/1', '3#6', 'W'].map((weekday): [string, undefined] => [
+    `cron(0 0/8 ? * ${weekday} *)`,
+    undefined,
+  ]),
+  ...['1969-2199', '1970-2200', 'x', '20'].map((year): [string, undefined] => [
+    `cron(0 0/8 * * ? ${year})`,
+    undefined,
+  ]),
+  ['cron(0 0/8 1/1 * SUN-SAT *)', undefined],
+  ['cron(MON 0/8 * * ? *)', undefined],
   ['cron(0 0/8 * * *)', undefined],
   ['cron(0 0/8 * * * *)', undefined],
   ['cron(0 0/8 ? * ? *)', undefined],

@@ -1,19 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { settingsJsonSchema } from '../../../lambda/cli/settings-schema.ts';
-import { settingsSchema } from '../../../lambda/settings.ts';
-import { SETTINGS_SCHEMA_FILE } from '../settings-schema-file.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DESCRIPTIONS, fieldsOf, settingsJsonSchema } from '../../../lambda/settings/json-schema.ts';
+import { REFERENCE_FILE, SCHEMA_FILE, settingsInterface, settingsReference } from '../../../settings-docs.ts';
 
 describe('the JSON Schema', () => {
   test('in docs is that of the code', () => {
     expect(
-      JSON.parse(readFileSync(SETTINGS_SCHEMA_FILE, 'utf8')),
-      'docs/settings.schema.json is out of date: run npm run schema',
+      JSON.parse(readFileSync(SCHEMA_FILE, 'utf8')),
+      `${SCHEMA_FILE} is out of date: run npm run schema`,
     ).toEqual(JSON.parse(JSON.stringify(settingsJsonSchema())));
   });
 
   test('holds patterns that editors can compile, and demands a cluster only', () => {
-    const schema = settingsJsonSchema() as { required: string[]; additionalProperties: boolean };
+    const schema = settingsJsonSchema();
     const patterns = [...JSON.stringify(schema).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, text]) =>
       JSON.parse(text ?? ''),
     );
@@ -21,8 +22,49 @@ describe('the JSON Schema', () => {
     for (const pattern of patterns) expect(() => new RegExp(pattern, 'u')).not.toThrow();
     expect(schema).toMatchObject({ required: ['clusters'], additionalProperties: false });
   });
+});
 
-  test('is of the schema that checks', () => {
-    expect(settingsSchema().safeParse({ clusters: [{ name: 'prod' }] }).success).toBe(true);
+describe('the descriptions', () => {
+  const fields = fieldsOf(settingsJsonSchema());
+
+  test('are of every field, one sentence or more each, and of nothing else', () => {
+    for (const { path, field } of fields) expect(field.description, path).toMatch(/^\S.*[^.]\.$/);
+    const paths = fields.map(({ path }) => path);
+    expect(Object.keys(DESCRIPTIONS).filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  test('are in the reference', () => {
+    expect(readFileSync(REFERENCE_FILE, 'utf8'), `${REFERENCE_FILE} is out of date: run npm run schema`).toBe(
+      settingsReference(),
+    );
+    for (const { name, field } of fields) {
+      expect(settingsReference()).toContain(`| \`${name}\` |`);
+      expect(settingsReference()).toContain(field.description?.split(' Default: ')[0]);
+    }
+  });
+
+  test('are in an interface that takes the same settings as the inferred type', () => {
+    const folder = mkdtempSync('.cache/settings-');
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const source = join(folder, 'input.ts');
+    writeFileSync(
+      source,
+      `import type { SettingsInput as Inferred } from '../../lambda/settings/schema.ts';
+      ${settingsInterface()}
+      export const documented = (input: Inferred): SettingsInput => input;
+      export const inferred = (input: SettingsInput): Inferred => input;`,
+    );
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      '{ "extends": "../../tsconfig.json", "include": ["."], "exclude": [] }',
+    );
+    const tsc = 'node_modules/typescript/bin/tsc';
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+    const documented = settingsInterface()
+      .split('\n')
+      .filter((line) => line.trim().startsWith('/** ')).length;
+    expect(documented).toBe(fields.length);
   });
 });

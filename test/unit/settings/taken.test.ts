@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { checkSettings, clusterId } from '../../../lambda/settings.ts';
+import { checkSettings } from '../../../lambda/settings/rules.ts';
+import { clusterId } from '../../../lambda/settings/schema.ts';
 import { examples } from './examples.ts';
-import { kmsKeyArn, problemOf, roleArn, withCluster } from './inputs.ts';
+import { problemOf, withCluster } from './inputs.ts';
 
 describe('defaults', () => {
   test('the name of a cluster is enough', () => {
@@ -25,6 +26,7 @@ describe('defaults', () => {
       schedule: 'rate(8 hours)',
       enabled: true,
       cleanup: false,
+      storedChanges: false,
       concurrency: 16,
     });
   });
@@ -38,29 +40,6 @@ describe('defaults', () => {
   test('a cluster without an id goes by its name', () => {
     expect(clusterId({ name: 'prod' })).toBe('prod');
     expect(clusterId({ name: 'prod', id: 'eu.prod' })).toBe('eu.prod');
-  });
-});
-
-describe('a cluster by kubeconfig', () => {
-  const kubeconfigSecretId = 'edge-kubeconfig';
-
-  test.each([{}, { kmsKeyArn }, { rbac: 'manual' }, { id: 'far' }])('may have %o', (more) => {
-    expect(checkSettings(withCluster({ kubeconfigSecretId, ...more })).clusters[0]).toMatchObject(more);
-  });
-
-  test.each([
-    ['roleArn', roleArn],
-    ['region', 'eu-west-1'],
-    ['accountId', '444455556666'],
-    ['rbac', 'apply'],
-  ])('has no %s', (field, value) => {
-    expect(problemOf(withCluster({ kubeconfigSecretId, [field]: value }))).toContain(
-      `clusters[0].${field}: "${value}" is for a cluster of EKS; one with kubeconfigSecretId has no ${field}`,
-    );
-  });
-
-  test('alone has a key', () => {
-    expect(problemOf(withCluster({ kmsKeyArn }))).toContain('clusters[0].kmsKeyArn: is for the secret of');
   });
 });
 

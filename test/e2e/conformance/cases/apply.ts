@@ -1,4 +1,4 @@
-import { EXPIRES_AT } from '../../../../lambda/cluster/rights.ts';
+import { EXPIRES_AT } from '../../../../lambda/kubernetes/pull-secret.ts';
 import {
   ANNOTATIONS,
   apply,
@@ -13,6 +13,7 @@ import {
   remove,
 } from '../calls.ts';
 import type { Case } from '../case.ts';
+import { DEPLOYMENT } from '../deployments.ts';
 
 const partial = { headers: { accept: PARTIAL } };
 
@@ -35,26 +36,20 @@ export const applyCases: Case[] = [
     code: 200,
   },
   {
-    title: 'drops labels and annotations that it left out',
+    title: 'drops labels that it left out',
     before: [apply()],
-    send: apply(pullSecret('1', {}, { labels: undefined, annotations: undefined })),
+    send: apply(pullSecret('1', {}, { labels: undefined })),
     code: 200,
   },
   {
     title: 'keeps an empty map in its fields',
-    send: apply(pullSecret('1', {}, { labels: {}, annotations: {} })),
+    send: apply(pullSecret('1', {}, { labels: {} })),
     code: 201,
   },
   {
     title: 'fills a map that was empty',
-    before: [apply(pullSecret('1', {}, { labels: {}, annotations: {} }))],
+    before: [foreign('1', { labels: {}, annotations: {}, manager: DEPLOYMENT, operation: 'Apply' })],
     send: apply(),
-    code: 200,
-  },
-  {
-    title: 'sets immutable',
-    before: [apply()],
-    send: apply(pullSecret('1', { immutable: true })),
     code: 200,
   },
   {

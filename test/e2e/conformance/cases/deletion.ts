@@ -3,7 +3,8 @@ import type { Case } from '../case.ts';
 
 const UID = '11111111-2222-4333-8444-555555555555';
 const partial = { headers: { accept: PARTIAL } };
-const ours = { 'app.kubernetes.io/managed-by': 'cautious' };
+const labels = { 'app.kubernetes.io/managed-by': 'cautious' };
+const applied = { manager: 'cautious', operation: 'Apply' } as const;
 
 /** Deletion, which `recreate` needs. */
 export const deletionCases: Case[] = [
@@ -53,14 +54,26 @@ export const deletionCases: Case[] = [
     code: 422,
   },
   {
-    title: 'deletes what carries its label',
-    before: [foreign('1', { labels: ours })],
+    title: 'deletes what it has applied with its label',
+    before: [foreign('1', { labels, ...applied })],
     send: remove(undefined, { who: 'cautious' }),
     code: 200,
   },
   {
     title: 'is refused what carries no label of its own',
-    before: [foreign('1')],
+    before: [foreign('1', applied)],
+    send: remove(undefined, { who: 'cautious' }),
+    code: 422,
+  },
+  {
+    title: 'is refused a copy that carries its label',
+    before: [foreign('1', { labels })],
+    send: remove(undefined, { who: 'cautious' }),
+    code: 422,
+  },
+  {
+    title: 'is refused what another has applied with its label',
+    before: [foreign('1', { labels, ...applied, manager: 'reflector' })],
     send: remove(undefined, { who: 'cautious' }),
     code: 422,
   },

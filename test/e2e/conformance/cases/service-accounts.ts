@@ -21,12 +21,15 @@ function seeded(account: AccountSeed = {}): { before: { account: AccountSeed }[]
 }
 
 const theirs = seeded({ imagePullSecrets: [{ name: 'theirs' }], secrets: [{ name: 'old-token' }] });
+const copies = seeded({ imagePullSecrets: [ours, ours] });
 const labelled = seeded({ labels: { team: 'x' }, automountServiceAccountToken: false });
 
 /** Changes that our policy refuses, and those of others' accounts that it lets pass. */
 const refused: [string, ReturnType<typeof seeded>, object[]][] = [
   ['takes out the secret of another', theirs, [{ op: 'remove', path: '/imagePullSecrets/0' }]],
   ['puts in the secret of another', theirs, [add('/imagePullSecrets/-', { name: 'x' })]],
+  ['puts in its secret twice', theirs, [add('/imagePullSecrets/-', ours), add('/imagePullSecrets/-', ours)]],
+  ['puts in one more copy of its secret', copies, [add('/imagePullSecrets/-', ours)]],
   ['changes secrets', theirs, [add('/secrets/-', ours)]],
   ['changes a label', labelled, [add('/metadata/labels/team', 'y')]],
   ['adds an annotation', labelled, [add('/metadata/annotations', { a: 'b' })]],
@@ -65,6 +68,12 @@ const cases: Case[] = [
     title: 'have one more in their list',
     ...theirs,
     send: patch([add('/imagePullSecrets/-', ours)]),
+    code: 200,
+  },
+  {
+    title: 'lose one copy of several',
+    ...copies,
+    send: patch([{ op: 'remove', path: '/imagePullSecrets/0' }]),
     code: 200,
   },
   {

@@ -1,4 +1,14 @@
-import { apply, base64, foreign, get, PARTIAL_LIST, pullSecret } from '../calls.ts';
+import {
+  ANNOTATIONS,
+  apply,
+  base64,
+  dockerConfig,
+  forcedApply,
+  foreign,
+  get,
+  PARTIAL_LIST,
+  pullSecret,
+} from '../calls.ts';
 import type { Case } from '../case.ts';
 
 const UID = '11111111-2222-4333-8444-555555555555';
@@ -28,6 +38,25 @@ export const validationCases: Case[] = [
   { title: 'has an unknown field', send: apply(pullSecret('1', { foo: 1 })), code: 500 },
   { title: 'has a number for a string', send: apply(metadata({ annotations: { a: 1 } })), code: 500 },
   { title: 'has a bad label', send: apply(metadata({ labels: { a: 'x y' } })), code: 422 },
+  {
+    title: 'has too long annotations',
+    send: apply(metadata({ annotations: { ...ANNOTATIONS, a: 'x'.repeat(262_144) } })),
+    code: 422,
+  },
+  {
+    title: 'finds the annotations of another too long for its own',
+    before: [foreign('1', { annotations: { a: 'x'.repeat(262_143) } })],
+    send: forcedApply(),
+    code: 422,
+  },
+  {
+    title: 'finds the data of another too long for its own',
+    before: [
+      foreign('1', { data: { ...dockerConfig('1'), more: Buffer.alloc(2 ** 20 - 60).toString('base64') } }),
+    ],
+    send: forcedApply(pullSecret('2'.repeat(60))),
+    code: 422,
+  },
   { title: 'has data that is no base64', send: apply(data('@@')), code: 500 },
   { title: 'has a docker config that is no JSON', send: apply(data(base64('{"a"'))), code: 422 },
   ...['[]', '"x"', '1', 'true', 'null'].map(

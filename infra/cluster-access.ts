@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs';
+import { KubectlV36Layer } from '@aws-cdk/lambda-layer-kubectl-v36';
+import { Annotations, Stack, Token, TokenComparison, Validations } from 'aws-cdk-lib';
+import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { SettingsError } from '../lambda/errors.ts';
+import { clusterRights, UNKNOWN_VERSION } from '../lambda/kubernetes/rbac.ts';
+import { accessPlaces, discoveriesOf, homeOf, listedClusters } from '../lambda/settings/locations.ts';
+import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings/schema.ts';
+import { APP_FLAGS } from './function.ts';
+import type { Network } from './network.ts';
+import { addPermissions, findingText } from './permissions.ts';
+
+export interface ClusterAccessProps {
+  readonly settings: Settings;
+  /** All in the account and region of the stack. */
+  readonly clusters: readonly ClusterSettings[];
+  /** Of the same stack, as an access entry is valid only for that very role. */
+  readonly role: iam.IRole;
+  readonly network: Network | undefined;
+}
+
+/** For each cluster the access entry of a role, and its RBAC and admission policy. */
+export class ClusterAccess extends Construct {
+  /** @throws SettingsError for a cluster that is listed twice */
+  constructor(scope: Construct, id: string, { settings, clusters, role, network }: ClusterAccessProps) {
+    super(scope, id);
+    if (clusters.length === 0) return;
+    const names = clusters.map(({ name }) => name);
+    const kubectl = new Kubectl(this, 'Kubectl', names[0] ?? '', network);
+    const isUnknown = Token.isUnresolved(JSON.stringify([settings.name, settings.secrets]));
+    const version = isUnknown ? UNKNOWN_VERSION : undefined;
+    for (const [at, cluster] of clusters.entries()) {
+      const { name } = cluster;
+      if (names.indexOf(name) !== at) {
+        throw new SettingsError(
+          `clusters: ${name} is listed twice with rbac "apply", and EKS takes one access entry for a role; set rbac "manual" for one of them, or list it once`,
+        );
+      }
+      // by its name, so that the entry is kept when the id changes
+      const inner = clusterScope(this, name, at);
+      new eks.CfnAccessEntry(inner, 'Entry', {
+        clusterName: name,
+        principalArn: role.roleArn,
+        kubernetesGroups: [settings.name],
+      });
+      kubectl.apply(inner, name, clusterRights(settings, cluster, version));
+    }
+  }
+}
+
+/** CDK's function that runs kubectl, with our code: one for all clusters, and admin in each of them. */
+class Kubectl extends Construct {
+  private readonly provider: eks.KubectlProvider;
+  private readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, clusterName: string, network: Network | undefined) {
+    super(scope, id);
+    this.provider = new eks.KubectlProvider(this, 'Provider', {
+      cluster: eks.Cluster.fromClusterAttributes(this, 'Cluster', { clusterName, vpc: network?.vpc }),
+      kubectlLayer: new KubectlV36Layer(this, 'Layer'),
+      privateSubnets: network?.subnets,
+      securityGroups: network?.securityGroups,
+    });
+    this.role = this.provider.role as iam.Role;
+    const { partition, region, account } = Stack.of(this);
+    addPermissions(this.role, [
+      {
+        sid: 'FindClusters',
+        reason: 'kubectl deletes the RBAC also in a cluster that is no longer in the settings',
+        actions: ['eks:DescribeCluster'],
+        resources: [`arn:${partition}:eks:${region}:${account}:cluster/*`],
+      },
+    ]);
+    const handler = this.provider.node.findChild('Handler') as lambda.Function;
+    (handler.node.defaultChild as lambda.CfnFunction).code = {
+      zipFile: readFileSync(new URL('./kubectl.py', import.meta.url), 'utf8'),
+    };
+    this.acknowledge(handler);
+    Annotations.of(this).addInfoV2(
+      'ecr-registry-helper:kubectl',
+      'CDK\'s kubectl function applies the RBAC. It is admin of these clusters, and it stays in the stack. With "rbac": "manual" there is none, and you apply the RBAC yourself',
+    );
+    if (network) return;
+    Annotations.of(this).addInfoV2(
+      'ecr-registry-helper:public-endpoint',
+      "CDK's kubectl function is in no VPC: the deployment fails where publicAccessCidrs of a cluster does not allow every address, unless you set vpc (in an access stack accessStacks[].vpc)",
+    );
+  }
+
+  /** Explains to cdk-nag what CDK itself makes of the provider. */
+  private acknowledge(handler: lambda.Function): void {
+    const resolve = (value: unknown) => Stack.of(this).resolve(value);
+    const managed = this.provider.node
+      .findAll()
+      .filter((node) => node instanceof iam.CfnRole)
+      .flatMap((role) => resolve(role.managedPolicyArns) as unknown[])
+      .map((arn) => `AwsSolutions-IAM4[Policy::${findingText(arn)}]`);
+    const invokes = `AwsSolutions-IAM5[Resource::${findingText(resolve(handler.functionArn))}:*]`;
+    for (const id of new Set([...managed, invokes, 'AwsSolutions-L1'])) {
+      const reason = 'made by aws-cdk-lib; rbac "manual" has none of it';
+      Validations.of(this.provider).acknowledge({ id, reason });
+    }
+  }
+
+  /** Applies objects in a cluster, now and whenever they change. */
+  apply(scope: Construct, clusterName: string, manifest: readonly object[]): void {
+    const { partition } = Stack.of(this);
+    const entry = new eks.CfnAccessEntry(scope, 'KubectlEntry', {
+      clusterName,
+      principalArn: this.role.roleArn,
+      accessPolicies: [
+        {
+          policyArn: `arn:${partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`,
+          accessScope: { type: 'cluster' },
+        },
+      ],
+    });
+    const applied = new eks.KubernetesManifest(scope, 'Rights', {
+      cluster: eks.Cluster.fromClusterAttributes(scope, 'Cluster', {
+        clusterName,
+        kubectlProvider: this.provider,
+      }),
+      // a copy, as CDK adds the label in place
+      manifest: structuredClone([...manifest]),
+      // labels the objects, by which the handler knows those that nobody else has applied since
+      prune: true,
+    });
+    // also keeps the permission to delete until the manifest is deleted
+    applied.node.addDependency(entry);
+  }
+}
+
+/**
+ * The clusters whose access entry and RBAC the main stack makes: by default all that it can.
+ * @throws SettingsError for a cluster with rbac "apply" where it cannot, or that the function can never reach
+ */
+export function listAppliedClusters(scope: Construct, settings: Settings): ClusterSettings[] {
+  const { account } = Stack.of(scope);
+  for (const { accounts: [accountId] = [], roleName } of discoveriesOf(settings)) {
+    if (roleName || homeOf(settings) || isDifferent(accountId, account) !== true) continue;
+    throw new SettingsError(
+      `clusters: a discover is for account ${accountId}, and the stack is in ${account}; set its roleName, or set accountId and region in the settings, and CDK makes the roles`,
+    );
+  }
+  const ofAccessStacks = new Set(accessPlaces(settings).flatMap(({ clusters }) => clusters));
+  return listedClusters(settings).filter(
+    (cluster) => !ofAccessStacks.has(cluster) && isApplied(scope, cluster),
+  );
+}
+
+function isApplied(scope: Construct, cluster: ClusterSettings): boolean {
+  // neither an access entry nor CDK's kubectl works there
+  if (cluster.kubeconfigSecretId) return false;
+  const { account } = Stack.of(scope);
+  const id = clusterId(cluster);
+  if (!cluster.roleArn && isDifferent(cluster.accountId, account) === true) {
+    throw new SettingsError(
+      `clusters: ${id} is in account ${cluster.accountId}, and the stack is in ${account}; give it a roleArn of ${cluster.accountId}, or set accountId and region in the settings, and CDK makes an access stack`,
+    );
+  }
+  if (cluster.rbac === 'manual') return false;
+  const obstacle =
+    differenceFromStack(scope, cluster) ??
+    (cluster.roleArn ? 'the function uses a role there that this stack does not make' : undefined);
+  if (!obstacle) return true;
+  if (cluster.rbac === 'apply') {
+    throw new SettingsError(
+      `clusters: ${id} cannot have rbac "apply": ${obstacle}; set "manual", and apply the RBAC yourself: ${applyRbac(scope, id)}`,
+    );
+  }
+  Annotations.of(scope).addInfoV2(
+    `ecr-registry-helper:manual:${id}`,
+    `the cluster ${id} has rbac "manual", as ${obstacle}. Apply the RBAC yourself: ${applyRbac(scope, id)}`,
+  );
+  return false;
+}
+
+/** How to apply the RBAC of one cluster: by the command line, or for the app of another by the construct's manifests. */
+function applyRbac(scope: Construct, id: string): string {
+  const flags = scope.node.tryGetContext(APP_FLAGS);
+  return flags
+    ? `npm run -s rbac -- ${flags} --cluster ${id} | kubectl apply -f -`
+    : 'the manifests that clusterRights returns';
+}
+
+/** A construct for the parts of one cluster, by its name or id, or by its index where only the deployment knows these. */
+export function clusterScope(scope: Construct, id: string, at: number): Construct {
+  return new Construct(scope, Token.isUnresolved(id) ? `Cluster${at}` : `Cluster-${id}`);
+}
+
+/** Why a cluster is not, or may not be, in the account and region of the stack; undefined when it is. */
+export function differenceFromStack(
+  scope: Construct,
+  { region, accountId }: ClusterSettings,
+): string | undefined {
+  const stack = Stack.of(scope);
+  for (const [field, wanted, actual] of [
+    ['region', region, stack.region],
+    ['account', accountId, stack.account],
+  ] as const) {
+    const different = isDifferent(wanted, actual);
+    if (different) return `its ${field} is ${wanted}, and that of the stack is ${actual}`;
+    if (different === undefined) {
+      return `its ${field} is set, and that of the stack is not known at synth (-c ${field}=, or env of the stack)`;
+    }
+  }
+  return undefined;
+}
+
+/** Whether an account or region differs from that of a stack; undefined when only the deployment knows it. */
+export function isDifferent(wanted: string | undefined, actual: string): boolean | undefined {
+  if (wanted === undefined) return false;
+  const compared = Token.compareStrings(wanted, actual);
+  if (compared === TokenComparison.DIFFERENT) return true;
+  return compared === TokenComparison.SAME ? false : undefined;
+}
+
+/** @throws SettingsError where the settings name another account or region than that of the main stack */
+export function checkMainPlace(scope: Construct, settings: Settings): void {
+  const main = homeOf(settings);
+  const { account, region } = Stack.of(scope);
+  if (!main || (isDifferent(main.accountId, account) === false && isDifferent(main.region, region) === false))
+    return;
+  const known = !Token.isUnresolved(account) && !Token.isUnresolved(region);
+  throw new SettingsError(
+    `accountId, region: the settings name ${main.accountId}, ${main.region}, and those of the stack are ${known ? `${account}, ${region}` : 'not known at synth'}; set env of the stack to them`,
+  );
+}

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Duration, Stack } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { SettingsError } from '../lambda/errors.ts';
+import type { Place } from '../lambda/settings/locations.ts';
+import { checkSize } from '../lambda/settings/rules.ts';
+import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
+import type { Network } from './network.ts';
+import { roleArn } from './permissions.ts';
+import { pullRolePrefix } from './registry-permissions.ts';
+
+/** What all functions of this package share. */
+export const RUNTIME = {
+  handler: 'index.handler',
+  runtime: lambda.Runtime.NODEJS_24_X,
+  architecture: lambda.Architecture.ARM_64,
+  loggingFormat: lambda.LoggingFormat.JSON,
+};
+
+type Options = 'description' | 'environmentEncryption' | 'functionName' | 'memorySize' | 'timeout';
+
+export interface RefreshFunctionProps extends Pick<lambda.FunctionOptions, Options> {
+  readonly settings: Settings;
+  /** The settings as written: the function checks them itself. */
+  readonly input: SettingsInput;
+  /** The place of the main function, in whose account the pull roles are. */
+  readonly main: Place;
+  readonly role: iam.Role;
+  readonly network: Network | undefined;
+  /** What this function alone gets, beside the settings. */
+  readonly environment: Record<string, string>;
+  /** @default RetentionDays.THREE_MONTHS */
+  readonly logRetention?: logs.RetentionDays;
+  readonly logKey?: kms.IKey;
+  /** How Lambda retries it. @default - it does not, as another function waits for its result */
+  readonly retries?: lambda.EventInvokeConfigOptions;
+}
+
+/** Context: the flags of the CDK app of this project; another app has stacks, which `cdk deploy` takes by their path. */
+export const APP_FLAGS = 'ecr-registry-helper:app-flags';
+/** What fits in the environment beside the longest settings and names. Without it, printed commands lack the flags. */
+const LONGEST_DEPLOYED_BY = 100;
+
+/** The function that refreshes pull secrets: the main function, and the VPC function of an access stack. */
+export class RefreshFunction extends lambda.Function {
+  readonly log: logs.LogGroup;
+
+  /** @throws SettingsError for settings that do not fit in its environment */
+  constructor(scope: Construct, id: string, props: RefreshFunctionProps) {
+    const { settings, input, main, role, network, environment, logRetention, logKey, retries, ...options } =
+      props;
+    checkSize(input);
+    const stack = Stack.of(scope);
+    const deployedBy = scope.node.tryGetContext(APP_FLAGS) ?? stack.node.path;
+    const logGroup = new logs.LogGroup(scope, 'Log', {
+      retention: logRetention ?? logs.RetentionDays.THREE_MONTHS,
+      encryptionKey: logKey,
+    });
+    logGroup.grantWrite(role);
+    super(scope, id, {
+      code: lambda.Code.fromAsset(bundleFolder()),
+      ...RUNTIME,
+      role,
+      logGroup,
+      environment: {
+        SETTINGS: stack.toJsonString(input),
+        ...(deployedBy.length <= LONGEST_DEPLOYED_BY && { DEPLOYED_BY: deployedBy }),
+        ...(settings.secrets.some(({ repositories }) => repositories) && {
+          PULL_ROLE_PREFIX: roleArn(stack, main.accountId, pullRolePrefix(settings.name, main.region)),
+        }),
+        // the function would send tokens to an endpoint that somebody configured
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
+        // other endpoints have no IPv6 address: https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
+        ...(network?.ipv6 && { AWS_USE_DUALSTACK_ENDPOINT: 'true' }),
+        ...environment,
+      },
+      vpc: network?.vpc,
+      vpcSubnets: network && { subnets: network.subnets },
+      securityGroups: network?.securityGroups,
+      ipv6AllowedForDualStack: network?.ipv6 || undefined,
+      ...retries,
+      ...options,
+      memorySize: options.memorySize ?? 512,
+    });
+    this.log = logGroup;
+  }
+}
+
+/** The folder of the function's bundle: `dist/lambda` of this package, both in its sources and in its build. */
+function bundleFolder(): string {
+  const bundle = fileURLToPath(import.meta.resolve('ecr-registry-helper/lambda/index.mjs'));
+  if (!existsSync(bundle)) throw new SettingsError(`${bundle} does not exist; run npm run build:lambda`);
+  return dirname(bundle);
+}
+
+/** How often the queue starts a failed run again: for six hours, with its visibility timeout of half an hour. */
+const RETRIES_BY_QUEUE = 12;
+
+/**
+ * The queues of failed runs: Lambda retries a run twice within minutes, then the queue starts it again every half hour
+ * for six hours, then it stays in the dead-letter queue.
+ */
+export class RetryQueues extends Construct {
+  readonly failedQueue: sqs.Queue;
+  readonly deadLetterQueue: sqs.Queue;
+  /** How Lambda retries the function; a version of it needs the same. */
+  readonly retries: lambda.EventInvokeConfigOptions;
+
+  constructor(scope: Construct, id: string, key: kms.IKey | undefined) {
+    super(scope, id);
+    const shared: sqs.QueueProps = {
+      encryption: key ? sqs.QueueEncryption.KMS : sqs.QueueEncryption.SQS_MANAGED,
+      encryptionMasterKey: key,
+      enforceSSL: true,
+    };
+    this.deadLetterQueue = new sqs.Queue(this, 'DeadLetterQueue', {
+      ...shared,
+      retentionPeriod: Duration.days(14),
+    });
+    this.failedQueue = new sqs.Queue(this, 'FailedQueue', {
+      ...shared,
+      // Lambda has just retried; 15 minutes is the longest delay of SQS
+      deliveryDelay: Duration.minutes(15),
+      visibilityTimeout: Duration.minutes(30),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: RETRIES_BY_QUEUE },
+    });
+    this.retries = {
+      retryAttempts: 2,
+      // enough for three runs of 15 minutes and the pauses between them
+      maxEventAge: Duration.hours(1),
+      onFailure: { bind: () => ({ destination: this.failedQueue.queueArn }) },
+    };
+  }
+
+  /**
+   * Has the queue invoke the function, one failed run at a time; while `enabled` is false they wait (four days).
+   * @param maxConcurrency for a fleet, of which many clusters may have failed at once
+   */
+  invoke(refresher: lambda.Function, enabled: boolean, maxConcurrency?: number): void {
+    // what Lambda needs of a destination and of an event source; the grants of CDK's own classes allow more
+    this.failedQueue.grant(
+      refresher,
+      'sqs:SendMessage',
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+    );
+    this.failedQueue.encryptionMasterKey?.grant(refresher, 'kms:GenerateDataKey', 'kms:Decrypt');
+    refresher.addEventSourceMapping('Failed', {
+      eventSourceArn: this.failedQueue.queueArn,
+      batchSize: 1,
+      enabled,
+      maxConcurrency,
+    });
+  }
+}

@@ -1,0 +1,178 @@
+import { Duration, Names, Stack, Token, Validations } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import * as triggers from 'aws-cdk-lib/triggers';
+import { Construct } from 'constructs';
+import { SettingsError } from '../lambda/errors.ts';
+import { accessPlaces, credentialsRoleName, homeRoleName, isFleet } from '../lambda/settings/locations.ts';
+import { checkSettings } from '../lambda/settings/rules.ts';
+import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
+import { ClusterAccess, checkMainPlace, listAppliedClusters } from './cluster-access.ts';
+import { NewNamespaces, StoredChanges, subscribedLogs } from './event-sources.ts';
+import { Fleet } from './fleet.ts';
+import { RefreshFunction, RetryQueues } from './function.ts';
+import { type AlarmTopicProps, Monitoring } from './monitoring.ts';
+import { type NetworkProps, resolveNetwork } from './network.ts';
+import { addPermissions, functionPermissions, roleArn } from './permissions.ts';
+import { makeCredentialsRole, PullRoles, registryPermissions } from './registry-permissions.ts';
+
+export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
+  /**
+   * Clusters, secrets and schedule: the same document as the settings file. Texts may be tokens; the id of a
+   * Secrets Manager secret that is a token must be its ARN.
+   */
+  readonly settings: SettingsInput;
+  /**
+   * A role of the same stack that Lambda may assume, as an access entry is valid only for the very role that it was
+   * created for.
+   * @default - a new role
+   */
+  readonly role?: iam.Role;
+  /** @default - none; `iam.PermissionsBoundary.of(stack)` sets the boundaries of the whole stack */
+  readonly permissionsBoundary?: iam.IManagedPolicy;
+  /** MiB. @default 512 */
+  readonly memorySize?: number;
+  /** At most 15 minutes. @default Duration.minutes(15) */
+  readonly timeout?: Duration;
+  /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
+  readonly fleetConcurrency?: number;
+  /** @default RetentionDays.THREE_MONTHS */
+  readonly logRetention?: logs.RetentionDays;
+  /** Of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
+  readonly logKey?: kms.IKey;
+  /** Of the queues of failed runs. @default - the key of SQS */
+  readonly queueKey?: kms.IKey;
+  /** Of the function's environment. @default - the key of Lambda */
+  readonly environmentKey?: kms.IKey;
+}
+
+/**
+ * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters, with its schedule, its permissions in
+ * AWS and in the clusters, the first run after a deployment, the retries of failed runs, and the alarms.
+ * @throws SettingsError for wrong settings
+ */
+export class EcrRegistryHelper extends Construct {
+  /** Checked, with the defaults filled in; `clusterRights` takes them for clusters with `rbac: "manual"`. */
+  readonly settings: Settings;
+  readonly refresher: lambda.Function;
+  readonly role: iam.Role;
+  readonly rule: events.Rule;
+  readonly logGroup: logs.LogGroup;
+  readonly failedQueue: sqs.Queue;
+  readonly deadLetterQueue: sqs.Queue;
+  /** Only with `fleet`. */
+  readonly fleet: Fleet | undefined;
+  readonly monitoring: Monitoring;
+
+  constructor(scope: Construct, id: string, props: EcrRegistryHelperProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    const main = { accountId: stack.account, region: stack.region };
+    const settings = checkSettings(props.settings, Token.isUnresolved, main);
+    const { name, enabled } = settings;
+    this.settings = settings;
+    checkMainPlace(this, settings);
+    const hasAccessStacks = accessPlaces(settings).length > 0;
+    const role = resolveRole(this, props, hasAccessStacks ? homeRoleName(name, main.region) : undefined);
+    this.role = role;
+    const network = resolveNetwork(this, props, settings.vpc);
+    // named here, as the function knows it, and the rule needs the function
+    const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
+    const hasVpcFunctions = settings.accessStacks.some(({ vpc }) => vpc);
+    const credentialsRole = roleArn(stack, main.accountId, credentialsRoleName(name, main.region));
+    const readers = [role.roleArn, ...(hasVpcFunctions ? [credentialsRole] : [])];
+    const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, readers });
+    if (hasVpcFunctions) makeCredentialsRole(this, settings, pullRoles.arns, props.permissionsBoundary);
+    addPermissions(role, [
+      ...registryPermissions(stack, settings, pullRoles.arns),
+      ...functionPermissions(stack, settings, {
+        isInVpc: network !== undefined,
+        ruleName,
+        logGroupNames: subscribedLogs(settings),
+      }),
+    ]);
+
+    const queues = new RetryQueues(this, 'Retries', props.queueKey);
+    const { failedQueue, retries } = queues;
+    const { memorySize, logRetention, logKey } = props;
+    const refresher = new RefreshFunction(this, 'Refresher', {
+      ...{ settings, input: props.settings, main, role, network, retries, memorySize, logRetention, logKey },
+      description: 'Refreshes the ECR pull secrets of Kubernetes clusters',
+      timeout: props.timeout ?? Duration.minutes(15),
+      environment: { RULE_NAME: ruleName },
+      environmentEncryption: props.environmentKey,
+    });
+    this.refresher = refresher;
+    this.logGroup = refresher.log;
+    this.failedQueue = failedQueue;
+    this.deadLetterQueue = queues.deadLetterQueue;
+    this.fleet = isFleet(settings)
+      ? new Fleet(this, 'Fleet', { refresher, failedQueue, concurrency: props.fleetConcurrency })
+      : undefined;
+    queues.invoke(refresher, enabled, this.fleet?.concurrency);
+    this.monitoring = new Monitoring(this, 'Monitoring', this, props);
+
+    const clusters = listAppliedClusters(this, settings);
+    const access = new ClusterAccess(this, 'Access', { settings, clusters, role, network });
+    const target = this.fleet?.target ?? new targets.LambdaFunction(refresher);
+    this.rule = new events.Rule(this, 'Schedule', {
+      ruleName,
+      description: 'Refreshes ECR pull secrets before their tokens expire',
+      schedule: events.Schedule.expression(settings.schedule),
+      enabled,
+      targets: [target],
+    });
+    this.rule.node.addDependency(access);
+    new NewNamespaces(this, 'NewNamespaces', settings, refresher);
+    new StoredChanges(this, 'StoredChanges', settings, target);
+    if (!enabled) return;
+    if (this.fleet) this.fleet.startOnDeploy(refresher, [access, pullRoles, role]);
+    else this.refreshOnDeploy(retries, [access, pullRoles, role]);
+  }
+
+  /** A rate rule may fire hours after the deployment. As an EVENT, a run that fails does not roll the stack back. */
+  private refreshOnDeploy(retries: lambda.EventInvokeConfigOptions, before: Construct[]): void {
+    const { refresher } = this;
+    // the trigger invokes the published version, and each qualifier has its own settings of asynchronous runs
+    const version = refresher.currentVersion;
+    version.configureAsyncInvoke(retries);
+    Validations.of(refresher).acknowledge({
+      id: '@aws-cdk/aws-lambda:addPermissionsToVersionOrAlias',
+      reason: 'the rule invokes the function itself; the trigger may invoke its versions by its own role',
+    });
+    new triggers.Trigger(this, 'FirstRefresh', {
+      handler: refresher,
+      invocationType: triggers.InvocationType.EVENT,
+      executeAfter: [...before, version],
+    });
+  }
+}
+
+/** @param roleName where access stacks trust the role by its name */
+function resolveRole(
+  scope: Construct,
+  { role, permissionsBoundary }: EcrRegistryHelperProps,
+  roleName: string | undefined,
+): iam.Role {
+  if (!role) {
+    return new iam.Role(scope, 'Role', {
+      roleName,
+      description: 'Gets ECR tokens and writes pull secrets',
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      permissionsBoundary,
+    });
+  }
+  if (roleName) throw new SettingsError(`role: access stacks trust the role ${roleName}; leave role out`);
+  if (permissionsBoundary) throw new SettingsError('permissionsBoundary: set it on the role that you give');
+  if (!iam.Role.isRole(role) || Stack.of(role) !== Stack.of(scope)) {
+    throw new SettingsError(
+      `role: ${role.node.path} is not made in the stack ${Stack.of(scope).stackName}; access entries and permissions would not be valid for it`,
+    );
+  }
+  return role;
+}

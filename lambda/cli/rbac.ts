@@ -1,0 +1,112 @@
+import { stringify } from 'yaml';
+import { NotCoveredError, SettingsError } from '../errors.ts';
+import { mapRoleCommand } from '../kubernetes/eks.ts';
+import { clusterRights, type Manifest } from '../kubernetes/rbac.ts';
+import { findCoveredCluster, withResolvedLocations } from '../request.ts';
+import { discoveriesOf, listedClusters } from '../settings/locations.ts';
+import { type ClusterSettings, clusterId, type Settings } from '../settings/schema.ts';
+
+/**
+ * The permissions of a deployment in its clusters as YAML for `kubectl apply -f -`, with the commands that map the
+ * function's role in each of them as comments.
+ * @param only the id of one cluster, or the ARN of one that a discover covers; required if their permissions differ
+ * @param region of the stack, for the commands; without it they use the default region of the AWS CLI
+ * @throws SettingsError if the permissions of several clusters differ, or `only` names no covered cluster
+ */
+export function rbacManifest(
+  settings: Settings,
+  { only, region }: { only?: string | undefined; region?: string | undefined } = {},
+): string {
+  const ofArn = only?.startsWith('arn:') ? only.split(':')[3] : undefined;
+  const placed = withResolvedLocations(settings, region ?? ofArn ?? '');
+  const listed = listedClusters(placed);
+  const clusters = only === undefined ? listed : [findCluster(placed, only)];
+  const ids = listed.map(clusterId).join(', ');
+  const manifests = clusters.map((cluster) => toYaml(clusterRights(settings, cluster)));
+  const [manifest] = manifests;
+  if (manifest === undefined) {
+    throw new SettingsError(
+      'clusters: all of them are found by a discover; choose one by its ARN with --cluster ARN',
+    );
+  }
+  if (manifests.some((other) => other !== manifest)) {
+    throw new SettingsError(`the permissions of ${ids} differ; choose one with --cluster ID`);
+  }
+  const comments = [
+    `The permissions of ${settings.name} in ${clusters.map(clusterId).join(', ')}, for kubectl apply.`,
+    ...(clusters.every(({ roleArn, kubeconfigSecretId }) => roleArn ?? kubeconfigSecretId)
+      ? []
+      : ['', ...roleComments(settings.name, region)]),
+    ...clusters.flatMap((cluster) => ['', ...accessComments(settings, cluster, region)]),
+  ];
+  return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
+}
+
+/** A listed cluster by its id, or by its ARN one that a discover covers. */
+function findCluster(placed: Settings, only: string): ClusterSettings {
+  try {
+    return findCoveredCluster(placed, only);
+  } catch (fault) {
+    if (!(fault instanceof NotCoveredError)) throw fault;
+    const ids = listedClusters(placed).map(clusterId);
+    const arns = discoveriesOf(placed).length > 0 ? ['by its ARN what a discover covers'] : [];
+    throw new SettingsError(`there is no cluster ${only}; known are ${[...ids, ...arns].join(', ')}`);
+  }
+}
+
+function toYaml(objects: readonly Manifest[]): string {
+  return objects
+    .map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }))
+    .join('---\n');
+}
+
+function roleComments(stack: string, region: string | undefined): string[] {
+  const query = `--query "Stacks[0].Outputs[?OutputKey=='FunctionRoleArn'].OutputValue" --output text`;
+  return [
+    "The function's role, for the commands below:",
+    `  ROLE_ARN=$(aws cloudformation describe-stacks --stack-name ${stack}${flag('region', region)} ${query})`,
+  ];
+}
+
+function accessComments(
+  settings: Settings,
+  cluster: ClusterSettings,
+  stackRegion: string | undefined,
+): string[] {
+  const { name } = settings;
+  const { kubeconfigSecretId } = cluster;
+  if (!kubeconfigSecretId) return mapRoleComments(settings, cluster, stackRegion);
+  return [
+    `Who comes to ${clusterId(cluster)} with the kubeconfig in ${kubeconfigSecretId} has to be in the group ${name}, by a client certificate:`,
+    `  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key -out ${name}.csr -subj "/O=${name}/CN=${name}"`,
+    'How to have it signed, and to put it into a kubeconfig: docs/guides/kubeconfig-clusters.md',
+  ];
+}
+
+/** The commands that map the role in a cluster, for either of its authentication modes. */
+function mapRoleComments(
+  { name }: Settings,
+  cluster: ClusterSettings,
+  stackRegion: string | undefined,
+): string[] {
+  const command = (authenticationMode: string) =>
+    mapRoleCommand(
+      {
+        cluster: { name: cluster.name, region: cluster.region ?? stackRegion },
+        roleArn: cluster.roleArn ?? '"$ROLE_ARN"',
+        group: name,
+        authenticationMode,
+      },
+      'create',
+    );
+  return [
+    `Map the role in ${clusterId(cluster)}, if the authentication mode is API or API_AND_CONFIG_MAP:`,
+    `  ${command('API')}`,
+    'or if it is CONFIG_MAP:',
+    `  ${command('CONFIG_MAP')}`,
+  ];
+}
+
+function flag(name: string, value: string | undefined): string {
+  return value ? ` --${name} ${value}` : '';
+}

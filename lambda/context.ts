@@ -1,0 +1,84 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { AwsClients, VpcFunctionRoles } from './aws.ts';
+import type { OpenCluster } from './kubernetes/cluster.ts';
+import type { PullCredentials } from './registries/credentials.ts';
+import type { RunRequest, Scope } from './request.ts';
+import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.ts';
+
+/** The version of this package, as audit logs show it in the user agent. */
+export const VERSION = '0.1.0';
+
+/** All that an action gets: what to do, for whom, until when, and by which clients. */
+export interface RunContext {
+  /** With the locations of all clusters filled in. */
+  readonly settings: Settings;
+  readonly request: RunRequest;
+  readonly scope: Scope;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly deadline: Deadline;
+  readonly aws: AwsClients;
+  /** @throws HelperError of the first registry that cannot be read */
+  readonly readCredentials: (entry: SecretEntry) => Promise<PullCredentials>;
+  /** @throws HelperError */
+  readonly openCluster: (cluster: ClusterSettings) => Promise<OpenCluster>;
+}
+
+/** Where this runs, and the commands for it. What is optional is undefined outside of the deployed function. */
+export interface Environment {
+  readonly region: string;
+  /** The command that deploys it again, as it was deployed. */
+  readonly deployCommand: string;
+  /** The command that prints its permissions; it needs a `--cluster`. */
+  readonly rbacCommand: string;
+  readonly functionName?: string | undefined;
+  /** Of the rule that starts the function. */
+  readonly ruleName?: string | undefined;
+  /** With which the ARNs of the pull roles begin. */
+  readonly pullRolePrefix?: string | undefined;
+  /** Only of a VPC function. */
+  readonly vpcRoles?: VpcFunctionRoles | undefined;
+}
+
+/** The command that applies the permissions of the settings in a cluster. @param cluster its id */
+export function applyRbacCommand({ rbacCommand }: Environment, cluster: string): string {
+  return `${rbacCommand} --cluster ${cluster} | kubectl apply -f -`;
+}
+
+/** The time; injected, so that tests need not wait. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms` milliseconds; rejects at once when `signal` aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `call` after `ms` milliseconds, unless the returned function is called before. */
+  after(ms: number, call: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => wait(ms, undefined, { signal }),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** When a run has to end, so that there is time left to report. */
+export interface Deadline {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Aborts then. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts a deadline at `at` (ms since the epoch); `stop` must be called, else its timer stays. */
+export function startDeadline(clock: Clock, at: number): Deadline & { stop(): void } {
+  const due = new AbortController();
+  const stopped = new AbortController();
+  clock.sleep(Math.max(0, at - clock.now()), stopped.signal).then(
+    () => due.abort(),
+    () => undefined,
+  );
+  return { at, signal: due.signal, stop: () => stopped.abort() };
+}

@@ -1,0 +1,302 @@
+import pMap from 'p-map';
+import { applyRbacCommand, type Clock } from '../context.ts';
+import { ApiError, applyFix, forbiddenError, judgeFailure } from '../kubernetes/api-error.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { accountPolicyName } from '../kubernetes/pull-secret.ts';
+import { clusterRights, type Manifest, rightsVersion } from '../kubernetes/rbac.ts';
+import type { ApiRequest } from '../kubernetes/transport.ts';
+import { FORBIDDEN_FINALIZERS, forbiddenApply, isCurrent, outdatedError } from '../policy-check.ts';
+import { PullSecret } from '../refresh/apply-secret.ts';
+import { findTargets, listNamespaces } from '../refresh/targets.ts';
+import type { PullCredentials } from '../registries/credentials.ts';
+import { hasToken, type SecretEntry } from '../settings/schema.ts';
+import type { ClusterState } from './cluster-checks.ts';
+import { type Finding, failed, failedBy, passed, skipped, unknown } from './report.ts';
+
+/** One verb on one type of object, and where a rule names some on one name. */
+export interface Permission {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly name?: string;
+}
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The function must not have it: it would read every secret of the cluster. */
+const TOO_MUCH: Permission = { verb: 'get', group: '', resource: 'secrets' };
+
+/** Every permission that the ClusterRoles among manifests grant, one by one and each once. */
+export function permissionsIn(manifests: readonly Manifest[]): Permission[] {
+  const rules = manifests
+    .filter(({ kind }) => kind === 'ClusterRole')
+    .flatMap((role) => role.rules as readonly Rule[]);
+  const permissions = rules.flatMap(({ apiGroups, resources, resourceNames, verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        (resourceNames ?? [undefined]).flatMap((name) =>
+          verbs.map((verb): Permission => ({ verb, group, resource, ...(name && { name }) })),
+        ),
+      ),
+    ),
+  );
+  return [...new Map(permissions.map((one) => [printPermission(one), one])).values()];
+}
+
+/**
+ * Asks the API server whether the function has a permission, in all namespaces. Every authenticated user may ask
+ * (`system:basic-user`): https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+ * @throws as {@link KubernetesClient.send}
+ */
+export async function hasPermission(
+  client: Pick<KubernetesClient, 'send'>,
+  permission: Permission,
+): Promise<boolean> {
+  const { json } = await client.send({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: permission },
+    }),
+  });
+  return (json as { status?: { allowed?: unknown } }).status?.allowed === true;
+}
+
+/** Checks each permission that the function needs in a cluster, and one that it must not have. */
+export async function checkPermissions({
+  ctx,
+  client,
+  cluster,
+  id,
+  where,
+}: ClusterState): Promise<Finding[]> {
+  const { concurrency } = ctx.settings;
+  const needed = permissionsIn(clusterRights(ctx.settings, cluster)).map((one) => ({
+    permission: one,
+    isNeeded: true,
+  }));
+  return pMap(
+    [...needed, { permission: TOO_MUCH, isNeeded: false }],
+    async ({ permission, isNeeded }) => {
+      const object = `${isNeeded ? printPermission(permission) : 'get any other secret'} in ${where}`;
+      try {
+        const isHeld = await hasPermission(opened(client), permission);
+        if (isHeld === isNeeded)
+          return passed('right', object, isNeeded ? undefined : 'denied, as it has to be');
+        if (!isNeeded) return tooWide(object);
+        const { verb, ...target } = permission;
+        return failedBy(
+          'right',
+          object,
+          forbiddenError(verb, printTarget(target), applyRbacCommand(ctx.environment, id)),
+        );
+      } catch (fault) {
+        const { reason = '', remedy = '' } = judgeFailure(fault, object);
+        return unknown('right', object, reason, remedy);
+      }
+    },
+    { concurrency },
+  );
+}
+
+function tooWide(object: string): Finding {
+  const reason = 'the role may read every secret of the cluster, and so may anybody who assumes it';
+  const remedy =
+    'Remove the bindings beyond the permissions of the settings; find them: kubectl get clusterrolebindings,rolebindings -A -o wide';
+  return failed('right', object, reason, remedy);
+}
+
+function printPermission({ verb, ...target }: Permission): string {
+  return `${verb} ${printTarget(target)}`;
+}
+
+function printTarget({ group, resource, name }: Omit<Permission, 'verb'>): string {
+  return `${resource}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`;
+}
+
+/** The client of a cluster whose endpoint was checked. */
+function opened<Client>(client: Client | undefined): Client {
+  if (!client) throw new TypeError('the cluster is not open');
+  return client;
+}
+
+/** Namespaces of an entry that are kept for later checks, where the run is not narrowed to some. */
+const MOST_SAMPLES = 5;
+
+/** What an entry matches in a cluster, less what an earlier entry takes. */
+export interface Matched {
+  readonly entry: SecretEntry;
+  /** Of those that it may write to: all that the run is narrowed to, else the first few. */
+  readonly writable: readonly string[];
+}
+
+/** Lists the namespaces that the entries of a cluster match. */
+export async function checkNamespaces(state: ClusterState): Promise<Finding[]> {
+  const { entries, where, ctx } = state;
+  const { namespaces } = ctx.request;
+  const { core } = opened(state.client);
+  const matches = entries.map((settings) => ({ settings, count: 0, skipped: 0, writable: [] as string[] }));
+  const found = await findTargets(matches, (query) => listNamespaces(core, query), namespaces);
+  if ('fault' in found) throw found.fault;
+  for (const { entry, namespace } of found.targets) {
+    entry.count += 1;
+    if (namespace.skip) entry.skipped += 1;
+    else if (namespaces || entry.writable.length < MOST_SAMPLES) entry.writable.push(namespace.name);
+  }
+  state.matched = matches.map(({ settings: entry, writable }) => ({ entry, writable }));
+  return [
+    ...found.problems.map(({ secret, reason, remedy }) =>
+      failed('namespaces', `secret ${secret} in ${where}`, reason, remedy),
+    ),
+    ...matches.flatMap(({ settings, count, skipped: left }) => {
+      const skips = left > 0 ? `, of which ${left} are going away or ignored` : '';
+      const reason = `${count} namespaces${skips}`;
+      return count > 0 ? [passed('namespaces', `secret ${settings.name} in ${where}`, reason)] : [];
+    }),
+  ];
+}
+
+/** Objects that are tried: something else may reject a change of one before the policy is evaluated. */
+const MOST_TRIES = 5;
+
+/** A change that an admission policy has to deny. */
+interface Trial {
+  /** The object as a person would name it. */
+  readonly object: string;
+  readonly request: ApiRequest;
+  /** Of the rights that the denial has to name; undefined for a policy that names none. */
+  readonly version?: string;
+}
+
+/**
+ * Checks that the admission policies are in force, by what they do, as the function has no permission to read them: they
+ * have to deny a finalizer, in a dry run.
+ */
+export async function checkPolicies(state: ClusterState): Promise<Finding[]> {
+  const { ctx, cluster, matched = [], where } = state;
+  if (state.isOutsideGroup) return [skipped('admission policy', where, 'authentication')];
+  const deployment = ctx.settings.name;
+  const version = rightsVersion(ctx.settings, cluster);
+  const secrets = matched.flatMap(({ entry: { name }, writable }) =>
+    writable.map((namespace): Trial => {
+      const request = forbiddenApply({ deployment, namespace, name });
+      return { object: `secret ${namespace}/${name}`, request, version };
+    }),
+  );
+  const linked = matched.filter(({ entry }) => entry.serviceAccounts.length > 0);
+  const accounts = linked.flatMap(({ entry: { serviceAccounts }, writable }) =>
+    writable.flatMap((namespace) => serviceAccounts.map((name) => onAccount(deployment, namespace, name))),
+  );
+  return [
+    await checkPolicy(state, deployment, secrets),
+    ...(linked.length > 0 ? [await checkPolicy(state, accountPolicyName(deployment), accounts)] : []),
+  ];
+}
+
+async function checkPolicy(
+  { client, ctx, id, where }: ClusterState,
+  policy: string,
+  trials: readonly Trial[],
+): Promise<Finding> {
+  const step = 'admission policy';
+  const object = `policy ${policy} in ${where}`;
+  let last = 'there is nothing to try it on';
+  for (const trial of trials.slice(0, MOST_TRIES)) {
+    try {
+      await opened(client).send(trial.request);
+      const reason = `${trial.object} with a finalizer is accepted: the policy is not in force`;
+      return failed(step, object, reason, applyFix(applyRbacCommand(ctx.environment, id)));
+    } catch (fault) {
+      const { deniedBy, deniedVerb, rightsVersion: version } = fault instanceof ApiError ? fault : {};
+      if (deniedBy?.what === 'policy' && deniedBy.name === policy) {
+        return trial.version && !isCurrent(version, trial.version)
+          ? failedBy(step, object, outdatedError(policy, applyRbacCommand(ctx.environment, id)))
+          : passed(step, object, `it denies ${trial.object} with a finalizer`);
+      }
+      // RBAC decides first, and in every namespace alike
+      if (deniedVerb) return skipped(step, object, 'right');
+      last = judgeFailure(fault, trial.object).reason ?? `the namespace of ${trial.object} is going away`;
+    }
+  }
+  const remedy = `See it: kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings ${policy}`;
+  return unknown(step, object, `could not find out: ${last}`, remedy);
+}
+
+function onAccount(deployment: string, namespace: string, name: string): Trial {
+  const query = new URLSearchParams({ fieldManager: deployment, dryRun: 'All' });
+  return {
+    object: `service account ${namespace}/${name}`,
+    request: {
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${name}?${query}`,
+      headers: {
+        accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+        'content-type': 'application/json-patch+json',
+      },
+      body: JSON.stringify([{ op: 'add', path: '/metadata/finalizers', value: FORBIDDEN_FINALIZERS }]),
+    },
+  };
+}
+
+const TOKEN_MS = 12 * 3_600_000;
+
+/**
+ * Asks the API server what an apply would do, with a placeholder for each password: of each entry in its first
+ * namespace, or in every namespace that the run is narrowed to.
+ */
+export async function checkApplies(state: ClusterState): Promise<Finding[]> {
+  const { ctx, credentials, matched = [] } = state;
+  const { settings, clock, request } = ctx;
+  const applies = matched.flatMap(({ entry, writable }) => {
+    const secret = new PullSecret({
+      ...{ deployment: settings.name, entry, plan: true, clock },
+      credentials: credentials.get(entry) ?? placeholder(entry, clock),
+    });
+    const { name } = entry;
+    return (request.namespaces ? writable : writable.slice(0, 1)).map((namespace) => ({
+      secret,
+      name,
+      namespace,
+    }));
+  });
+  return pMap(applies, (apply) => checkApply(state, apply), { concurrency: settings.concurrency });
+}
+
+/** For a dry run of registries that could not be read: the policy requires the time of a token. */
+function placeholder(entry: SecretEntry, clock: Clock): PullCredentials {
+  const auths = new Map();
+  if (!hasToken(entry)) return { auths };
+  const now = clock.now();
+  return { auths, token: { fetchedAt: new Date(now), expiresAt: new Date(now + TOKEN_MS) } };
+}
+
+async function checkApply(
+  { client, where }: ClusterState,
+  { secret, name, namespace }: { secret: PullSecret; name: string; namespace: string },
+): Promise<Finding> {
+  const object = `secret ${namespace}/${name} in ${where}`;
+  const verdict = await secret.write(namespace, opened(client)).catch((fault) => judgeFailure(fault, object));
+  const { outcome, reason = outcome, remedy = '' } = verdict;
+  switch (outcome) {
+    case 'blocked':
+    case 'failed':
+      return failed(
+        'apply',
+        object,
+        reason,
+        `${remedy} See it: kubectl -n ${namespace} describe secret ${name}`,
+      );
+    case 'skipped':
+      return unknown('apply', object, 'its namespace is going away', 'Run doctor again.');
+    default:
+      return passed('apply', object, `a dry run answers: ${outcome}`);
+  }
+}

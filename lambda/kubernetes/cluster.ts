@@ -1,0 +1,120 @@
+import { applyRbacCommand, type RunContext, VERSION } from '../context.ts';
+import { HelperError } from '../errors.ts';
+import type { ReportedError } from '../refresh/report.ts';
+import type { ClusterSettings } from '../settings/schema.ts';
+import { ApiError, judgeFailure } from './api-error.ts';
+import { type KubernetesClient, kubernetesClient } from './client.ts';
+import { BearerTokens, describeCluster, type EksCluster, mapRoleCommand, stsSigner } from './eks.ts';
+import type { Kubeconfig } from './kubeconfig.ts';
+import type { ApiEndpoint, TokenSource } from './transport.ts';
+
+export type ConnectionContext = Pick<RunContext, 'settings' | 'environment' | 'aws' | 'clock' | 'deadline'>;
+
+/** A cluster whose API server can be called. */
+export interface OpenCluster extends KubernetesClient {
+  /** Only of an EKS cluster. */
+  readonly arn?: string;
+}
+
+/** The endpoint of a cluster, and how to authenticate to it. */
+export interface FoundCluster {
+  readonly endpoint: ApiEndpoint;
+  readonly tokens: TokenSource;
+  /** The error of a request that the API server answers with 401. */
+  readonly unauthorized: () => Promise<Error> | Error;
+  readonly source: EksCluster | Kubeconfig;
+}
+
+/**
+ * Finds an EKS cluster, without a request to its API server.
+ * @throws HelperError of describeCluster
+ */
+export async function findByEks(
+  ctx: ConnectionContext,
+  { name, roleArn, externalId, accountId, tags, ...cluster }: ClusterSettings,
+): Promise<FoundCluster> {
+  const { settings, aws, clock, deadline } = ctx;
+  const region = cluster.region ?? aws.region;
+  const eks = aws.eks(region, { roleArn, externalId });
+  const source = await describeCluster(eks, { name, region, accountId, tags }, deadline.signal);
+  const signer = stsSigner(region, eks.config.credentials);
+  const unauthorized = async () => {
+    const { authenticationMode } = source;
+    const role = roleArn ?? (await aws.principal());
+    const command = mapRoleCommand(
+      { cluster: { name, region }, roleArn: role, group: settings.name, authenticationMode },
+      'create',
+    );
+    return new HelperError(
+      'UnauthorizedError',
+      `EKS cluster ${name} rejected the function's IAM role (401 Unauthorized)`,
+      authenticationMode === 'CONFIG_MAP'
+        ? `Check that it is the right cluster. Authentication mode CONFIG_MAP has no access entries, so map the role: ${command}`
+        : `Check that it is the right cluster, then give the role an access entry: ${command}`,
+    );
+  };
+  // they do not matter to a function in a VPC: it may use the private endpoint, or one of these addresses
+  const publicCidrs = isInVpc(ctx) ? undefined : source.publicCidrs;
+  return {
+    endpoint: { url: source.url, caPem: source.caPem, publicCidrs },
+    tokens: new BearerTokens(source.authenticatorId, region, signer, clock),
+    unauthorized,
+    source,
+  };
+}
+
+/** Whether the function runs in a VPC. */
+export function isInVpc({ settings, aws }: Pick<RunContext, 'settings' | 'aws'>): boolean {
+  return settings.vpc !== undefined || aws.vpcRoles !== undefined;
+}
+
+/**
+ * Connects to a cluster that was found; errors of its API server come with the first request.
+ * @param id as in the settings
+ */
+export function connect(
+  { settings, environment, clock, deadline }: Omit<ConnectionContext, 'aws'>,
+  id: string,
+  { endpoint, tokens, unauthorized, source }: FoundCluster,
+): OpenCluster {
+  const client = kubernetesClient({
+    endpoint,
+    tokens,
+    concurrency: settings.concurrency,
+    deployment: { name: settings.name, applyRbac: applyRbacCommand(environment, id) },
+    userAgent: `ecr-registry-helper/${VERSION} (${settings.name})`,
+    clock,
+    deadline,
+    unauthorized,
+  });
+  return { ...('arn' in source && { arn: source.arn }), ...client };
+}
+
+/** What a report says of a cluster that was opened, or not. */
+export interface ClusterOutcome {
+  readonly arn?: string;
+  /** Why the cluster could not be opened, or `work` ended early. */
+  readonly error?: ReportedError;
+}
+
+/** Opens a cluster, does `work` with it and closes it in any case. Does not throw: errors are returned. */
+export async function withCluster<Cluster extends { readonly arn?: string; close(): Promise<void> }>(
+  open: () => Promise<Cluster>,
+  work: (cluster: Cluster) => Promise<void>,
+): Promise<ClusterOutcome> {
+  let cluster: Cluster | undefined;
+  let fault: unknown;
+  try {
+    cluster = await open();
+    await work(cluster);
+  } catch (caught) {
+    fault = caught;
+  } finally {
+    await cluster?.close();
+  }
+  const arn = cluster?.arn ? { arn: cluster.arn } : undefined;
+  if (fault === undefined) return { ...arn };
+  const object = fault instanceof ApiError && fault.kind !== '' ? fault.kind : 'namespaces';
+  const { code = '', reason = '', remedy = '' } = judgeFailure(fault, object);
+  return { ...arn, error: { code, reason, remedy } };
+}

@@ -1,0 +1,192 @@
+import type { CoreV1Api, V1ManagedFieldsEntry, V1ObjectMeta } from '@kubernetes/client-node';
+import { listAll, METADATA_ONLY } from '../kubernetes/client.ts';
+import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE } from '../kubernetes/pull-secret.ts';
+import { hasToken, type SecretEntry } from '../settings/schema.ts';
+
+/**
+ * Whose a secret is, by its metadata:
+ * - `ours`: an `Apply` entry of our field manager is in its managed fields;
+ * - `marked`: our label and annotations without an `Apply` entry of anybody, as after a restore from a backup, or where
+ *   somebody cleared the managed fields; a copy that a replicator made looks the same;
+ * - `others`: any other secret of that name.
+ */
+export type Owner = 'ours' | 'marked' | 'others';
+
+export interface Ownership {
+  readonly owner: Owner;
+  /** The other field managers whose fields every refresh would have to change. */
+  readonly managers: readonly (string | undefined)[];
+  /** Those of annotations that not every entry writes, and whose values say nothing of it where it does not. */
+  readonly expiryManagers: readonly (string | undefined)[];
+  readonly pullRoleManagers: readonly (string | undefined)[];
+}
+
+/** What a refresh may do with a secret: write its own fields, take those of others as well, or neither. */
+export type Permission = 'write' | 'adopt' | { readonly managers: readonly (string | undefined)[] };
+
+/** https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers */
+const LONGEST_MANAGER = 128;
+const MOST_MANAGERS = 20;
+const DATA = ['data', '.dockerconfigjson'];
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+/** What the API server calls the manager of an object that has no managed fields when it is applied. */
+const BEFORE_FIRST_APPLY = 'before-first-apply';
+
+/**
+ * Reads whose a secret is. Anybody who may write it can call themselves our field manager: this guards against
+ * accidents, not against the owner of its namespace.
+ * @param deployment the name of this deployment, which is its field manager and label
+ */
+export function ownershipOf(metadata: V1ObjectMeta, deployment: string): Ownership {
+  const { labels = {}, annotations = {}, managedFields: managed = [] } = metadata;
+  const wanted = Object.entries(labelsOf(deployment));
+  const isLabelled = wanted.every(([key, value]) => labels[key] === value);
+  const isOurEntry = ({ manager, operation }: V1ManagedFieldsEntry) =>
+    manager === deployment && operation === 'Apply';
+  const changing = [
+    DATA,
+    ...(isDockerConfig(metadata) ? [] : [['type']]),
+    ['metadata', 'annotations', FETCHED_AT],
+    ...wanted.filter(([key, value]) => labels[key] !== value).map(([key]) => ['metadata', 'labels', key]),
+  ];
+  const others = managed.filter((entry) => !isOurEntry(entry));
+  const managersOf = (paths: readonly string[][]) =>
+    bounded(
+      others.filter((entry) => paths.some((path) => owns(entry, path))).map(({ manager = '' }) => manager),
+    );
+  const managers = managed.length === 0 ? [BEFORE_FIRST_APPLY] : managersOf(changing);
+  const expiryManagers = managersOf([['metadata', 'annotations', EXPIRES_AT]]);
+  const pullRoleManagers = managersOf([['metadata', 'annotations', PULL_ROLE]]);
+  const all = { managers, expiryManagers, pullRoleManagers };
+  if (managed.some(isOurEntry)) return { owner: 'ours', ...all };
+  const isMarked =
+    isLabelled &&
+    FETCHED_AT in annotations &&
+    !(LAST_APPLIED in annotations) &&
+    managed.every(({ operation }) => operation !== 'Apply');
+  return { owner: isMarked ? 'marked' : 'others', ...all };
+}
+
+/** Names of managers; undefined stands for those that are too long or too many to keep. */
+function bounded(managers: readonly string[]): (string | undefined)[] {
+  const kept = managers
+    .slice(0, MOST_MANAGERS)
+    .map((name) => (name.length > LONGEST_MANAGER ? undefined : name));
+  return managers.length > MOST_MANAGERS ? [...kept, undefined] : kept;
+}
+
+/** What a refresh may do with a secret of that ownership; `adoptFrom` names managers exactly, or `*` for all. */
+export function permissionFor(
+  { owner, managers: all, expiryManagers, pullRoleManagers }: Ownership,
+  entry: Pick<SecretEntry, 'adoptFrom' | 'registries' | 'repositories'>,
+): Permission {
+  const { adoptFrom, repositories } = entry;
+  const managers = [
+    ...all,
+    ...(hasToken(entry) ? expiryManagers : []),
+    ...(repositories ? pullRoleManagers : []),
+  ];
+  if (managers.length === 0) return 'write';
+  return owner === 'marked' ? 'adopt' : permissionOver(managers, adoptFrom);
+}
+
+/** The same over field managers that the API server named, of which none is ours. */
+export function permissionOver(
+  managers: readonly (string | undefined)[],
+  adoptFrom: readonly string[],
+): Exclude<Permission, 'write'> {
+  const others = managers.filter((manager) => manager === undefined || !adoptFrom.includes(manager));
+  return others.length === 0 || adoptFrom.includes('*') ? 'adopt' : { managers: [...new Set(others)] };
+}
+
+/** No token lives longer than 12 hours. */
+const LONGEST_LIFE_MS = 13 * 3_600_000;
+
+/**
+ * Whether a token can expire then, so that the date is not a mistake or a spoof.
+ * @param expiresAt milliseconds since the epoch, as is `now`
+ */
+export function isPlausibleExpiry(expiresAt: number | undefined, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now + LONGEST_LIFE_MS;
+}
+
+/** Whether the data of a secret can be a docker config: nobody owns that key of another type. */
+export function isDockerConfig({ managedFields: managed = [] }: V1ObjectMeta): boolean {
+  return managed.length === 0 || managed.some((entry) => owns(entry, DATA));
+}
+
+/** https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */
+function owns({ fieldsV1 }: V1ManagedFieldsEntry, path: readonly string[]): boolean {
+  let fields: unknown = fieldsV1;
+  for (const key of path) fields = (fields as Record<string, unknown> | undefined)?.[`f:${key}`];
+  return fields !== undefined;
+}
+
+/** What the metadata of a secret that has one of our names tells. */
+export interface HeldSecret extends Ownership {
+  readonly namespace: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Whether it carries the label of this deployment. */
+  readonly isLabelled: boolean;
+  /** Milliseconds since the epoch; undefined where the annotation is missing or no time. */
+  readonly fetchedAt: number | undefined;
+  readonly expiresAt: number | undefined;
+  /** The name of the role that fetched its token; undefined for the function's own. */
+  readonly pullRole: string | undefined;
+  readonly isDockerConfig: boolean;
+}
+
+/** Which secrets to list: those of one name, in these namespaces or in all. */
+export interface HeldQuery {
+  readonly name: string;
+  /** The name of this deployment, which is its field manager and label. */
+  readonly deployment: string;
+  readonly namespaces?: readonly string[] | undefined;
+}
+
+/**
+ * Lists the secrets of one name, metadata alone. RBAC allows it by `list` on that name because the name stands in the
+ * field selector; so secrets whose name has left the settings cannot be seen.
+ * @throws ApiError, UnreachableError, LateAnswerError, AnswerTooLongError, DeadlineError
+ */
+export async function listHeldSecrets(
+  core: CoreV1Api,
+  { name, deployment, namespaces }: HeldQuery,
+): Promise<readonly HeldSecret[]> {
+  const query = { fieldSelector: `metadata.name=${name}` };
+  return listAll(
+    namespaces?.map(
+      (namespace) => (page) => core.listNamespacedSecret({ namespace, ...query, ...page }, METADATA_ONLY),
+    ) ?? [(page) => core.listSecretForAllNamespaces({ ...query, ...page }, METADATA_ONLY)],
+    ({ metadata = {} }) => toHeld(metadata, deployment),
+  );
+}
+
+function toHeld(metadata: V1ObjectMeta, deployment: string): HeldSecret {
+  const { namespace = '', uid = '', resourceVersion = '', labels = {}, annotations = {} } = metadata;
+  return {
+    ...ownershipOf(metadata, deployment),
+    namespace,
+    uid,
+    resourceVersion,
+    isLabelled: labels[MANAGED_BY] === labelsOf(deployment)[MANAGED_BY],
+    fetchedAt: timeOf(annotations[FETCHED_AT]),
+    expiresAt: timeOf(annotations[EXPIRES_AT]),
+    pullRole: roleOf(annotations[PULL_ROLE]),
+    isDockerConfig: isDockerConfig(metadata),
+  };
+}
+
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
+const LONGEST_ROLE = 64;
+
+/** A longer text is none that IAM takes, and is not kept: 100,000 of them would take all memory. */
+function roleOf(annotation: string | undefined): string | undefined {
+  return annotation === undefined || annotation.length <= LONGEST_ROLE ? annotation : 'no role';
+}
+
+function timeOf(annotation: string | undefined): number | undefined {
+  const time = Date.parse(annotation ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,0 +1,292 @@
+import type { HelperError } from '../errors.ts';
+import type { DiscoveryReport, FleetSummary } from '../fleet.ts';
+
+/** The outcome for one secret in one namespace. */
+export type Outcome = 'created' | 'refreshed' | 'unchanged' | 'skipped' | 'blocked' | 'failed';
+
+/** The outcomes after which a secret is ours. */
+export const OURS: readonly Outcome[] = ['created', 'refreshed', 'unchanged'];
+
+/** An outcome, and for a person why, and how to fix it. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** Of a failure, the code of the error. */
+  readonly code?: string;
+  readonly reason?: string;
+  readonly remedy?: string;
+  /** Whether fields of other managers became ours. */
+  readonly adopted?: true;
+}
+
+/** The error that ended the work on a cluster or an entry. */
+export interface ReportedError {
+  /** Such as `ClusterNotFoundError`. */
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** An error as reports show it. */
+export function reportError({ code, problem: reason, fix: remedy }: HelperError): ReportedError {
+  return { code, reason, remedy };
+}
+
+export interface Problem {
+  /** `*` for one of a whole entry. */
+  readonly namespace: string;
+  readonly secret: string;
+  readonly outcome: 'blocked' | 'failed';
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** What a dry run showed that the admission policy has to deny. */
+export interface PolicyReport {
+  /** `outdated`: it is in force, and not that of the settings. */
+  readonly state: 'in force' | 'outdated' | 'missing';
+  /** Of one that is outdated or missing. */
+  readonly reason?: string;
+  readonly remedy?: string;
+}
+
+export type Counts = Readonly<Record<Outcome, number>>;
+
+export interface ClusterReport extends Counts {
+  readonly id: string;
+  readonly arn?: string;
+  readonly ok: boolean;
+  readonly durationMs: number;
+  /** How many service accounts got a secret; only where the settings name some. */
+  readonly linked?: number;
+  /** How many secrets of others became ours; absent for none. */
+  readonly adopted?: number;
+  /** Absent where it was not tried, or the answer shows nothing. */
+  readonly policy?: PolicyReport;
+  readonly problems: readonly Problem[];
+  /** How many problems there were beyond those listed. */
+  readonly moreProblems?: number;
+  /** Why the cluster was not done, or not to its end. */
+  readonly error?: ReportedError;
+}
+
+export interface SecretReport {
+  readonly name: string;
+  /** The hosts that it opens. */
+  readonly registries: readonly string[];
+  readonly expiresAt?: string;
+  /** Why nothing of this entry was written. */
+  readonly error?: ReportedError;
+}
+
+/** What a run answers and logs. `ok`: nothing failed, and every entry and cluster was done. */
+export interface Report {
+  readonly ok: boolean;
+  readonly action: 'refresh' | 'plan';
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly secrets: readonly SecretReport[];
+  readonly clusters: readonly ClusterReport[];
+}
+
+const MOST_PROBLEMS = 100;
+
+/** Counts the outcomes of one cluster and keeps its first problems, those that failed before those that are blocked. */
+export class Tally {
+  readonly counts: Record<Outcome, number> = {
+    created: 0,
+    refreshed: 0,
+    unchanged: 0,
+    skipped: 0,
+    blocked: 0,
+    failed: 0,
+  };
+  readonly #problems: Record<Problem['outcome'], Problem[]> = { failed: [], blocked: [] };
+  #reported = 0;
+  #adopted = 0;
+
+  /** Takes the outcome of one namespace. */
+  add(namespace: string, secret: string, { outcome, reason, remedy = '', adopted }: Verdict): void {
+    this.counts[outcome] += 1;
+    if (adopted) this.#adopted += 1;
+    if (reason && (outcome === 'blocked' || outcome === 'failed')) {
+      this.list({ namespace, secret, outcome, reason, remedy });
+    }
+  }
+
+  /** Takes a problem that counts by itself: of a namespace that should be there and is not, of a service account. */
+  count(problem: Problem): void {
+    this.counts[problem.outcome] += 1;
+    this.list(problem);
+  }
+
+  /** Takes a problem whose namespaces are counted one by one. */
+  list(problem: Problem): void {
+    this.#reported += 1;
+    const same = this.#problems[problem.outcome];
+    if (same.length < MOST_PROBLEMS) same.push(problem);
+  }
+
+  /** The outcomes, with the number of the problems that were left out. */
+  result(): Counts & Pick<ClusterReport, 'problems' | 'moreProblems' | 'adopted'> {
+    const adopted = this.#adopted > 0 && { adopted: this.#adopted };
+    const listed = [...this.#problems.failed, ...this.#problems.blocked].slice(0, MOST_PROBLEMS);
+    const more = this.#reported - listed.length;
+    return {
+      ...this.counts,
+      ...adopted,
+      // the order of attempts is another in each run
+      problems: listed.toSorted(byNamespace),
+      ...(more > 0 && { moreProblems: more }),
+    };
+  }
+}
+
+function byNamespace(one: Problem, other: Problem): number {
+  return one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace);
+}
+
+/** What failed, in one line, for the error of a run that nobody waits for. */
+export function summarizeFailures(report: Report): string {
+  const entries = report.secrets.flatMap(({ name, error }) =>
+    error ? `secret ${name}: ${error.reason}` : [],
+  );
+  const clusters = report.clusters
+    .filter((cluster) => !cluster.ok)
+    .map(({ id, failed, error, problems }) => {
+      const first = error?.reason ?? problems.find((problem) => problem.outcome === 'failed')?.reason;
+      return `cluster ${id}: ${failed} failed${first ? `, ${first}` : ''}`;
+    });
+  return [...entries, ...clusters].join('; ');
+}
+
+/** The clusters whose admission policy is missing or outdated, in one line; empty for none. */
+export function policyProblems({ clusters }: Report): string {
+  return clusters
+    .flatMap(({ id, policy }) => (policy?.reason ? [`cluster ${id}: ${policy.reason}`] : []))
+    .join('; ');
+}
+
+/** The CloudWatch namespace of all metrics. */
+export const METRICS_NAMESPACE = 'EcrRegistryHelper';
+
+/** The dimensions of every metric of a cluster, exactly; `service` is the deployment's name. */
+export const CLUSTER_DIMENSIONS = ['service', 'cluster'] as const;
+
+/** Every metric that a run sends for each of its clusters; alarms and docs read them from here. */
+export const CLUSTER_METRICS = {
+  ClusterFresh: {
+    unit: 'Count',
+    meaning: '1 after a whole refresh of the cluster that was not narrowed and in which nothing failed',
+  },
+  SecretsCreated: { unit: 'Count', meaning: 'secrets that were not there before' },
+  SecretsRefreshed: { unit: 'Count', meaning: 'secrets that got a new token' },
+  SecretsUnchanged: {
+    unit: 'Count',
+    meaning:
+      'secrets that held the same or a later token already, or that an earlier attempt of the run wrote',
+  },
+  SecretsSkipped: {
+    unit: 'Count',
+    meaning: 'secrets of namespaces that are going away or ask to be ignored',
+  },
+  SecretsBlocked: {
+    unit: 'Count',
+    meaning: "secrets that could not be written because of something of the namespace's owner",
+  },
+  SecretsFailed: {
+    unit: 'Count',
+    meaning: 'secrets that could not be written by an error that the operator of the function has to fix',
+  },
+  RefreshDuration: { unit: 'Milliseconds', meaning: 'time that the cluster took' },
+} as const;
+
+export type ClusterMetric = keyof typeof CLUSTER_METRICS;
+
+/** The dimensions of every metric of a fleet, exactly: each metric is billed, and a fleet may have 1,000 clusters. */
+export const FLEET_DIMENSIONS = ['service'] as const;
+
+/** Every metric that the run of a fleet sends beside {@link CLUSTER_METRICS}, which then have no cluster either. */
+export const FLEET_METRICS = {
+  DiscoveredClusters: { unit: 'Count', meaning: 'clusters that a discover listed or found' },
+  DiscoveryProblems: {
+    unit: 'Count',
+    meaning: 'accounts, regions and clusters that a discover could not look at, or where it found none',
+  },
+  FailedClusters: {
+    unit: 'Count',
+    meaning: 'clusters of the fleet that a run has left without a whole refresh',
+  },
+} as const;
+
+export type FleetMetric = keyof typeof FLEET_METRICS;
+
+/** The dimensions of every metric of a deployment, exactly. */
+export const DEPLOYMENT_DIMENSIONS = ['service'] as const;
+
+/** Every metric that a run sends once, for all of its clusters. */
+export const DEPLOYMENT_METRICS = {
+  PolicyProblems: {
+    unit: 'Count',
+    meaning:
+      'clusters of the run whose admission policy is not in force, or is not that of the settings; not sent where none could be tried',
+  },
+} as const;
+
+export type DeploymentMetric = keyof typeof DEPLOYMENT_METRICS;
+
+/** One line of metrics: those of a cluster have it as a dimension. */
+export interface MetricLine {
+  readonly cluster?: string | undefined;
+  readonly values: Readonly<Partial<Record<MetricName, number>>>;
+}
+
+export type MetricName = ClusterMetric | FleetMetric | DeploymentMetric;
+
+export const METRICS = { ...CLUSTER_METRICS, ...FLEET_METRICS, ...DEPLOYMENT_METRICS };
+
+/**
+ * The metrics of a run, one line a cluster and one for all; none of a plan.
+ * @param isNarrowed whether the run was for some namespaces only
+ * @param inFleet leaves the cluster out: with it a fleet of 1,000 clusters would be 8,000 metrics, each of them billed
+ */
+export function runMetrics(
+  { action, clusters }: Report,
+  { isNarrowed, inFleet }: { isNarrowed: boolean; inFleet: boolean },
+): MetricLine[] {
+  if (action === 'plan') return [];
+  const tried = clusters.flatMap(({ policy }) => policy ?? []);
+  return [
+    ...clusters.map((cluster) => ({
+      ...(!inFleet && { cluster: cluster.id }),
+      values: {
+        ...(!isNarrowed && cluster.ok && { ClusterFresh: 1 }),
+        SecretsCreated: cluster.created,
+        SecretsRefreshed: cluster.refreshed,
+        SecretsUnchanged: cluster.unchanged,
+        SecretsSkipped: cluster.skipped,
+        // nothing is known of a cluster that was not reached, and the alarm keeps its state
+        ...((cluster.ok || cluster.blocked > 0) && { SecretsBlocked: cluster.blocked }),
+        SecretsFailed: cluster.failed,
+        RefreshDuration: cluster.durationMs,
+      },
+    })),
+    ...(tried.length > 0
+      ? [{ values: { PolicyProblems: tried.filter(({ state }) => state !== 'in force').length } }]
+      : []),
+  ];
+}
+
+/** The metrics of a step of a fleet's run. */
+export function fleetMetrics(step: DiscoveryReport | FleetSummary): MetricLine[] {
+  return [
+    {
+      values:
+        step.action === 'discover'
+          ? {
+              DiscoveredClusters: step.items.length,
+              DiscoveryProblems: step.problems.length + (step.moreProblems ?? 0),
+            }
+          : { FailedClusters: step.failed.length },
+    },
+  ];
+}

@@ -1,0 +1,170 @@
+import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import {
+  type ECRPUBLICClient,
+  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
+} from '@aws-sdk/client-ecr-public';
+import { partition } from '@aws-sdk/util-endpoints';
+import { awsError, callAws, type EndpointKinds } from '../aws.ts';
+import type { Clock } from '../context.ts';
+import { HelperError, Redacted } from '../errors.ts';
+import { PUBLIC_HOST } from '../settings/rules.ts';
+
+/** An ECR authorization token. */
+export interface PullToken {
+  /** `user:password` in base64, as a docker config holds it. */
+  readonly auth: Redacted;
+  /** Before the call, so that it is never later than AWS counts. */
+  readonly fetchedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** A token for every registry of a region that its principal may read. */
+export interface EcrToken extends PullToken {
+  /** The host of the principal's own registry. */
+  readonly host: string;
+}
+
+const USER = 'AWS';
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const RUN_AGAIN = 'Run it again; if it persists, contact AWS support.';
+
+/**
+ * Gets an ECR authorization token with the client's region and identity.
+ * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
+ * @throws HelperError: EcrCallError, EcrEndpointError, EcrTokenMissingError, EcrTokenMalformedError, AssumeRoleError, DeadlineError
+ */
+export async function getEcrToken(
+  client: ECRClient,
+  region: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<EcrToken> {
+  const fetchedAt = new Date(clock.now());
+  const { authorizationData: [data] = [] } = await callAws(
+    (options) => client.send(new GetAuthorizationTokenCommand({}), options),
+    signal,
+    (awsCode) =>
+      awsError('EcrCallError', `could not get an ECR authorization token in ${region}`, awsCode, {
+        service: 'ecr.api',
+        region,
+        ifDenied: 'Allow ecr:GetAuthorizationToken on * to the identity that this registry uses.',
+        otherwise: `Check that ${region} is enabled for this identity; the next run retries transient errors.`,
+      }),
+  );
+  const source = `ECR in ${region}`;
+  const token = checkToken(data, source, fetchedAt);
+  if (!data?.proxyEndpoint) throw missing(source, 'registry endpoint');
+  const host = /^https:\/\/(.+)$/.exec(data.proxyEndpoint)?.[1];
+  if (!host || !readEcrHost(host)) throw notOfAws(region, data.proxyEndpoint);
+  return { ...token, host };
+}
+
+/**
+ * Gets an authorization token of ECR Public.
+ * https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
+ * @param client with an identity of the commercial partition
+ * @throws HelperError: EcrPublicCallError, EcrTokenMissingError, EcrTokenMalformedError, DeadlineError
+ */
+export async function getPublicToken(
+  client: ECRPUBLICClient,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<PullToken> {
+  const fetchedAt = new Date(clock.now());
+  const { authorizationData } = await callAws(
+    (options) => client.send(new GetPublicAuthorizationTokenCommand({}), options),
+    signal,
+    (awsCode) =>
+      new HelperError(
+        'EcrPublicCallError',
+        `could not get an ECR Public authorization token (${awsCode})`,
+        awsCode === 'AccessDeniedException'
+          ? "Allow ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken on * to the function's role."
+          : 'Check that ECR Public in us-east-1 can be reached: it exists in the commercial partition only and has no interface endpoint, so a VPC needs a NAT. The next run retries transient errors.',
+      ),
+  );
+  return checkToken(authorizationData, PUBLIC_HOST, fetchedAt);
+}
+
+/** @param source of the answer, for a person */
+function checkToken(
+  data: { authorizationToken?: string | undefined; expiresAt?: Date | undefined } | undefined,
+  source: string,
+  fetchedAt: Date,
+): PullToken {
+  const { authorizationToken: token, expiresAt } = data ?? {};
+  if (!token) throw missing(source, 'token');
+  if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw missing(source, 'expiry');
+  const malformed = (problem: string) =>
+    new HelperError('EcrTokenMalformedError', `the token of ${source} ${problem}`, RUN_AGAIN);
+  if (expiresAt <= fetchedAt) throw malformed('has expired already');
+  const decoded = BASE64.test(token) ? Buffer.from(token, 'base64').toString('utf8') : '';
+  if (!decoded.startsWith(`${USER}:`) || decoded.length === USER.length + 1) {
+    throw malformed(`is not "${USER}:password" in base64`);
+  }
+  return { auth: new Redacted(token), fetchedAt, expiresAt };
+}
+
+function missing(source: string, lack: string): HelperError {
+  return new HelperError('EcrTokenMissingError', `the answer of ${source} has no ${lack}`, RUN_AGAIN);
+}
+
+/** An emulator of AWS answered, whose token is of no use at AWS. Only a bare URL of a host is printed. */
+function notOfAws(region: string, endpoint: string): HelperError {
+  const isHost = /^https?:\/\/(?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63}(?::\d{1,5})?$/.test(endpoint);
+  return new HelperError(
+    'EcrEndpointError',
+    `the registry endpoint of ECR in ${region} is not an endpoint of AWS${isHost ? `: ${endpoint}` : ''}`,
+    'AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR or endpoint_url in the AWS profile point to an emulator of AWS such as LocalStack. Ignore them: export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true',
+  );
+}
+
+/** The host of another account's registry beside a known one, which carries region and partition. */
+export function hostOfAccount(host: string, accountId: string | undefined): string {
+  return accountId ? host.replace(/^\d{12}/, accountId) : host;
+}
+
+const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.([a-z0-9.-]+)$/;
+
+/** A private registry of ECR. */
+export interface EcrPlace {
+  readonly accountId: string;
+  readonly region: string;
+}
+
+/** The account and region of a registry of ECR by its host, of the region's partition; undefined for any other host. */
+export function readEcrHost(host: string): EcrPlace | undefined {
+  const [, accountId, kind, region, suffix] = HOST.exec(host) ?? [];
+  if (!accountId || !region) return undefined;
+  const known = suffixes(region);
+  return suffix === (kind === '.' ? known.classic : known.dualStack) ? { accountId, region } : undefined;
+}
+
+/** Whether a host is named like a registry of ECR and is not one of AWS, as that of an emulator is. */
+export function isLikeEcrHost(host: string): boolean {
+  return /^\d{12}\.dkr[.-]ecr\b/.test(host) && !readEcrHost(host);
+}
+
+/**
+ * The hosts that a registry has for the kinds of endpoints, the classic one first; none where no kind is asked for.
+ * https://docs.aws.amazon.com/general/latest/gr/ecr.html#ecr_region
+ */
+export function furtherHosts(
+  { accountId, region }: EcrPlace,
+  { fips = false, dualStack = false }: EndpointKinds,
+): string[] {
+  const known = suffixes(region);
+  const host = (service: string, suffix: string) => `${accountId}.${service}.${region}.${suffix}`;
+  return [
+    ...(fips || dualStack ? [host('dkr.ecr', known.classic)] : []),
+    ...(fips ? [host('dkr.ecr-fips', known.classic)] : []),
+    ...(dualStack ? [host('dkr-ecr', known.dualStack)] : []),
+    ...(fips && dualStack ? [host('dkr-ecr-fips', known.dualStack)] : []),
+  ];
+}
+
+/** What the registry hosts of a region end with: those of IPv6 are `on.` where the API's are `api.`. */
+function suffixes(region: string): { readonly classic: string; readonly dualStack: string } {
+  const { dnsSuffix, dualStackDnsSuffix } = partition(region);
+  return { classic: dnsSuffix, dualStack: dualStackDnsSuffix.replace(/^api\./, 'on.') };
+}

@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { LONGEST_GAP_MINUTES, longestGapMinutes } from './schedule.ts';
+import { parseSelector, REGISTRY_HOST, SUBDOMAIN } from './selection.ts';
+
+const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
+const WHAT_REGION = 'an AWS region such as eu-west-1';
+const ACCOUNT = /^\d{12}$/;
+const WHAT_ACCOUNT = 'an AWS account id of 12 digits';
+const WHAT_SUBDOMAIN =
+  'lower case letters, digits, "-" and ".", at most 253; a letter or digit at both ends and beside each "."';
+
+/**
+ * The fields of the settings, each checked by itself.
+ * @param isUnknown says which texts are known only at deployment and pass unchecked
+ */
+export function settingsFields(isUnknown: (value: string) => boolean) {
+  const field = (pattern: RegExp, what: string) => text(pattern, what, isUnknown);
+  const region = field(REGION, WHAT_REGION);
+  const accountId = field(ACCOUNT, WHAT_ACCOUNT);
+  const clusterGlob = field(
+    /^[0-9A-Za-z*][\w*-]{0,99}$/,
+    'the name of an EKS cluster or a glob of one such as team-*',
+  );
+  const roleArn = field(
+    /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/,
+    'the ARN of a role such as arn:aws:iam::111122223333:role/name',
+  );
+  const secretId = field(
+    /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]{1,512}-[A-Za-z0-9]{6}|[\w/+=.@-]{1,512})$/,
+    'the name or the full ARN (with the six characters at its end) of a Secrets Manager secret',
+  );
+  const kmsKeyArn = field(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/(mrk-)?[0-9a-f-]{32,36}$/,
+    'the ARN of a KMS key',
+  );
+  const repositories = z
+    .array(field(/^[a-z0-9._/*-]{1,256}$/, 'a repository name or a glob of one such as team-a/*'))
+    .min(1);
+  const cachePrefix = field(
+    /^(?:ROOT|(?=.{2,30}$)[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)$/,
+    'the prefix of a pull-through cache rule such as docker-hub, or ROOT for a rule without one',
+  );
+  const namespaceGlob = field(
+    /^[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?$/,
+    'a namespace name or a glob of one such as team-* (lower case letters, digits, "-", "*")',
+  );
+
+  const cluster = strict({
+    name: field(/^[0-9A-Za-z][\w-]{0,99}$/, 'the name of an EKS cluster'),
+    id: field(/^[0-9A-Za-z][\w.-]{0,99}$/, 'an id of letters, digits, ".", "_" and "-"').optional(),
+    region: region.optional(),
+    accountId: accountId.optional(),
+    roleArn: roleArn.optional(),
+    rbac: z.enum(['apply', 'manual']).optional(),
+    kubeconfigSecretId: secretId.optional(),
+    kmsKeyArn: kmsKeyArn.optional(),
+    publicCertificate: z.boolean().optional(),
+  });
+  const tag = strict({
+    key: field(/^[\w .:/=+@-]{1,128}$/, 'the key of a tag'),
+    value: field(/^[\w .:/=+@-]{0,256}$/, 'the value of a tag'),
+  });
+  const discover = strict({
+    accounts: z.array(accountId).min(1).optional(),
+    regions: z.array(region).min(1).optional(),
+    names: z.array(clusterGlob).min(1).optional(),
+    tag: tag.optional(),
+    roleName: field(/^[\w+=,.@-]{1,64}$/, 'the name of a role').optional(),
+  });
+
+  const ecr = strict({
+    type: z.literal('ecr'),
+    region: region.optional(),
+    accountId: accountId.optional(),
+    repositories: repositories.default(['*']),
+    roleArn: roleArn.optional(),
+    keysSecretId: secretId.optional(),
+    kmsKeyArn: kmsKeyArn.optional(),
+    fips: z.boolean().optional(),
+    dualStack: z.boolean().optional(),
+    pullThroughCache: z.array(cachePrefix).min(1).optional(),
+    hosts: z.array(field(REGISTRY_HOST, 'a registry host without https://')).optional(),
+  });
+  const ecrPublic = strict({ type: z.literal('ecr-public') });
+  const stored = strict({ type: z.literal('stored'), secretId, kmsKeyArn: kmsKeyArn.optional() });
+  const registry = z.discriminatedUnion('type', [ecr, ecrPublic, stored], {
+    error: ({ code, input }) =>
+      code === 'invalid_union'
+        ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, ecr-public, stored`
+        : undefined,
+  });
+  const selector = z.string().refine((value) => isUnknown(value) || parseSelector(value), {
+    error: ({ input }) =>
+      `${JSON.stringify(input)} is not a label selector such as team=x or tier in (web, api)`,
+  });
+  const namespaces = strict({
+    include: z.array(namespaceGlob).min(1).default(['*']),
+    exclude: z.array(namespaceGlob).default([]),
+    selector: selector.optional(),
+  });
+  const entry = strict({
+    name: field(SUBDOMAIN, `a name of a Kubernetes secret (${WHAT_SUBDOMAIN})`).default('ecr-docker-creds'),
+    registries: z
+      .array(registry)
+      .min(1)
+      .prefault([{ type: 'ecr' }]),
+    repositories: repositories.optional(),
+    namespaces: namespaces.prefault({}),
+    clusters: z
+      .array(field(/^[\w.*-]{1,100}$/, 'a cluster id or a glob of one'))
+      .min(1)
+      .default(['*']),
+    adoptFrom: z
+      .array(field(/^[ -~]{1,128}$/, 'the name of a field manager, or "*"'))
+      .default(['kubectl-create']),
+    recreate: z.boolean().default(false),
+    serviceAccounts: z
+      .array(field(SUBDOMAIN, `a name of a service account (${WHAT_SUBDOMAIN})`))
+      .max(20)
+      .default([]),
+  });
+  const vpc = strict({
+    vpcId: field(/^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC'),
+    subnetIds: z.array(field(/^subnet-[0-9a-f]{8,17}$/, 'the id of a subnet')).min(1),
+    securityGroupIds: z.array(field(/^sg-[0-9a-f]{8,17}$/, 'the id of a security group')).min(1),
+    ipv6: z.boolean().optional(),
+  });
+
+  // compared at synth, so that they cannot be tokens
+  const place = { accountId: text(ACCOUNT, WHAT_ACCOUNT), region: text(REGION, WHAT_REGION) };
+  const accessStack = strict({
+    ...place,
+    externalId: text(/^[\w+=,.@:/-]{2,256}$/, 'an external id of 2 to 256 characters').optional(),
+    vpc: vpc.optional(),
+  });
+  const schedule = z.string().superRefine((value, check) => {
+    const problem = isUnknown(value) ? undefined : scheduleProblem(value);
+    if (problem) check.addIssue(`${JSON.stringify(value)} ${problem}`);
+  });
+
+  return strict({
+    // STS takes no session name of one character
+    name: field(
+      /^[a-z][a-z0-9-]{0,38}[a-z0-9]$/,
+      'a name of 2 to 40 lower case letters, digits and "-" that begins with a letter',
+    ).default('ecr-registry-helper'),
+    clusters: z.array(z.union([cluster, strict({ discover })])).min(1),
+    secrets: z.array(entry).min(1).prefault([{}]),
+    schedule: schedule.default('rate(8 hours)'),
+    fleet: z.boolean().default(false),
+    enabled: z.boolean().default(true),
+    cleanup: z.boolean().default(false),
+    newNamespaces: z.enum(['audit-log']).optional(),
+    storedChanges: z.boolean().default(false),
+    alarmTopic: field(
+      /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/,
+      'the ARN of an SNS topic',
+    ).optional(),
+    alarmEmail: field(/^[^\s@]{1,64}@[\w.-]{1,253}$/, 'an e-mail address').optional(),
+    concurrency: z.int().min(1).max(64).default(16),
+    accountId: place.accountId.optional(),
+    region: place.region.optional(),
+    accessStacks: z.array(accessStack).default([]),
+    vpc: vpc.optional(),
+    $schema: z.string().optional(),
+  });
+}
+
+function scheduleProblem(expression: string): string | undefined {
+  const gap = longestGapMinutes(expression);
+  if (gap === undefined) return 'is no schedule such as rate(8 hours) or cron(0 0/8 * * ? *)';
+  if (gap === Number.POSITIVE_INFINITY) {
+    return 'may leave days out; give day, month, weekday and year as "*" or "?"';
+  }
+  return gap > LONGEST_GAP_MINUTES
+    ? 'leaves more than 10 hours between two runs, and a token lives 12'
+    : undefined;
+}
+
+export type SettingsInput = z.input<ReturnType<typeof settingsFields>>;
+export type Settings = z.output<ReturnType<typeof settingsFields>>;
+/** One cluster, listed or discovered; a discovered one with the tags of which it must have one. */
+export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: unknown }> & {
+  readonly tags?: readonly { readonly key: string; readonly value: string }[] | undefined;
+  /** The external id that the trust policy of `roleArn` requires, for the role of an access stack. */
+  readonly externalId?: string | undefined;
+};
+export type AccessStackSettings = Settings['accessStacks'][number];
+export type SecretEntry = Settings['secrets'][number];
+export type RegistrySettings = SecretEntry['registries'][number];
+export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;
+export type StoredRegistry = Extract<RegistrySettings, { type: 'stored' }>;
+
+/** The id by which events, reports and metrics name a cluster. */
+export function clusterId(cluster: Pick<ClusterSettings, 'id' | 'name'>): string {
+  return cluster.id ?? cluster.name;
+}
+
+/** AWS's name for a pull-through cache rule without a prefix: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-private-wildcards.html */
+export const NO_PREFIX = 'ROOT';
+
+/** Whether an entry has an ECR registry, whose tokens expire. */
+export function hasToken({ registries }: Pick<SecretEntry, 'registries'>): boolean {
+  return registries.some(({ type }) => type !== 'stored');
+}
+
+/** The name or ARN of the Secrets Manager secret that a registry needs, if any. */
+export function storedSecretId(registry: RegistrySettings): string | undefined {
+  if (registry.type === 'stored') return registry.secretId;
+  return registry.type === 'ecr' ? registry.keysSecretId : undefined;
+}
+
+/** An object that rejects unknown fields; the message names them and the known ones. */
+export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown field ${issue.keys?.map((key) => JSON.stringify(key)).join(', ')}; known are ${known}`
+        : undefined,
+  });
+}
+
+/**
+ * A string of a pattern.
+ * @param what completes "… is not" in the message
+ * @param isUnknown says which values pass unchecked
+ */
+export function text(pattern: RegExp, what: string, isUnknown: (value: string) => boolean = () => false) {
+  return z
+    .string()
+    .refine((value) => isUnknown(value) || pattern.test(value), {
+      error: (issue) => `${JSON.stringify(issue.input)} is not ${what}`,
+    })
+    .meta({ pattern: pattern.source });
+}
+
+/** Describes each issue of a failed check in one line: the field, its value and what is allowed. */
+export function explain(error: z.ZodError): string {
+  return error.issues.flatMap(resolveUnion).map(describeIssue).join('; ');
+}
+
+/** Of a union, the issues of the option that knows most of the given fields; else the issue itself. */
+function resolveUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const unknownFields = (option: z.core.$ZodIssue[]) =>
+    option.flatMap((inner) =>
+      inner.code === 'unrecognized_keys' && inner.path.length === 0 ? inner.keys : [],
+    ).length;
+  const [option] = issue.errors.toSorted((one, other) => unknownFields(one) - unknownFields(other));
+  return option?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
+/** Adds the value if the check was made with `reportInput` and the message lacks it. */
+function describeIssue({ code, input, message, path }: z.core.$ZodIssue): string {
+  const isValueShown = code === 'custom' || input === undefined || typeof input === 'object';
+  const value = isValueShown ? '' : ` (found ${JSON.stringify(input)})`;
+  return `${printPath(path)}: ${message}${value}`;
+}
+
+/** By hand: zod's own `toDotPath` brings all of zod's languages into the bundle. */
+function printPath(path: PropertyKey[]): string {
+  if (path.length === 0) return 'top level';
+  return path
+    .map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+}
+
+/** What decides which namespaces receive the tokens of an entry. */
+export type Audience = Pick<SecretEntry, 'name' | 'namespaces' | 'clusters'>;
+
+/**
+ * The suffix of the name of an entry's pull role: 8 hexadecimal digits, a hash of its audience. A token that was
+ * issued for one audience thus never gets the permissions of another, and changed repositories apply to it at once.
+ */
+export function pullRoleKey({ name, namespaces, clusters }: Audience): string {
+  const { include, exclude, selector = '' } = namespaces;
+  const audience = [name, include.toSorted(), exclude.toSorted(), selector, clusters.toSorted()];
+  return createHash('sha256').update(JSON.stringify(audience)).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fieldsOf, type JsonSchema, settingsJsonSchema } from './lambda/settings/json-schema.ts';
+
+const ROOT = import.meta.dirname;
+
+/** The JSON Schema of the settings, for editors. */
+export const SCHEMA_FILE = 'docs/settings.schema.json';
+/** The table of all settings. */
+export const REFERENCE_FILE = 'docs/reference/settings.md';
+
+/** What each section of the reference is about, by the path of its objects. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  '': 'The fields at the top of the file.',
+  'clusters[]':
+    'A cluster, with either `name` or `discover`: EKS in any account and region ([access stacks](../guides/access-stacks.md)), or [by kubeconfig](../guides/kubeconfig-clusters.md).',
+  'clusters[].discover': 'Clusters that each run finds: [discovery](../guides/discovery.md).',
+  'clusters[].discover.tag': 'The tag of discovered clusters.',
+  'secrets[]': 'An entry: one pull secret in the namespaces of some clusters.',
+  'secrets[].registries[ecr]': 'A private ECR registry: [registries](../guides/registries.md).',
+  'secrets[].registries[ecr-public]': 'ECR Public: [registries](../guides/registries.md#ecr-public).',
+  'secrets[].registries[stored]':
+    'Stored credentials: [stored docker configs](../guides/registries.md#stored-docker-configs).',
+  'secrets[].namespaces': 'The namespaces of an entry.',
+  'accessStacks[]': 'Options of one [access stack](../guides/access-stacks.md).',
+  'accessStacks[].vpc': 'The VPC of an access stack: [private clusters](../guides/private-clusters.md).',
+  vpc: 'The VPC of the function: [private clusters](../guides/private-clusters.md).',
+};
+
+/** `docs/reference/settings.md`: every field with its type, default and description. */
+export function settingsReference(): string {
+  const fields = Map.groupBy(fieldsOf(settingsJsonSchema()), ({ parent }) => parent);
+  const sections = [...fields].map(([parent, rows]) => {
+    const heading = parent === '' ? 'Top level' : `\`${parent}\``;
+    const lines = rows.map(({ name, field, isRequired }) => {
+      const [description = '', computed = 'none.'] = field.description?.split(' Default: ') ?? [];
+      const fallback =
+        field.default === undefined ? computed.slice(0, -1) : `\`${JSON.stringify(field.default)}\``;
+      const cells = [`\`${name}\``, nameOfType(field), isRequired ? 'required' : fallback, description];
+      return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+    });
+    const table = ['| Field | Type | Default | Description |', '|---|---|---|---|', ...lines].join('\n');
+    return `## ${heading}\n${SECTIONS[parent]}\n\n${table}\n`;
+  });
+  return [
+    '# Settings',
+    'The settings are one JSON document: a file for the app, or the property `settings` of the construct. Synth and the function check it by the same schema, [settings.schema.json](../settings.schema.json), and reject unknown fields.',
+    'In a list, `[ecr]` stands for the elements of `"type": "ecr"`. `npm run schema` writes this page.\n',
+    ...sections,
+  ].join('\n');
+}
+
+function nameOfType({ type, const: only, enum: values, items }: JsonSchema): string {
+  if (values) return values.map((value) => `\`"${value}"\``).join(' | ');
+  if (only) return `\`"${only}"\``;
+  return type === 'array' ? `list of ${items?.type ?? 'object'}s` : (type ?? '');
+}
+
+/** The type `SettingsInput` as an interface that documents each field, for the declarations of the package. */
+export function settingsInterface(): string {
+  return `export interface SettingsInput ${typeOf(settingsJsonSchema(), '')}`;
+}
+
+function typeOf(schema: JsonSchema, indent: string): string {
+  const { type, const: only, enum: values, items, properties, required = [] } = schema;
+  const anyOf = schema.anyOf ?? schema.oneOf;
+  if (anyOf) return anyOf.map((option) => typeOf(option, indent)).join(' | ');
+  if (values ?? only) return (values ?? [only]).map((value) => JSON.stringify(value)).join(' | ');
+  if (items) return `Array<${typeOf(items, indent)}>`;
+  if (!properties) return type === 'integer' ? 'number' : (type ?? 'unknown');
+  const fields = Object.entries(properties).flatMap(([name, field]) => {
+    const fallback = field.default === undefined ? '' : ` @default ${JSON.stringify(field.default)}`;
+    const optional = required.includes(name) ? '' : '?';
+    return [
+      `  /** ${field.description}${fallback} */`,
+      `  ${name}${optional}: ${typeOf(field, `${indent}  `)}${optional && ' | undefined'};`,
+    ];
+  });
+  return ['{', ...fields.map((line) => indent + line), `${indent}}`].join('\n');
+}
+
+if (import.meta.main) {
+  writeFileSync(join(ROOT, SCHEMA_FILE), `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`);
+  writeFileSync(join(ROOT, REFERENCE_FILE), settingsReference());
+  const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
+  const { status } = spawnSync(process.execPath, [biome, 'format', '--write', SCHEMA_FILE], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  process.exitCode = status ?? 1;
+}
