@@ -86,14 +86,15 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     if (names.length > 0) {
       kubernetes.serviceAccounts.admission.push(serviceAccountPolicy(settings.name, names));
     }
-    const { endpoint, caPem } = kubernetes;
+    const { endpoint, caPem, accessEntries } = kubernetes;
     if (cluster.kubeconfigSecretId) {
       const value = JSON.stringify(kubeconfigJson(kubeconfigParts(kubernetes, token)));
       aws.addSecret({ name: cluster.kubeconfigSecretId, value });
     } else {
       const tagged = tags && { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) };
       const audited = settings.newNamespaces !== undefined;
-      aws.addCluster({ name: cluster.name, region, accountId, endpoint, caPem, audited, ...tagged });
+      const description = { name: cluster.name, region, accountId, endpoint, caPem, accessEntries, audited };
+      aws.addCluster({ ...description, ...tagged });
       if (audited) subscribe(aws, cluster.name);
     }
     clusters.set(clusterId(cluster), kubernetes);

@@ -1,4 +1,5 @@
-import { type Service, ServiceError } from './service.ts';
+import type { AccessEntry } from '../kubernetes/authentication.ts';
+import { type Operation, type Service, ServiceError } from './service.ts';
 
 /** A cluster that DescribeCluster knows. One that is still `CREATING` has no endpoint and no CA yet. */
 export interface ClusterOptions {
@@ -21,12 +22,14 @@ export interface ClusterOptions {
   tags?: Record<string, string>;
   /** Whether its audit log goes to CloudWatch Logs. Default false. */
   audited?: boolean;
+  /** Whom its authenticator maps. Default: nobody, and no entry can be made. */
+  accessEntries?: AccessEntry[];
 }
 
 /** As many as AWS gives in one page when it is not asked for fewer. */
 const PAGE = 100;
 
-/** Amazon EKS's DescribeCluster and ListClusters. `clusters` is keyed by {@link clusterKey}. */
+/** Amazon EKS's DescribeCluster, ListClusters, CreateAccessEntry and UpdateAccessEntry. `clusters` is keyed by {@link clusterKey}. */
 export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Service {
   return {
     name: 'eks',
@@ -37,10 +40,14 @@ export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Servic
         const input = Object.fromEntries(new URLSearchParams(request.query));
         return { name: 'ListClusters', input };
       }
-      const path = /^(?:\/eks)?\/clusters\/([^/]+)$/.exec(request.path);
-      if (path?.[1] === undefined || request.method !== 'GET') return undefined;
+      const path = /^(?:\/eks)?\/clusters\/([^/]+)(\/access-entries(?:\/(.+))?)?$/.exec(request.path);
+      if (path?.[1] === undefined || (request.method === 'GET') === (path[2] !== undefined)) return undefined;
       const name = decodeURIComponent(path[1]);
-      return { name: 'DescribeCluster', input: { name }, detail: name };
+      if (path[2] === undefined) return { name: 'DescribeCluster', input: { name }, detail: name };
+      const input = { name, ...JSON.parse(request.body.toString()) };
+      if (path[3] === undefined) return { name: 'CreateAccessEntry', input, detail: name };
+      const principalArn = decodeURIComponent(path[3]);
+      return { name: 'UpdateAccessEntry', input: { ...input, principalArn }, detail: name };
     },
     answer(operation, { principal, region }) {
       if (operation.name === 'ListClusters') {
@@ -57,9 +64,34 @@ export function createEks(clusters: ReadonlyMap<string, ClusterOptions>): Servic
           fields,
         );
       }
-      return JSON.stringify({ cluster: toDescription(cluster) });
+      if (operation.name === 'DescribeCluster') return JSON.stringify({ cluster: toDescription(cluster) });
+      return JSON.stringify({ accessEntry: mapPrincipal(operation, cluster.accessEntries) });
     },
   };
+}
+
+function mapPrincipal({ name, input }: Operation, entries: AccessEntry[] = []): object {
+  const { principalArn, kubernetesGroups = [] } = input as {
+    principalArn: string;
+    kubernetesGroups?: string[];
+  };
+  const at = entries.findIndex((entry) => entry.principalArn === principalArn);
+  if (name === 'CreateAccessEntry' && at >= 0) {
+    throw new ServiceError(
+      'ResourceInUseException',
+      409,
+      'The specified access entry resource is already in use.',
+    );
+  }
+  if (name === 'UpdateAccessEntry' && at < 0) {
+    throw new ServiceError(
+      'ResourceNotFoundException',
+      404,
+      'The specified principalArn could not be found.',
+    );
+  }
+  entries.splice(at < 0 ? entries.length : at, 1, { principalArn, groups: kubernetesGroups });
+  return { principalArn, kubernetesGroups };
 }
 
 function listPage(

@@ -6,15 +6,15 @@ export interface Rule {
   state: 'ENABLED' | 'DISABLED';
 }
 
-/** Amazon EventBridge's DescribeRule. `rules` is keyed by name; all are of the caller's own account and region. */
-export function createEventBridge(rules: ReadonlyMap<string, Rule>): Service {
+/** Amazon EventBridge's DescribeRule and EnableRule. `rules` is keyed by name; all are of the caller's own account and region. */
+export function createEventBridge(rules: Map<string, Rule>): Service {
   return {
     name: 'events',
     signingName: 'events',
     protocol: 'json',
     read: (request) => readJsonOperation(request, 'Name'),
     answer(operation, { principal, region }) {
-      if (operation.name !== 'DescribeRule') {
+      if (operation.name !== 'DescribeRule' && operation.name !== 'EnableRule') {
         throw new ServiceError('UnknownOperationException', 400, '');
       }
       const name = String(operation.input.Name);
@@ -22,6 +22,10 @@ export function createEventBridge(rules: ReadonlyMap<string, Rule>): Service {
       if (!rule) {
         const message = `Rule ${name} does not exist on EventBus default.`;
         throw new ServiceError('ResourceNotFoundException', 400, message);
+      }
+      if (operation.name === 'EnableRule') {
+        rules.set(name, { ...rule, state: 'ENABLED' });
+        return '';
       }
       return JSON.stringify({
         Arn: `arn:aws:events:${region}:${principal.accountId}:rule/${name}`,
