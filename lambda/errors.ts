@@ -58,7 +58,7 @@ export class DeadlineError extends HelperError {
     super(
       'DeadlineError',
       'the run reached its time limit',
-      'Give the function more time or memory, or raise concurrency.',
+      'Raise concurrency in the settings, or memorySize of the construct.',
     );
   }
 }

@@ -1,5 +1,4 @@
 import { DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { regionOfSecret } from '../aws.ts';
 import { codeOf, type HelperError, hasCode } from '../errors.ts';
 import { ApiError } from '../kubernetes/api-error.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
@@ -45,11 +44,7 @@ export interface ClusterState extends DoctorState, ClusterScope {
 /** The checks of one cluster, each of which needs those before it. */
 const CHECKS: readonly Check<ClusterState>[] = [
   { step: 'new namespaces', applies: watchesNamespaces, run: checkSubscription },
-  {
-    step: 'cluster',
-    run: checkEndpoint,
-    hint: (state) => `See whether it exists: ${describeCommand(state)}`,
-  },
+  { step: 'cluster', run: checkEndpoint },
   {
     step: 'new namespaces',
     needs: ['cluster'],
@@ -90,10 +85,8 @@ function eksCluster({ found }: ClusterState): EksCluster | undefined {
   return found && 'arn' in found.source ? found.source : undefined;
 }
 
-function describeCommand({ cluster: { name, kubeconfigSecretId: secretId }, region }: ClusterState): string {
-  return secretId
-    ? `aws secretsmanager describe-secret --region ${regionOfSecret(secretId) ?? region} --secret-id ${secretId}`
-    : `aws eks describe-cluster --region ${region} --name ${name}`;
+function describeCommand({ cluster: { name }, region }: ClusterState): string {
+  return `aws eks describe-cluster --region ${region} --name ${name}`;
 }
 
 /** Checks that the log group of a cluster sends its records to the function. */

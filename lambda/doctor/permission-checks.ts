@@ -1,6 +1,12 @@
 import pMap from 'p-map';
 import { applyRbacCommand, type Clock } from '../context.ts';
-import { ApiError, applyFix, forbiddenError, judgeFailure } from '../kubernetes/api-error.ts';
+import {
+  ApiError,
+  applyFix,
+  forbiddenError,
+  judgeFailure,
+  OF_ANOTHER_TYPE,
+} from '../kubernetes/api-error.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { accountPolicyName } from '../kubernetes/pull-secret.ts';
 import { clusterRights, type Manifest, rightsVersion } from '../kubernetes/rbac.ts';
@@ -91,7 +97,7 @@ export async function checkPermissions({
         const isHeld = await hasPermission(opened(client), permission);
         if (isHeld === isNeeded)
           return passed('right', object, isNeeded ? undefined : 'denied, as it has to be');
-        if (!isNeeded) return tooWide(object);
+        if (!isNeeded) return tooWide(object, applyRbacCommand(ctx.environment, id));
         const { verb, ...target } = permission;
         return failedBy(
           'right',
@@ -107,10 +113,9 @@ export async function checkPermissions({
   );
 }
 
-function tooWide(object: string): Finding {
+function tooWide(object: string, applyRbac: string): Finding {
   const reason = 'the role may read every secret of the cluster, and so may anybody who assumes it';
-  const remedy =
-    'Remove the bindings beyond the permissions of the settings; find them: kubectl get clusterrolebindings,rolebindings -A -o wide';
+  const remedy = `${applyFix(applyRbac)}. If another role grants it, remove its binding; find it: kubectl get clusterrolebindings,rolebindings -A -o wide`;
   return failed('right', object, reason, remedy);
 }
 
@@ -285,15 +290,15 @@ async function checkApply(
   const object = `secret ${namespace}/${name} in ${where}`;
   const verdict = await secret.write(namespace, opened(client)).catch((fault) => judgeFailure(fault, object));
   const { outcome, reason = outcome, remedy = '' } = verdict;
+  const kubectl = (verb: string) => `kubectl -n ${namespace} ${verb} secret ${name}`;
+  const fix =
+    remedy === OF_ANOTHER_TYPE.remedy
+      ? `Set recreate for this entry, or delete the secret: ${kubectl('delete')}`
+      : `${remedy} See it: ${kubectl('describe')}`;
   switch (outcome) {
     case 'blocked':
     case 'failed':
-      return failed(
-        'apply',
-        object,
-        reason,
-        `${remedy} See it: kubectl -n ${namespace} describe secret ${name}`,
-      );
+      return failed('apply', object, reason, fix);
     case 'skipped':
       return unknown('apply', object, 'its namespace is going away', 'Run doctor again.');
     default:

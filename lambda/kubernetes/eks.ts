@@ -106,7 +106,7 @@ export async function callDescribeCluster(client: EKSClient, { name, region }: E
         ? new HelperError(
             'ClusterNotFoundError',
             `there is no EKS cluster ${name} in ${region}`,
-            'Correct name, region or roleArn of the cluster in the settings.',
+            `Correct name, region or roleArn of the cluster in the settings. See the clusters there: aws eks list-clusters --region ${region}`,
           )
         : callError({ name, region }, awsCode),
   );

@@ -82,7 +82,10 @@ export async function findTargets<Entry extends Coverage>(
       (name) => !isThere.has(name),
     );
     for (const namespace of missing) {
-      const absent = problem(namespace, secret, `there is no namespace ${namespace}${which}`);
+      const command = selector
+        ? `or see its labels: kubectl get namespace ${namespace} --show-labels`
+        : `or create the namespace: kubectl create namespace ${namespace}`;
+      const absent = problem(namespace, secret, `there is no namespace ${namespace}${which}`, command);
       if (wanted) unseen.set(`${secret}/${namespace}`, absent);
       else problems.push(absent);
     }
@@ -115,8 +118,11 @@ function listFailed(secret: string, object: string, fault: unknown): Problem {
   return { namespace: '*', secret, outcome: 'failed', reason: `could not list ${object}: ${reason}`, remedy };
 }
 
-function problem(namespace: string, secret: string, reason: string): Problem {
-  const remedy = 'Correct namespaces of this entry, or create the namespace.';
+/** @param command another way to fix it, in words */
+function problem(namespace: string, secret: string, reason: string, command?: string): Problem {
+  const remedy = command
+    ? `Correct namespaces of this entry, ${command}`
+    : 'Correct namespaces of this entry.';
   return { namespace, secret, outcome: 'failed', reason, remedy };
 }
 

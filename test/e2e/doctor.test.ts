@@ -138,7 +138,7 @@ const breaks: readonly Break[] = [
   {
     title: 'wrong cluster name',
     settings: { clusters: [{ name: 'prdo' }] },
-    fails: [['cluster', 'aws eks describe-cluster --region eu-west-1 --name prdo']],
+    fails: [['cluster', 'aws eks list-clusters --region eu-west-1']],
   },
   {
     title: 'the name of another cluster',
@@ -175,9 +175,7 @@ const breaks: readonly Break[] = [
   {
     title: 'Opaque secret in the way',
     settings: { secrets: [{ ...linked, namespaces: { include: ['opaque', 'team-*'] } }] },
-    fails: [
-      ['apply', `set recreate for this entry. See it: kubectl -n opaque describe secret ${PULL_SECRET}`],
-    ],
+    fails: [['apply', `or delete the secret: kubectl -n opaque delete secret ${PULL_SECRET}`]],
   },
   {
     title: 'suspended rule',

@@ -101,6 +101,7 @@ export async function startWorld(
       lambda?: Partial<Lambda>,
     ) {
       const env = {
+        DEPLOYED_BY: '-c settings=settings.json',
         ...runtime,
         ...aws.env,
         ...keysOf(sessionOf(role)),

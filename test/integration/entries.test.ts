@@ -77,7 +77,7 @@ describe('namespaces of an entry', () => {
           secret: SECRET,
           outcome: 'failed',
           reason: 'there is no namespace defualt',
-          remedy: 'Correct namespaces of this entry, or create the namespace.',
+          remedy: 'Correct namespaces of this entry, or create the namespace: kubectl create namespace defualt',
         },
       ],
     });
