@@ -38,7 +38,7 @@ const HOUR = Duration.hours(1);
 const SUM = { statistic: 'Sum', period: HOUR };
 const ONE_POINT = { threshold: 1, evaluationPeriods: 1 };
 const { BREACHING, IGNORE, NOT_BREACHING } = cloudwatch.TreatMissingData;
-const SEE = 'What to do: docs/operations.md';
+const SEE = 'What to do: docs/operate';
 /** A first run takes 15 minutes at most, and its metrics some more. */
 const WARM_UP_MINUTES = 30;
 const CLOUDWATCH = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
@@ -120,7 +120,7 @@ function clusterAlarms(scope: Construct, settings: Settings): cloudwatch.Alarm[]
     const metric = (metricName: ClusterMetric) => new cloudwatch.Metric({ ...shared, metricName });
     const blocked = new cloudwatch.Alarm(inner, 'Blocked', {
       ...ONE_POINT,
-      alarmDescription: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners. ${SEE}#alarm-blocked-namespaces`,
+      alarmDescription: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners. ${SEE}/alarm-blocked-namespaces.md`,
       metric: metric('SecretsBlocked'),
       // between two runs nothing is known, so nothing changes
       treatMissingData: IGNORE,
@@ -128,7 +128,7 @@ function clusterAlarms(scope: Construct, settings: Settings): cloudwatch.Alarm[]
     // while suspended it would be on already, and could not report a schedule that does not start again
     if (!settings.enabled) return [blocked];
     const stale = addHeartbeatAlarm(inner, 'Stale', {
-      description: `Cluster ${cluster} had no complete refresh for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}#alarm-stale-cluster`,
+      description: `Cluster ${cluster} had no complete refresh for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}/alarm-stale-cluster.md`,
       beat: metric('ClusterFresh'),
       label: `complete refreshes of ${cluster}`,
       hours,
@@ -143,20 +143,20 @@ function fleetAlarms(scope: Construct, settings: Settings, fleet: Fleet): cloudw
   const failing = [
     new cloudwatch.Alarm(scope, 'FailedClusters', {
       ...ONE_POINT,
-      alarmDescription: `Clusters failed in the last run of the fleet. The function retries each for six hours. ${SEE}#alarm-failed-clusters`,
+      alarmDescription: `Clusters failed in the last run of the fleet. The function retries each for six hours. ${SEE}/alarm-failed-clusters.md`,
       metric: fleetMetric(settings, 'FailedClusters'),
       treatMissingData: IGNORE,
     }),
     new cloudwatch.Alarm(scope, 'FailedFleet', {
       ...ONE_POINT,
-      alarmDescription: `A run of the fleet failed within the last hour: clusters failed, or not all could be found. ${SEE}#alarm-failed-fleet`,
+      alarmDescription: `A run of the fleet failed within the last hour: clusters failed, or not all could be found. ${SEE}/alarm-failed-fleet.md`,
       metric: fleet.stateMachine.metricFailed(SUM),
       treatMissingData: NOT_BREACHING,
     }),
   ];
   if (!settings.enabled) return failing;
   const silent = addHeartbeatAlarm(scope, 'SilentFleet', {
-    description: `No run of the fleet found a cluster for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}#alarm-silent-fleet`,
+    description: `No run of the fleet found a cluster for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}/alarm-silent-fleet.md`,
     beat: fleetMetric(settings, 'DiscoveredClusters'),
     label: 'discovered clusters',
     hours,
@@ -169,7 +169,7 @@ function policyAlarm(scope: Construct, { name, schedule }: Settings): cloudwatch
   const metricName: DeploymentMetric = 'PolicyProblems';
   const metric = { namespace: METRICS_NAMESPACE, metricName, dimensionsMap: { service: name } };
   return new cloudwatch.Alarm(scope, 'Policy', {
-    alarmDescription: `On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same. ${SEE}#alarm-admission-policy`,
+    alarmDescription: `On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same. ${SEE}/alarm-admission-policy.md`,
     metric: new cloudwatch.MathExpression({
       // without FILL CloudWatch looks further back for missing points
       expression: 'FILL(problems, 0)',
@@ -188,14 +188,14 @@ function runAlarms(scope: Construct, { refresher, deadLetterQueue }: Watched): c
   return [
     new cloudwatch.Alarm(scope, 'FailedRun', {
       ...ONE_POINT,
-      alarmDescription: `A run failed within the last hour. It is retried for six hours. ${SEE}#alarm-failed-run`,
+      alarmDescription: `A run failed within the last hour. It is retried for six hours. ${SEE}/alarm-failed-run.md`,
       // a run that goes on failing is retried each half hour: one alarm for all its retries
       metric: refresher.metricErrors(SUM),
       treatMissingData: NOT_BREACHING,
     }),
     new cloudwatch.Alarm(scope, 'DeadLetter', {
       ...ONE_POINT,
-      alarmDescription: `A run failed for six hours and is not retried any more. ${SEE}#alarm-dead-letter`,
+      alarmDescription: `A run failed for six hours and is not retried any more. ${SEE}/alarm-dead-letter.md`,
       metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         statistic: 'Maximum',
         period: Duration.minutes(5),
@@ -205,7 +205,7 @@ function runAlarms(scope: Construct, { refresher, deadLetterQueue }: Watched): c
     }),
     new cloudwatch.Alarm(scope, 'Throttled', {
       ...ONE_POINT,
-      alarmDescription: `Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up. ${SEE}#alarm-throttled-function`,
+      alarmDescription: `Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up. ${SEE}/alarm-throttled-function.md`,
       metric: refresher.metricThrottles(SUM),
       treatMissingData: NOT_BREACHING,
     }),

@@ -49,13 +49,13 @@ describe('the tables of metrics', () => {
 it('the table of alarms says what each watches, what it makes of silence, and where to read on', () => {
   const rows = rowsOf(PAGE, 'Alarms').map(({ alarm = '', watches, 'without data': silence, ...row }) => ({
     ...{ name: alarm.split(',')[0], watches, silence },
-    anchor: /\(operations\.md(#[\w-]+)\)/.exec(row['what to do'] ?? '')?.[1],
+    runbook: /\(operate\/([\w-]+\.md)\)/.exec(row['what to do'] ?? '')?.[1],
   }));
   expect(rows).toEqual(
     alarms
       .map(({ name, metric, properties }) => ({
         ...{ name, watches: metric.name, silence: properties.TreatMissingData },
-        anchor: /#[\w-]+$/.exec(properties.AlarmDescription)?.[0],
+        runbook: /[\w-]+\.md$/.exec(properties.AlarmDescription)?.[0],
       }))
       .sort(
         (one, other) =>

@@ -149,7 +149,7 @@ describe('an alarm', () => {
     for (const { properties } of alarms) {
       expect(properties).toMatchObject({ AlarmActions: [topic], OKActions: [topic] });
       expect(properties).not.toHaveProperty('ActionsEnabled', false);
-      expect(properties.AlarmDescription).toMatch(/\. What to do: docs\/operations\.md#alarm-[a-z-]+$/);
+      expect(properties.AlarmDescription).toMatch(/\. What to do: docs\/operate\/alarm-[a-z-]+\.md$/);
     }
   });
 });

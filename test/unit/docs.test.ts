@@ -1,12 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
 import { CLUSTER_METRICS } from '../../lambda/refresh/report.ts';
+import { listedClusters } from '../../lambda/settings/locations.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
 
-const pages = [
-  ...['.', 'test/events'].flatMap((folder) => markdownIn(readdirSync(folder), folder)),
-  ...markdownIn(readdirSync('docs', { recursive: true, encoding: 'utf8' }), 'docs'),
-];
+const pages = globSync(['*.md', 'docs/**/*.md', 'examples/*.md', 'test/**/*.md', '.github/**/*.md']);
 
 describe('a page', () => {
   it.each(pages)('%s links only to files and headings that are there', (page) => {
@@ -21,29 +21,64 @@ describe('a page', () => {
   });
 });
 
-describe('docs/operations.md', () => {
-  const alarms = anchorsOf('docs/operations.md').filter((anchor) => /^alarm-/.test(anchor));
+describe('the runbook of an alarm', () => {
+  const runbooks = globSync('docs/operate/alarm-*.md');
 
-  it('says of each alarm what it means and what to do, and whether it is urgent', () => {
-    const sections = readFileSync('docs/operations.md', 'utf8')
-      .split(/^### Alarm: /m)
-      .slice(1);
-    expect(sections).toHaveLength(alarms.length);
-    for (const section of sections) {
-      for (const part of ['**Means:**', '**Urgent:**', '**Do:**']) expect(section).toContain(part);
-    }
+  it.each(runbooks)('%s says what the alarm means and what to do, and whether it is urgent', (page) => {
+    const text = readFileSync(page, 'utf8');
+    for (const part of ['**Means:**', '**Urgent:**', '**Look:**', '**Do:**']) expect(text).toContain(part);
   });
 
-  it('has the heading that each alarm of the stack names, and no other', () => {
-    const sources = readdirSync('infra', { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.ts'),
+  it('is there for each alarm of the stack, and for no other', () => {
+    const named = globSync('infra/**/*.ts').flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/\/(alarm-[a-z-]+\.md)/g)].map(([, name]) => name),
     );
-    const named = sources.flatMap((name) =>
-      [...readFileSync(`infra/${name}`, 'utf8').matchAll(/#(alarm-[a-z]+(?:-[a-z]+)*)/g)].map(
-        ([, anchor]) => anchor,
-      ),
-    );
-    expect([...new Set(named)].sort()).toEqual([...alarms].sort());
+    expect(named.length).toBeGreaterThan(0);
+    expect(runbooks.map((page) => basename(page)).sort()).toEqual([...new Set(named)].sort());
+  });
+
+  it('is on the page of somebody who was just paged', () => {
+    const text = readFileSync('docs/operate/README.md', 'utf8');
+    for (const page of runbooks) expect(text).toContain(`| [`.concat(titleOf(page), `](${basename(page)})`));
+  });
+});
+
+describe('README.md', () => {
+  it('is short enough to be read', () => {
+    expect(readFileSync('README.md', 'utf8').split('\n').length - 1).toBeLessThanOrEqual(150);
+  });
+});
+
+describe('docs/migrate.md', () => {
+  const deletions = [
+    ...readFileSync('docs/migrate.md', 'utf8').matchAll(/^ *kubectl .*?\bdelete ([a-z]+) ([\w.-]+)/gm),
+  ].map(([, kind = '', name = '']) => ({ kind, name }));
+
+  it('removes what the CronJob left by its names', () => {
+    expect(deletions.filter(({ name }) => /^ecr-registry-helper|^aws-conf/.test(name))).toEqual([
+      { kind: 'cronjob', name: 'ecr-registry-helper' },
+      { kind: 'serviceaccount', name: 'ecr-registry-helper-sa' },
+      { kind: 'clusterrolebinding', name: 'ecr-registry-helper-check' },
+      { kind: 'clusterrole', name: 'ecr-registry-helper-cluster-role-check' },
+      { kind: 'secret', name: 'aws-conf' },
+      { kind: 'secret', name: 'aws-conf' },
+    ]);
+  });
+
+  it('removes nothing of ours', () => {
+    const settings = checkSettings({
+      clusters: [{ name: 'prod' }],
+      secrets: [{ serviceAccounts: ['default'] }],
+    });
+    const [cluster] = listedClusters(settings);
+    if (!cluster) throw new Error('the settings have no cluster');
+    const ours = clusterRights(settings, cluster).map(({ kind, metadata: { name } }) => ({
+      kind: kind.toLowerCase(),
+      name,
+    }));
+    const secrets = settings.secrets.map(({ name }) => ({ kind: 'secret', name }));
+    expect(ours).toContainEqual({ kind: 'clusterrole', name: 'ecr-registry-helper' });
+    for (const one of [...ours, ...secrets]) expect(deletions).not.toContainEqual(one);
   });
 });
 
@@ -68,8 +103,10 @@ describe('docs/architecture.svg', () => {
   });
 });
 
-function markdownIn(names: readonly string[], folder: string): string[] {
-  return names.filter((name) => name.endsWith('.md')).map((name) => join(folder, name));
+/** The title of the runbook of an alarm, as lists name it. */
+function titleOf(page: string): string {
+  const [, title = ''] = /^# Alarm: (.+)$/m.exec(readFileSync(page, 'utf8')) ?? [];
+  return title.charAt(0).toUpperCase() + title.slice(1);
 }
 
 /** A page without its code. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { checkSettings } from '../../../lambda/settings/rules.ts';
 import { clusterId } from '../../../lambda/settings/schema.ts';
@@ -47,19 +47,14 @@ test.for(examples)('settings are taken: %s', ([, input]) => {
   expect(checkSettings(JSON.parse(JSON.stringify(input)))).toMatchObject(input);
 });
 
-const guides = readdirSync('docs/guides').filter((name) => name.endsWith('.md'));
-
-test.for(['README.md', ...guides.map((name) => `docs/guides/${name}`)])(
-  'the settings that %s shows are taken',
-  (page) => {
-    const shown = [...readFileSync(page, 'utf8').matchAll(/^```jsonc?\n(.*?)^```/gms)].map(
-      ([, block]) => block ?? '',
-    );
-    const settings = shown.filter((block) => block.includes('"clusters"') && !block.includes('"startedAt"'));
-    if (page === 'README.md') expect(settings.length).toBeGreaterThan(0);
-    for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
-  },
-);
+test.for(['README.md', ...globSync('docs/**/*.md')])('the settings that %s shows are taken', (page) => {
+  const shown = [...readFileSync(page, 'utf8').matchAll(/^```jsonc?\n(.*?)^```/gms)].map(
+    ([, block]) => block ?? '',
+  );
+  const settings = shown.filter((block) => block.includes('"clusters"') && !block.includes('"startedAt"'));
+  if (page === 'README.md') expect(settings.length).toBeGreaterThan(0);
+  for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
+});
 
 describe('what is not known yet', () => {
   const token = `\${Token[AWS.AccountId.4]}`;
