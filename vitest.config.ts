@@ -22,6 +22,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], isolate: false, ...patience } },
+      { test: { name: 'site', include: ['test/site/**/*.test.ts'], ...patience } },
       {
         test: {
           name: 'e2e',

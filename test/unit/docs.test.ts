@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { slugOf } from '../../docs/.vitepress/links.ts';
 import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
 import { CLUSTER_METRICS } from '../../lambda/refresh/report.ts';
 import { listedClusters } from '../../lambda/settings/locations.ts';
@@ -116,16 +117,9 @@ function prose(page: string): string {
     .replace(/`[^`\n]+`/g, '');
 }
 
-/** The anchors that GitHub makes of the headings of a page. */
 function anchorsOf(page: string): string[] {
   const headings = readFileSync(page, 'utf8')
     .replace(/^ *```[\s\S]*?^ *```/gm, '')
     .matchAll(/^#{1,6} (.+)$/gm);
-  return [...headings].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .trim()
-      .replace(/\s/g, '-'),
-  );
+  return [...headings].map(([, heading = '']) => slugOf(heading));
 }

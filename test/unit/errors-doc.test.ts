@@ -5,7 +5,7 @@ import { ERRORS_DOC, readErrors, readOutcomes, writeReference } from './errors-d
 
 const errors = readErrors();
 
-test(`${ERRORS_DOC} is up to date: npm run -s docs writes it`, () => {
+test(`${ERRORS_DOC} is up to date: npm run -s docs:reference writes it`, () => {
   expect(readFileSync(ERRORS_DOC, 'utf8')).toBe(writeReference());
 });
 

@@ -1,7 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { childrenOf, isNode, type Node, nameOf, parse } from '../mutants/declarations.ts';
 
-/** The reference of errors, written by `npm run -s docs`. */
+/** The reference of errors, written by `npm run -s docs:reference`. */
 export const ERRORS_DOC = 'docs/reference/errors.md';
 
 /** An expression, and where its names are declared: the file, then each function around it. */
@@ -197,7 +197,7 @@ export function writeReference(): string {
   return [
     '# Errors',
     '',
-    '<!-- Written by `npm run -s docs`. -->',
+    '<!-- Written by `npm run -s docs:reference`. -->',
     '',
     'Every error code with its problem and its fix, as reports, logs and the command line print them. Where there are several texts, each has a line. `<name>` is a part that only the run knows.',
     '',
