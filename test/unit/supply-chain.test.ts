@@ -65,10 +65,15 @@ describe.each(readdirSync(folder))('the workflow %s', (file) => {
     }
   });
 
-  it('has no rights but those that a job names, and none to write', () => {
+  it('has no permissions but those that a job names, and writes only the site of the docs', () => {
     expect(workflow.permissions).toEqual({});
-    for (const [, { permissions = {} }] of jobs) {
-      expect(Object.values(permissions).filter((right) => right !== 'read')).toEqual([]);
+    for (const [, { permissions = {}, steps: own }] of jobs) {
+      const written = Object.keys(permissions).filter((name) => permissions[name] !== 'read');
+      if (written.length === 0) continue;
+      // nothing of this repository or of its packages runs beside these permissions
+      expect(own.map(({ uses }) => uses?.replace(/@.*/, ''))).toEqual(['actions/deploy-pages']);
+      expect(written).toEqual(['pages', 'id-token']);
+      expect(workflow.on).not.toHaveProperty('pull_request');
     }
   });
 
