@@ -17,24 +17,9 @@ function item(file: string): DefaultTheme.SidebarItem {
   return { text, link: `/${sitePath(file)}` };
 }
 
-/**
- * A group of the sidebar.
- * @param first the pages that come first, in this order; a glob stands for all other pages that it matches
- */
-function group(text: string, first: readonly string[], options: DefaultTheme.SidebarItem = {}) {
-  const named = first.filter((file) => !file.includes('*'));
-  const files = first.flatMap((file) =>
-    file.includes('*')
-      ? globSync(file, { cwd: ROOT })
-          .filter((one) => !named.includes(one))
-          .sort()
-      : [file],
-  );
-  return { text, items: files.map(item), ...options };
-}
-
-export const SIDEBAR = [
-  group('Start', [
+/** Groups of the sidebar with their pages in order; a glob stands for those that no group names. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  Start: [
     'README.md',
     'docs/quickstart.md',
     'docs/before-you-deploy.md',
@@ -43,15 +28,15 @@ export const SIDEBAR = [
     'docs/comparison.md',
     'docs/cost.md',
     'docs/faq.md',
-  ]),
-  group('Guides', [
+  ],
+  Guides: [
     'docs/guides/settings-file.md',
     'docs/guides/cli.md',
     'docs/guides/construct.md',
     'docs/guides/*.md',
     'examples/README.md',
-  ]),
-  group('Operate', [
+  ],
+  Operate: [
     'docs/operate/README.md',
     'docs/operate/troubleshooting.md',
     'docs/operate/hanging-namespaces.md',
@@ -59,23 +44,37 @@ export const SIDEBAR = [
     'docs/metrics.md',
     'docs/upgrade.md',
     'docs/uninstall.md',
-  ]),
-  group('Alarms', ['docs/operate/alarm-*.md']),
-  // fills itself: most of these pages are generated
-  group('Reference', ['docs/reference/settings.md', 'docs/reference/*.md', 'test/events/README.md']),
-  group('Project', [
+  ],
+  Alarms: ['docs/operate/*.md'],
+  Reference: ['docs/reference/settings.md', 'docs/reference/*.md', 'test/events/README.md'],
+  Project: [
     'docs/what-is-tested.md',
     'docs/support.md',
     'docs/roadmap.md',
     'docs/threat-model.md',
     'docs/audit.md',
-    'docs/dependencies.md',
+    'docs/*.md',
     'CONTRIBUTING.md',
     'SECURITY.md',
-    'CHANGELOG.md',
-  ]),
-  group('Decisions', ['docs/adr/README.md', 'docs/adr/*.md'], { collapsed: true }),
-];
+    '*.md',
+  ],
+  Decisions: ['docs/adr/README.md', 'docs/adr/*.md'],
+};
+const NAMED = Object.values(GROUPS).flat();
+
+export const SIDEBAR = Object.entries(GROUPS).map(([text, files]) => ({
+  text,
+  collapsed: text === 'Decisions',
+  items: files
+    .flatMap((file) =>
+      file.includes('*')
+        ? globSync(file, { cwd: ROOT })
+            .filter((one) => !NAMED.includes(one))
+            .sort()
+        : [file],
+    )
+    .map(item),
+}));
 
 const ICON =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0969da"/><circle cx="12" cy="16" r="5" fill="none" stroke="#fff" stroke-width="3"/><path d="M17 16h10m-3 0v5" stroke="#fff" stroke-width="3" fill="none"/></svg>';

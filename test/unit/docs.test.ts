@@ -83,6 +83,20 @@ describe('docs/migrate.md', () => {
   });
 });
 
+describe('docs/dependencies.md', () => {
+  it('has a reason for each dependency, and for nothing else', () => {
+    const rows = readFileSync('docs/dependencies.md', 'utf8').matchAll(/^\| (`.+?) \| (.+) \|$/gm);
+    const named = [...rows].flatMap(([, names = '']) =>
+      [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    );
+    const { dependencies, devDependencies, peerDependencies } = JSON.parse(
+      readFileSync('package.json', 'utf8'),
+    );
+    const used = Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies });
+    expect(named.sort()).toEqual(used.sort());
+  });
+});
+
 describe('docs/cost.md', () => {
   it('counts the metrics that a cluster has', () => {
     expect(readFileSync('docs/cost.md', 'utf8')).toContain(
