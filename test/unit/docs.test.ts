@@ -50,6 +50,15 @@ describe('README.md', () => {
   });
 });
 
+const settings = checkSettings({ clusters: [{ name: 'prod' }], secrets: [{ serviceAccounts: ['default'] }] });
+/** The objects that a deployment has in a cluster. */
+const ours = listedClusters(settings).flatMap((cluster) =>
+  clusterRights(settings, cluster).map(({ kind, metadata: { name } }) => ({
+    kind: kind.toLowerCase(),
+    name,
+  })),
+);
+
 describe('docs/migrate.md', () => {
   const deletions = [
     ...readFileSync('docs/migrate.md', 'utf8').matchAll(/^ *kubectl .*?\bdelete ([a-z]+) ([\w.-]+)/gm),
@@ -67,19 +76,18 @@ describe('docs/migrate.md', () => {
   });
 
   it('removes nothing of ours', () => {
-    const settings = checkSettings({
-      clusters: [{ name: 'prod' }],
-      secrets: [{ serviceAccounts: ['default'] }],
-    });
-    const [cluster] = listedClusters(settings);
-    if (!cluster) throw new Error('the settings have no cluster');
-    const ours = clusterRights(settings, cluster).map(({ kind, metadata: { name } }) => ({
-      kind: kind.toLowerCase(),
-      name,
-    }));
     const secrets = settings.secrets.map(({ name }) => ({ kind: 'secret', name }));
     expect(ours).toContainEqual({ kind: 'clusterrole', name: 'ecr-registry-helper' });
     for (const one of [...ours, ...secrets]) expect(deletions).not.toContainEqual(one);
+  });
+});
+
+describe('docs/uninstall.md', () => {
+  it('deletes by their label the objects of each kind that a deployment has', () => {
+    const [, kinds = ''] =
+      /kubectl delete ([a-z,]+) -l app/.exec(readFileSync('docs/uninstall.md', 'utf8')) ?? [];
+    const plural = ours.map(({ kind }) => kind.replace(/y$/, 'ie').concat('s'));
+    expect(kinds.split(',').sort()).toEqual([...new Set(plural)].sort());
   });
 });
 
