@@ -39,6 +39,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   Operate: [
     'docs/operate/README.md',
     'docs/operate/troubleshooting.md',
+    'docs/operate/faults.md',
     'docs/operate/hanging-namespaces.md',
     'docs/operate/restore.md',
     'docs/metrics.md',

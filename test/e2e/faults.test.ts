@@ -13,7 +13,7 @@ import { until } from './until.ts';
 import { CLUSTER, COMPILE_CACHE, DEPLOYMENT, startWorld, type World } from './world.ts';
 
 /** The table of faults for people. */
-const TABLE = 'docs/troubleshooting.md';
+const TABLE = 'docs/operate/faults.md';
 const RULE = 'ecr-registry-helper-schedule';
 const SETTINGS: SettingsInput = {
   clusters: [{ name: CLUSTER }],
