@@ -77,7 +77,8 @@ describe('namespaces of an entry', () => {
           secret: SECRET,
           outcome: 'failed',
           reason: 'there is no namespace defualt',
-          remedy: 'Correct namespaces of this entry, or create the namespace: kubectl create namespace defualt',
+          remedy:
+            'Correct namespaces of this entry, or create the namespace: kubectl create namespace defualt',
         },
       ],
     });
