@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { licenceTexts } from './licences.ts';
@@ -121,9 +130,16 @@ function writeLicences(beside: string, { metafile }: Bundle): void {
   replace(join(ROOT, dirname(beside), LICENCES), Buffer.from(licenceTexts(ROOT, metafile)));
 }
 
-/** Compiles the construct and what it imports to JavaScript and declarations in `dist/lib`. */
-export function buildLib(): void {
-  rmSync(join(ROOT, 'dist/lib'), { recursive: true, force: true });
+/**
+ * Writes the construct to `dist/lib`: a bundle for `import` and one for `require`, with the files that they read,
+ * and its declarations once for each, as TypeScript takes a declaration for the format that its folder has.
+ */
+export async function buildLib(): Promise<void> {
+  const lib = join(ROOT, 'dist/lib');
+  rmSync(lib, { recursive: true, force: true });
+  await bundleLib('esm', 'index.mjs');
+  await bundleLib('cjs', 'index.cjs');
+  copyFileSync(join(ROOT, 'infra/kubectl.py'), join(lib, 'kubectl.py'));
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'infra/tsconfig.build.json'], {
     cwd: ROOT,
@@ -131,13 +147,35 @@ export function buildLib(): void {
   });
   if (status !== 0) throw new Error(`tsc ended with ${status}`);
   documentSettings();
-  const handler = 'infra/kubectl.py';
-  copyFileSync(join(ROOT, handler), join(ROOT, 'dist/lib', handler));
+  for (const file of globSync(join(lib, 'types/**/*.d.ts'))) {
+    // the declarations of the function name its SDK clients, which are in its bundle alone
+    writeFileSync(file, `// @ts-nocheck\n${readFileSync(file, 'utf8')}`);
+  }
+  cpSync(join(lib, 'types'), join(lib, 'types-commonjs'), { recursive: true });
+  writeFileSync(join(lib, 'types-commonjs/package.json'), '{ "type": "commonjs" }\n');
+}
+
+async function bundleLib(format: 'esm' | 'cjs', name: string): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['infra/index.ts'],
+    outfile: `dist/lib/${name}`,
+    bundle: true,
+    packages: 'external',
+    format,
+    platform: 'node',
+    target: 'node22',
+    ...(format === 'cjs' && {
+      define: { 'import.meta.url': 'fileUrl' },
+      banner: { js: "const fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+    }),
+    logLevel: 'warning',
+  });
 }
 
 /** Puts documented fields in place of the type that the declarations infer, which editors show without descriptions. */
 function documentSettings(): void {
-  const file = join(ROOT, 'dist/lib/lambda/settings/schema.d.ts');
+  const file = join(ROOT, 'dist/lib/types/lambda/settings/schema.d.ts');
   const inferred = 'export type SettingsInput = z.input<ReturnType<typeof settingsFields>>;';
   const declarations = readFileSync(file, 'utf8');
   if (!declarations.includes(inferred)) throw new Error(`${file} has no "${inferred}"`);
@@ -174,6 +212,6 @@ if (import.meta.main) {
     if (wanted('sbom')) writeSbom(SBOM, bundle);
   }
   if (wanted('cli')) await buildCli();
-  if (wanted('lib')) buildLib();
+  if (wanted('lib')) await buildLib();
   if (target === 'sbom') console.log(relative(process.cwd(), SBOM));
 }

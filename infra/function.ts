@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Duration, Stack } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
@@ -93,11 +93,12 @@ export class RefreshFunction extends lambda.Function {
   }
 }
 
-/** The folder of the function's bundle: `dist/lambda` of this package, both in its sources and in its build. */
+/** The folder of the function's bundle, by the name of the package: it is the same from its sources and from its builds. */
 function bundleFolder(): string {
-  const bundle = fileURLToPath(import.meta.resolve('ecr-registry-helper/lambda/index.mjs'));
-  if (!existsSync(bundle)) throw new SettingsError(`${bundle} does not exist; run npm run build:lambda`);
-  return dirname(bundle);
+  const root = dirname(createRequire(import.meta.url).resolve('ecr-registry-helper/package.json'));
+  const folder = join(root, 'dist/lambda');
+  if (!existsSync(folder)) throw new SettingsError(`${folder} does not exist; run npm run build:lambda`);
+  return folder;
 }
 
 /** How often the queue starts a failed run again: for six hours, with its visibility timeout of half an hour. */

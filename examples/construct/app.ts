@@ -27,6 +27,6 @@ const helper = new EcrRegistryHelper(stack, 'PullSecrets', {
   logRetention: RetentionDays.ONE_YEAR,
 });
 
-// its parts are there for the rest of the app
-new CfnOutput(stack, 'Refresher', { value: helper.refresher.functionName });
-new CfnOutput(stack, 'RefresherRole', { value: helper.role.roleArn });
+// the command line finds the function and its role by these outputs: npx ecr-registry-helper doctor --stack Platform
+new CfnOutput(stack, 'FunctionName', { value: helper.refresher.functionName });
+new CfnOutput(stack, 'FunctionRoleArn', { value: helper.role.roleArn });

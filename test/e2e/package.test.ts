@@ -1,5 +1,6 @@
 import {
   cpSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,24 +10,35 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, run } from '../infra/process.ts';
 
 const OWN = JSON.parse(readFileSync('package.json', 'utf8'));
+const CDK = resolve('node_modules/aws-cdk/bin/cdk');
 const folder = mkdtempSync(join(tmpdir(), 'helper-package-'));
 const installed = join(folder, 'node_modules/ecr-registry-helper');
+let archive: string;
+
+/** The lowest Node that package.json allows, which npm installs here, and that of the tests: the folder of each. */
+const lowestNode = `${OWN.engines.node.replace('>=', '')}.0`;
+const NODES = [
+  [lowestNode, join(folder, 'lowest-node/node_modules/.bin')],
+  [process.versions.node, dirname(process.execPath)],
+] as const;
 
 const WRONG = `
 import { EcrRegistryHelper } from 'ecr-registry-helper';
 export const wrong = (scope: never) => new EcrRegistryHelper(scope, 'Helper', { settings: { cluster: 'demo' } });
 `;
+const SETTINGS = "{ settings: { clusters: [{ name: 'demo' }] } }";
 
 /** Unpacks what npm would publish beside the packages that it says it needs, and no others. */
 beforeAll(async () => {
   const packed = ok(await run('npm', ['pack', '--silent', '--pack-destination', folder]));
+  archive = join(folder, packed.stdout.trim());
   mkdirSync(installed, { recursive: true });
-  ok(await run('tar', ['-xzf', join(folder, packed.stdout.trim()), '-C', installed, '--strip-components=1']));
+  ok(await run('tar', ['-xzf', archive, '-C', installed, '--strip-components=1']));
   const needed = [...Object.keys(OWN.dependencies), ...Object.keys(OWN.peerDependencies)];
   for (const name of [...needed, '@types/node']) {
     const link = join(folder, 'node_modules', name);
@@ -35,7 +47,9 @@ beforeAll(async () => {
   }
   cpSync('examples/construct', folder, { recursive: true });
   write('wrong.ts', WRONG);
-}, 120_000);
+  write('lowest-node/package.json', '{ "allowScripts": { "node": true } }');
+  await install('lowest-node', `node@${lowestNode}`);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('holds the construct, the bundle, its bill of materials and licences, the command line, and nothing else of dist', () => {
@@ -79,42 +93,26 @@ it.concurrent('has a command line that runs by itself', async () => {
 });
 
 it.concurrent('is typed in a strict app, that refuses wrong settings', async () => {
-  const options = { module: 'nodenext', target: 'es2024', strict: true, types: ['node'], skipLibCheck: true };
-  write(
-    'tsconfig.json',
-    JSON.stringify({ compilerOptions: { ...options, noEmit: true }, files: ['app.ts', 'wrong.ts'] }),
-  );
-  const { stdout } = await run(process.execPath, [resolve('node_modules/typescript/bin/tsc')], {
-    cwd: folder,
-  });
-  expect(stdout.match(/^\S.*error.*$/gm)).toEqual([
+  const flags = [...STRICT, '--module', 'nodenext', 'app.ts', 'wrong.ts'];
+  expect(await typeErrors('.', resolve('node_modules/typescript/bin/tsc'), flags)).toEqual([
     expect.stringMatching(/^wrong\.ts.*'cluster' does not exist in type/),
   ]);
 });
 
-it.concurrent("synthesizes in somebody else's app, that gives it parts of its own", async () => {
-  const outdir = join(folder, 'example.out');
-  ok(await run(process.execPath, ['app.ts'], { cwd: folder, env: { CDK_OUTDIR: outdir } }));
-  const resources = resourcesOf(join(outdir, 'Platform.template.json'));
-  const [alarm] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
-  expect(alarm?.Properties.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Pages/) }]);
-  const refresher = resources.find(({ Properties }) => Properties?.Environment?.Variables.SETTINGS);
-  expect(refresher?.Properties.VpcConfig.SubnetIds).toHaveLength(2);
-  expect(resources.map(({ Type }) => Type)).toContain('AWS::EKS::AccessEntry');
-});
-
-it.concurrent('synthesizes in an app of CommonJS', async () => {
-  const outdir = join(folder, 'cjs.out');
-  write(
-    'app.cjs',
-    `const { App, Stack } = require('aws-cdk-lib'); const { EcrRegistryHelper } = require('ecr-registry-helper');
-const app = new App();
-new EcrRegistryHelper(new Stack(app, 'Theirs'), 'Helper', { settings: { clusters: [{ name: 'demo' }] } });
-app.synth();`,
-  );
-  ok(await run(process.execPath, ['app.cjs'], { cwd: folder, env: { CDK_OUTDIR: outdir } }));
-  const types = resourcesOf(join(outdir, 'Theirs.template.json')).map(({ Type }) => Type);
-  expect(types).toContain('AWS::Events::Rule');
+describe.each(NODES)('on Node %s', { timeout: 300_000 }, (version, bin) => {
+  it.concurrent("synthesizes in somebody else's app, that gives it parts of its own", async () => {
+    const outdir = join(folder, `example-${version}`);
+    const { stdout, stderr } = ok(await cdk('.', bin, 'synth', '--quiet', '--output', outdir));
+    expect(`${stdout}${stderr}`).not.toMatch(/warn/i);
+    const { Resources, Outputs } = template(join(outdir, 'Platform.template.json'));
+    const resources = Object.values(Resources);
+    const [alarm] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+    expect(alarm?.Properties.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Pages/) }]);
+    const refresher = resources.find(({ Properties }) => Properties?.Environment?.Variables.SETTINGS);
+    expect(refresher?.Properties.VpcConfig.SubnetIds).toHaveLength(2);
+    expect(resources.map(({ Type }) => Type)).toContain('AWS::EKS::AccessEntry');
+    expect(Object.keys(Outputs)).toEqual(expect.arrayContaining(outputsOfTheCommandLine()));
+  });
 });
 
 it('is in the example at the versions that it is tested with', () => {
@@ -126,12 +124,145 @@ it('is in the example at the versions that it is tested with', () => {
   expect(OWN.devDependencies).toMatchObject({ ...others, ...devDependencies });
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: a template has no type of its own
-function resourcesOf(file: string): { Type: string; Properties: any }[] {
-  return Object.values(JSON.parse(readFileSync(file, 'utf8')).Resources);
+describe('in an app of cdk init, with the newest versions', { timeout: 300_000 }, () => {
+  beforeAll(async () => {
+    mkdirSync(join(folder, 'stock'));
+    const [[, bin]] = NODES;
+    ok(await cdk('stock', bin, 'init', 'app', '--language', 'typescript', '--generate-only'));
+    write('stock/lib/stock-stack.ts', STOCK_STACK);
+    write('stock/test/stock.test.ts', STOCK_TEST);
+    await install('stock', archive);
+  }, 300_000);
+
+  it.each(NODES)('synthesizes on Node %s', async (version, bin) => {
+    const { stdout, stderr } = ok(await cdk('stock', bin, 'synth', '--quiet', '--output', version));
+    expect(`${stdout}${stderr}`).not.toMatch(/warn/i);
+    expect(typesIn(join(folder, 'stock', version, 'StockStack.template.json'))).toContain(
+      'AWS::EKS::AccessEntry',
+    );
+  });
+
+  it.each(NODES)('passes its test of jest on Node %s', async (_version, bin) => {
+    ok(await run('npm', ['test'], { cwd: join(folder, 'stock'), env: { PATH: pathWith(bin) } }));
+  });
+
+  itSynthesizesPlainApps('stock');
+});
+
+describe('with the lowest versions of CDK and TypeScript', { timeout: 300_000 }, () => {
+  beforeAll(async () => {
+    write('lowest/package.json', '{}');
+    const peers = Object.entries<string>(OWN.peerDependencies);
+    const lowest = peers.map(([name, range]) => `${name}@${range.replace('^', '')}`);
+    await install('lowest', archive, ...lowest, 'typescript@5.4', '@types/node@22');
+    for (const name of ['app.mts', 'app.cts', 'app.ts']) write(`lowest/${name}`, WRONG);
+  }, 300_000);
+
+  it.each([
+    ['nodenext', 'nodenext', ['app.mts', 'app.cts']],
+    ['esnext', 'bundler', ['app.ts']],
+    ['commonjs', 'node10', ['app.ts']],
+  ] as const)('is typed in modules of %s, found as %s does', async (module, moduleResolution, files) => {
+    const flags = [...STRICT, '--module', module, '--moduleResolution', moduleResolution, ...files];
+    const errors = await typeErrors('lowest', 'node_modules/typescript/bin/tsc', flags);
+    expect(errors).toEqual(files.map(() => expect.stringMatching(/'cluster' does not exist in type/)));
+  });
+
+  itSynthesizesPlainApps('lowest');
+});
+
+function itSynthesizesPlainApps(name: string): void {
+  it.each(
+    NODES.flatMap(([version, bin]) =>
+      Object.entries(PLAIN_APPS).map((app) => [...app, version, bin] as const),
+    ),
+  )('synthesizes in plain JavaScript: %s', async (file, text, version, bin) => {
+    write(`${name}/${file}`, text);
+    const outdir = join(folder, name, `${file}-${version}`);
+    ok(await run(join(bin, 'node'), [file], { cwd: join(folder, name), env: { CDK_OUTDIR: outdir } }));
+    expect(typesIn(join(outdir, 'Theirs.template.json'))).toContain('AWS::Events::Rule');
+  });
+}
+
+const STRICT = ['--noEmit', '--strict', '--esModuleInterop', '--target', 'es2022', '--types', 'node'];
+
+const PLAIN_APPS = {
+  'plain.cjs': `const { App, Stack } = require('aws-cdk-lib');
+const { EcrRegistryHelper } = require('ecr-registry-helper');
+new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', ${SETTINGS}).node.root.synth();`,
+  'plain.mjs': `import { App, Stack } from 'aws-cdk-lib';
+import { EcrRegistryHelper } from 'ecr-registry-helper';
+new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', ${SETTINGS}).node.root.synth();`,
+};
+
+const STOCK_STACK = `import * as cdk from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import { EcrRegistryHelper } from 'ecr-registry-helper';
+export class StockStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props?: cdk.StackProps) {
+    super(scope, id, props);
+    new EcrRegistryHelper(this, 'PullSecrets', ${SETTINGS});
+  }
+}`;
+
+const STOCK_TEST = `import * as cdk from 'aws-cdk-lib/core';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as Stock from '../lib/stock-stack';
+test('Rule Created', () => {
+  const stack = new Stock.StockStack(new cdk.App(), 'MyTestStack');
+  Template.fromStack(stack).resourceCountIs('AWS::Events::Rule', 1);
+});`;
+
+/** The outputs of the stack that the command line, or a command that it prints, looks for. */
+function outputsOfTheCommandLine(): string[] {
+  const sources = globSync('lambda/cli/*.ts').map((file) => readFileSync(file, 'utf8'));
+  return sources.flatMap((text) =>
+    [...text.matchAll(/\bOutputKey ?===? ?'(\w+)'/g)].map(([, key = '']) => key),
+  );
+}
+
+async function typeErrors(name: string, tsc: string, flags: string[]): Promise<string[] | null> {
+  const { stdout } = await run(process.execPath, [tsc, ...flags], { cwd: join(folder, name) });
+  return stdout.match(/^\S.*error.*$/gm);
+}
+
+/** Runs the CDK CLI of this project with no account in reach, and with the Node of a folder for the app. */
+function cdk(name: string, bin: string, ...args: string[]): Promise<Ended> {
+  return run(process.execPath, [CDK, ...args, '--no-notices'], {
+    cwd: join(folder, name),
+    env: {
+      HOME: folder,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+      PATH: pathWith(bin),
+    },
+  });
+}
+
+async function install(name: string, ...packages: string[]): Promise<void> {
+  ok(await run('npm', ['install', '--no-audit', '--no-fund', ...packages], { cwd: join(folder, name) }));
+}
+
+function pathWith(bin: string): string {
+  return [bin, process.env.PATH].join(delimiter);
+}
+
+function template(file: string): Template {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+function typesIn(file: string): string[] {
+  return Object.values(template(file).Resources).map(({ Type }) => Type);
+}
+
+interface Template {
+  // biome-ignore lint/suspicious/noExplicitAny: a template has no type of its own
+  readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties: any }>>;
+  readonly Outputs: Readonly<Record<string, unknown>>;
 }
 
 function write(name: string, text: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), text);
 }
 
