@@ -11,7 +11,11 @@ interface Locked {
 
 interface Job {
   readonly permissions?: Record<string, string>;
-  readonly steps: readonly { readonly uses?: string; readonly with?: Record<string, unknown> }[];
+  readonly steps: readonly {
+    readonly uses?: string;
+    readonly run?: string;
+    readonly with?: Record<string, unknown>;
+  }[];
 }
 
 interface Workflow {
@@ -49,12 +53,21 @@ describe('what npm installs', () => {
   });
 });
 
+/** What jobs may write, by the file of their workflow. */
+const WRITTEN: Readonly<Record<string, readonly string[]>> = {
+  'docs.yml': ['publish: pages', 'publish: id-token'],
+  'release.yml': ['npm: id-token', 'github: contents'],
+};
+
 const folder = '.github/workflows';
 describe.each(readdirSync(folder))('the workflow %s', (file) => {
   const text = readFileSync(`${folder}/${file}`, 'utf8');
   const workflow: Workflow = parse(text);
   const jobs = Object.entries(workflow.jobs);
   const steps = jobs.flatMap(([, job]) => job.steps);
+  const writing = jobs.filter(([, { permissions = {} }]) =>
+    Object.values(permissions).some((right) => right !== 'read'),
+  );
 
   it('uses actions at a commit, and says which version that is', () => {
     const used = steps.flatMap(({ uses }) => (uses && !uses.startsWith('./') ? [uses] : []));
@@ -65,15 +78,22 @@ describe.each(readdirSync(folder))('the workflow %s', (file) => {
     }
   });
 
-  it('has no permissions but those that a job names, and writes only the site of the docs', () => {
+  it('has no permissions but those that a job names, and writes only a release and the site of the docs', () => {
     expect(workflow.permissions).toEqual({});
-    for (const [, { permissions = {}, steps: own }] of jobs) {
-      const written = Object.keys(permissions).filter((name) => permissions[name] !== 'read');
-      if (written.length === 0) continue;
-      // nothing of this repository or of its packages runs beside these permissions
-      expect(own.map(({ uses }) => uses?.replace(/@.*/, ''))).toEqual(['actions/deploy-pages']);
-      expect(written).toEqual(['pages', 'id-token']);
+    const written = writing.flatMap(([name, { permissions = {} }]) =>
+      Object.keys(permissions).flatMap((what) => (permissions[what] === 'read' ? [] : `${name}: ${what}`)),
+    );
+    expect(written).toEqual(WRITTEN[file] ?? []);
+  });
+
+  it('runs nothing of this repository or of its packages in a job that may write', () => {
+    for (const [, { steps: own }] of writing) {
       expect(workflow.on).not.toHaveProperty('pull_request');
+      const used = own.flatMap(({ uses }) => uses?.replace(/@.*/, '') ?? []);
+      expect(['actions/deploy-pages', 'actions/download-artifact', 'actions/setup-node']).toEqual(
+        expect.arrayContaining(used),
+      );
+      for (const { run } of own) if (run) expect(run).toMatch(/^(?:npm publish|gh release create) /);
     }
   });
 
