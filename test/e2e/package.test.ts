@@ -11,8 +11,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Ended, run } from '../infra/process.ts';
+
+// npm installs some hundred packages here, and TypeScript reads all of aws-cdk-lib
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const OWN = JSON.parse(readFileSync('package.json', 'utf8'));
 const CDK = resolve('node_modules/aws-cdk/bin/cdk');
@@ -49,7 +52,7 @@ beforeAll(async () => {
   write('wrong.ts', WRONG);
   write('lowest-node/package.json', '{ "allowScripts": { "node": true } }');
   await install('lowest-node', `node@${lowestNode}`);
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('holds the construct, the bundle, its bill of materials and licences, the command line, and nothing else of dist', () => {
@@ -99,7 +102,15 @@ it.concurrent('is typed in a strict app, that refuses wrong settings', async () 
   ]);
 });
 
-describe.each(NODES)('on Node %s', { timeout: 300_000 }, (version, bin) => {
+describe.each(NODES)('on Node %s', (version, bin) => {
+  it.concurrent('may run every package that npm ci installs', async () => {
+    for (const name of ['package.json', 'package-lock.json', '.npmrc']) {
+      write(`clone-${version}/${name}`, readFileSync(name, 'utf8'));
+    }
+    const cwd = join(folder, `clone-${version}`);
+    ok(await run('npm', ['ci', '--dry-run', '--engine-strict'], { cwd, env: { PATH: pathWith(bin) } }));
+  });
+
   it.concurrent("synthesizes in somebody else's app, that gives it parts of its own", async () => {
     const outdir = join(folder, `example-${version}`);
     const { stdout, stderr } = ok(await cdk('.', bin, 'synth', '--quiet', '--output', outdir));
@@ -124,7 +135,7 @@ it('is in the example at the versions that it is tested with', () => {
   expect(OWN.devDependencies).toMatchObject({ ...others, ...devDependencies });
 });
 
-describe('in an app of cdk init, with the newest versions', { timeout: 300_000 }, () => {
+describe('in an app of cdk init, with the newest versions', () => {
   beforeAll(async () => {
     mkdirSync(join(folder, 'stock'));
     const [[, bin]] = NODES;
@@ -132,7 +143,7 @@ describe('in an app of cdk init, with the newest versions', { timeout: 300_000 }
     write('stock/lib/stock-stack.ts', STOCK_STACK);
     write('stock/test/stock.test.ts', STOCK_TEST);
     await install('stock', archive);
-  }, 300_000);
+  });
 
   it.each(NODES)('synthesizes on Node %s', async (version, bin) => {
     const { stdout, stderr } = ok(await cdk('stock', bin, 'synth', '--quiet', '--output', version));
@@ -149,14 +160,14 @@ describe('in an app of cdk init, with the newest versions', { timeout: 300_000 }
   itSynthesizesPlainApps('stock');
 });
 
-describe('with the lowest versions of CDK and TypeScript', { timeout: 300_000 }, () => {
+describe('with the lowest versions of CDK and TypeScript', () => {
   beforeAll(async () => {
     write('lowest/package.json', '{}');
     const peers = Object.entries<string>(OWN.peerDependencies);
     const lowest = peers.map(([name, range]) => `${name}@${range.replace('^', '')}`);
     await install('lowest', archive, ...lowest, 'typescript@5.4', '@types/node@22');
     for (const name of ['app.mts', 'app.cts', 'app.ts']) write(`lowest/${name}`, WRONG);
-  }, 300_000);
+  });
 
   it.each([
     ['nodenext', 'nodenext', ['app.mts', 'app.cts']],
