@@ -7,7 +7,8 @@ import * as sns from 'aws-cdk-lib/aws-sns';
 import { EcrRegistryHelper, type SettingsInput } from 'ecr-registry-helper';
 
 const app = new App();
-const stack = new Stack(app, 'Platform', { env: { account: '111122223333', region: 'eu-west-1' } });
+// without an account and region, as CDK would need credentials to look up their availability zones
+const stack = new Stack(app, 'Platform');
 
 // what this app has anyway
 const vpc = new ec2.Vpc(stack, 'Vpc', { maxAzs: 2 });
