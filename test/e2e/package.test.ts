@@ -55,9 +55,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('holds the construct, the bundle, its bill of materials and licences, the command line, and nothing else of dist', () => {
+it('holds the construct, the bundle, its bill of materials and licences, the command line, the schema, and nothing else of dist', () => {
   expect(readdirSync(installed).sort()).toEqual(expect.arrayContaining(['dist', 'package.json']));
   expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['cli', 'lambda', 'lib', 'sbom.cdx.json']);
+  const schema = readFileSync(join(installed, OWN.exports['./settings.schema.json']), 'utf8');
+  expect(schema).toBe(readFileSync('docs/settings.schema.json', 'utf8'));
   const licences = 'THIRD-PARTY-LICENSES.txt';
   expect(readdirSync(join(installed, 'dist/lambda')).sort()).toEqual([licences, 'index.mjs']);
   expect(readdirSync(join(installed, 'dist/cli')).sort()).toEqual([
@@ -184,10 +186,8 @@ describe('with the lowest versions of CDK and TypeScript', () => {
 
 function itSynthesizesPlainApps(name: string): void {
   it.each(
-    NODES.flatMap(([version, bin]) =>
-      Object.entries(PLAIN_APPS).map((app) => [...app, version, bin] as const),
-    ),
-  )('synthesizes in plain JavaScript: %s', async (file, text, version, bin) => {
+    NODES.flatMap(([version, bin]) => PLAIN_APPS.map(([file, text]) => [file, version, bin, text] as const)),
+  )('synthesizes in plain JavaScript: %s on Node %s', async (file, version, bin, text) => {
     write(`${name}/${file}`, text);
     const outdir = join(folder, name, `${file}-${version}`);
     ok(await run(join(bin, 'node'), [file], { cwd: join(folder, name), env: { CDK_OUTDIR: outdir } }));
@@ -197,14 +197,20 @@ function itSynthesizesPlainApps(name: string): void {
 
 const STRICT = ['--noEmit', '--strict', '--esModuleInterop', '--target', 'es2022', '--types', 'node'];
 
-const PLAIN_APPS = {
-  'plain.cjs': `const { App, Stack } = require('aws-cdk-lib');
+const PLAIN_APPS = [
+  [
+    'plain.cjs',
+    `const { App, Stack } = require('aws-cdk-lib');
 const { EcrRegistryHelper } = require('ecr-registry-helper');
 new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', ${SETTINGS}).node.root.synth();`,
-  'plain.mjs': `import { App, Stack } from 'aws-cdk-lib';
+  ],
+  [
+    'plain.mjs',
+    `import { App, Stack } from 'aws-cdk-lib';
 import { EcrRegistryHelper } from 'ecr-registry-helper';
 new EcrRegistryHelper(new Stack(new App(), 'Theirs'), 'Helper', ${SETTINGS}).node.root.synth();`,
-};
+  ],
+] as const;
 
 const STOCK_STACK = `import * as cdk from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
