@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { settingsInterface } from './generate-docs/settings.ts';
 import { licenceTexts } from './licences.ts';
 import { billOfMaterials } from './sbom.ts';
-import { settingsInterface } from './settings-docs.ts';
 
 const ROOT = import.meta.dirname;
 const BUNDLE = 'dist/lambda/index.mjs';

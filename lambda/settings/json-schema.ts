@@ -3,7 +3,7 @@ import { settingsSchema } from './rules.ts';
 
 /**
  * What each field of the settings means. It is not in the schema, as the function's bundle needs no descriptions.
- * The JSON Schema, docs/reference/settings.md and the types of the package are generated from it: `npm run schema`.
+ * The JSON Schema, docs/reference/settings.md and the types of the package are generated from it: `npm run docs:reference`.
  */
 export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   name: 'Name of the deployment. The stack, the Kubernetes group, the ClusterRole, the admission policy, the field manager and the metrics have this name.',

@@ -1,18 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { settingsInterface } from '../../../generate-docs/settings.ts';
 import { DESCRIPTIONS, fieldsOf, settingsJsonSchema } from '../../../lambda/settings/json-schema.ts';
-import { REFERENCE_FILE, SCHEMA_FILE, settingsInterface, settingsReference } from '../../../settings-docs.ts';
 
 describe('the JSON Schema', () => {
-  test('in docs is that of the code', () => {
-    expect(
-      JSON.parse(readFileSync(SCHEMA_FILE, 'utf8')),
-      `${SCHEMA_FILE} is out of date: run npm run schema`,
-    ).toEqual(JSON.parse(JSON.stringify(settingsJsonSchema())));
-  });
-
   test('holds patterns that editors can compile, and demands a cluster only', () => {
     const schema = settingsJsonSchema();
     const patterns = [...JSON.stringify(schema).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, text]) =>
@@ -31,16 +24,6 @@ describe('the descriptions', () => {
     for (const { path, field } of fields) expect(field.description, path).toMatch(/^\S.*[^.]\.$/);
     const paths = fields.map(({ path }) => path);
     expect(Object.keys(DESCRIPTIONS).filter((path) => !paths.includes(path))).toEqual([]);
-  });
-
-  test('are in the reference', () => {
-    expect(readFileSync(REFERENCE_FILE, 'utf8'), `${REFERENCE_FILE} is out of date: run npm run schema`).toBe(
-      settingsReference(),
-    );
-    for (const { name, field } of fields) {
-      expect(settingsReference()).toContain(`| \`${name}\` |`);
-      expect(settingsReference()).toContain(field.description?.split(' Default: ')[0]);
-    }
   });
 
   test('are in an interface that takes the same settings as the inferred type', () => {

@@ -1,8 +1,9 @@
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
-import { childrenOf, isNode, type Node, nameOf, parse } from '../mutants/declarations.ts';
+import { globSync, readFileSync } from 'node:fs';
+import { childrenOf, isNode, type Node, nameOf, parse } from '../test/mutants/declarations.ts';
+import { markdownPage, type Page } from './markdown.ts';
 
-/** The reference of errors, written by `npm run -s docs:reference`. */
-export const ERRORS_DOC = 'docs/reference/errors.md';
+/** Every error code and outcome with its problem and its fix. */
+export const errorsPage: Page = { file: 'docs/reference/errors.md', write: writeErrors };
 
 /** An expression, and where its names are declared: the file, then each function around it. */
 interface Value {
@@ -188,30 +189,21 @@ export function readOutcomes(): Message[] {
   });
 }
 
-/** The text of the reference. */
-export function writeReference(): string {
+function writeErrors(): string {
   const listed = (messages: readonly Message[]) =>
     Object.entries(Object.groupBy(messages, ({ kind }) => kind))
       .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .flatMap(([kind, all = []]) => [`### ${kind}`, '', ...new Set(all.map(printMessage)), '']);
-  return [
+      .flatMap(([kind, all = []]) => [`### ${kind}`, [...new Set(all.map(printMessage))].join('\n')]);
+  return markdownPage(
     '# Errors',
-    '',
-    '<!-- Written by `npm run -s docs:reference`. -->',
-    '',
+    '<!-- Written by `npm run docs:reference`. -->',
     'Every error code with its problem and its fix, as reports, logs and the command line print them. Where there are several texts, each has a line. `<name>` is a part that only the run knows.',
-    '',
     '## Error codes',
-    '',
     ...listed(readErrors()),
     '## Outcomes of one object',
-    '',
     'What a report says of a secret or service account: the owner of the namespace fixes `blocked`, the operator of the function `failed`. An error above that concerns one object is also a `failed` outcome, and `ObjectBusyError` a `blocked` one.',
-    '',
     ...listed(readOutcomes()),
-  ]
-    .join('\n')
-    .replace(/\n+$/, '\n');
+  );
 }
 
 function printMessage({ problems, fixes }: Message): string {
@@ -219,5 +211,3 @@ function printMessage({ problems, fixes }: Message): string {
     [...new Set(texts)].map((text) => `${label} \`${text}\``);
   return [...lines('- Problem:', problems), ...lines('  - Fix:', fixes)].join('\n');
 }
-
-if (import.meta.main) writeFileSync(ERRORS_DOC, writeReference());

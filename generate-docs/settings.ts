@@ -1,14 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fieldsOf, type JsonSchema, settingsJsonSchema } from './lambda/settings/json-schema.ts';
-
-const ROOT = import.meta.dirname;
+import { fieldsOf, type JsonSchema, settingsJsonSchema } from '../lambda/settings/json-schema.ts';
+import { code, markdownPage, markdownTable, type Page } from './markdown.ts';
 
 /** The JSON Schema of the settings, for editors. */
-export const SCHEMA_FILE = 'docs/settings.schema.json';
-/** The table of all settings. */
-export const REFERENCE_FILE = 'docs/reference/settings.md';
+export const schemaFile: Page = { file: 'docs/settings.schema.json', write: writeSchema };
+/** The tables of all settings. */
+export const settingsPage: Page = { file: 'docs/reference/settings.md', write: writeSettings };
 
 /** What each section of the reference is about, by the path of its objects. */
 const SECTIONS: Readonly<Record<string, string>> = {
@@ -28,27 +26,39 @@ const SECTIONS: Readonly<Record<string, string>> = {
   vpc: 'The VPC of the function: [private clusters](../guides/private-clusters.md).',
 };
 
-/** `docs/reference/settings.md`: every field with its type, default and description. */
-export function settingsReference(): string {
+/** Every field with its type, default and description. */
+function writeSettings(): string {
   const fields = Map.groupBy(fieldsOf(settingsJsonSchema()), ({ parent }) => parent);
-  const sections = [...fields].map(([parent, rows]) => {
-    const heading = parent === '' ? 'Top level' : `\`${parent}\``;
-    const lines = rows.map(({ name, field, isRequired }) => {
-      const [description = '', computed = 'none.'] = field.description?.split(' Default: ') ?? [];
-      const fallback =
-        field.default === undefined ? computed.slice(0, -1) : `\`${JSON.stringify(field.default)}\``;
-      const cells = [`\`${name}\``, nameOfType(field), isRequired ? 'required' : fallback, description];
-      return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-    });
-    const table = ['| Field | Type | Default | Description |', '|---|---|---|---|', ...lines].join('\n');
-    return `## ${heading}\n${SECTIONS[parent]}\n\n${table}\n`;
-  });
-  return [
+  return markdownPage(
     '# Settings',
     'The settings are one JSON document: a file for the app, or the property `settings` of the construct. Synth and the function check it by the same schema, [settings.schema.json](../settings.schema.json), and reject unknown fields.',
-    'In a list, `[ecr]` stands for the elements of `"type": "ecr"`. `npm run schema` writes this page.\n',
-    ...sections,
-  ].join('\n');
+    'In a list, `[ecr]` stands for the elements of `"type": "ecr"`. `npm run docs:reference` writes this page.',
+    ...[...fields].flatMap(([parent, rows]) => [
+      `## ${parent === '' ? 'Top level' : code(parent)}`,
+      SECTIONS[parent] ?? '',
+      markdownTable(
+        ['Field', 'Type', 'Default', 'Description'],
+        rows.map(({ name, field, isRequired }) => {
+          const [description = '', computed = 'none.'] = field.description?.split(' Default: ') ?? [];
+          const fallback =
+            field.default === undefined ? computed.slice(0, -1) : code(JSON.stringify(field.default));
+          return [code(name), nameOfType(field), isRequired ? 'required' : fallback, description];
+        }),
+      ),
+    ]),
+  );
+}
+
+/** As Biome formats it, which checks it too. */
+function writeSchema(): string {
+  const biome = join(import.meta.dirname, '../node_modules/@biomejs/biome/bin/biome');
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [biome, 'format', `--stdin-file-path=${schemaFile.file}`],
+    { input: JSON.stringify(settingsJsonSchema(), null, 2), encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`biome ended with ${status}: ${stderr}`);
+  return stdout;
 }
 
 function nameOfType({ type, const: only, enum: values, items }: JsonSchema): string {
@@ -78,15 +88,4 @@ function typeOf(schema: JsonSchema, indent: string): string {
     ];
   });
   return ['{', ...fields.map((line) => indent + line), `${indent}}`].join('\n');
-}
-
-if (import.meta.main) {
-  writeFileSync(join(ROOT, SCHEMA_FILE), `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`);
-  writeFileSync(join(ROOT, REFERENCE_FILE), settingsReference());
-  const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
-  const { status } = spawnSync(process.execPath, [biome, 'format', '--write', SCHEMA_FILE], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  process.exitCode = status ?? 1;
 }

@@ -1,0 +1,13 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorsPage } from './errors.ts';
+import type { Page } from './markdown.ts';
+import { schemaFile, settingsPage } from './settings.ts';
+
+/** Every page that `npm run docs:reference` writes. */
+export const PAGES: readonly Page[] = [schemaFile, settingsPage, errorsPage];
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, '..');
+  for (const { file, write } of PAGES) writeFileSync(join(root, file), await write());
+}
