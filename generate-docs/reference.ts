@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorsPage } from './errors.ts';
+import { eventsPage } from './events.ts';
 import type { Page } from './markdown.ts';
 import { schemaFile, settingsPage } from './settings.ts';
 
 /** Every page that `npm run docs:reference` writes. */
-export const PAGES: readonly Page[] = [schemaFile, settingsPage, errorsPage];
+export const PAGES: readonly Page[] = [schemaFile, settingsPage, eventsPage, errorsPage];
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..');

@@ -97,7 +97,8 @@ const chosenAction = z.object({
     .default('refresh'),
 });
 const usual = strict({ ...chosenAction.shape, ...narrowing });
-const manualEvents: Record<Action, z.ZodType<Omit<RunRequest, 'origin'>>> = {
+/** By their action. */
+export const manualEvents: Record<Action, z.ZodType<Omit<RunRequest, 'origin'>>> = {
   refresh: strict({ ...usual.shape, startedAt }).transform(({ startedAt: start, ...refresh }) => ({
     ...refresh,
     ...dueAt(start),
@@ -124,13 +125,14 @@ const manualEvents: Record<Action, z.ZodType<Omit<RunRequest, 'origin'>>> = {
   }),
 };
 
-const scheduledEvent = z.object({
+/** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html */
+export const scheduledEvent = z.object({
   source: z.literal('aws.events'),
   'detail-type': z.literal('Scheduled Event'),
   time: z.iso.datetime().optional().catch(undefined),
 });
 /** https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html */
-const changedEvent = z.object({
+export const changedEvent = z.object({
   source: z.literal('aws.secretsmanager'),
   'detail-type': z.literal('Secret Label Updated'),
   resources: z.tuple([
@@ -140,12 +142,12 @@ const changedEvent = z.object({
   ]),
   detail: z.object({ labelUpdated: z.literal('AWSCURRENT') }),
 });
-const queuedEvent = z.object({
+export const queuedEvent = z.object({
   Records: z.array(z.object({ eventSource: z.literal('aws:sqs'), body: z.string() })),
 });
-const logsEvent = strict({ awslogs: strict({ data: z.string() }) });
+export const logsEvent = strict({ awslogs: strict({ data: z.string() }) });
 /** https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
-const failedRun = z.object({
+export const failedRun = z.object({
   requestPayload: z.unknown(),
   timestamp: z.iso.datetime().optional().catch(undefined),
 });

@@ -73,6 +73,8 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
   'failed-run-queued': wholeRefresh,
   'failed-run-of-a-namespace-queued': refreshOfOneNamespace,
+  // of a secret that no entry uses
+  'stored-secret-changed': { answer: { ok: true, action: 'refresh', clusters: [] } },
   plan: { answer: { ok: true, action: 'plan', clusters: both(refreshed(5)) } },
   'plan-one-namespace': { answer: { ok: true, action: 'plan', clusters: prod(refreshed(1)) } },
   status: { answer: { ok: true, action: 'status', clusters: both(fresh(5)) } },
