@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { errorsPage } from './errors.ts';
 import { eventsPage } from './events.ts';
 import type { Page } from './markdown.ts';
+import { reportsPage } from './reports.ts';
 import { schemaFile, settingsPage } from './settings.ts';
 
 /** Every page that `npm run docs:reference` writes. */
-export const PAGES: readonly Page[] = [schemaFile, settingsPage, eventsPage, errorsPage];
+export const PAGES: readonly Page[] = [schemaFile, settingsPage, eventsPage, reportsPage, errorsPage];
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..');

@@ -4,7 +4,7 @@ import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.
 import type { Requests } from './kubernetes/client.ts';
 import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
-import type { ReportedError } from './refresh/report.ts';
+import type { ReportedError, RunTimes } from './refresh/report.ts';
 import { runInRounds, type Task } from './refresh/rounds.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import type { ClusterScope } from './request.ts';
@@ -12,23 +12,26 @@ import { type AccountName, editAccount, listAccounts, removing } from './service
 
 /** The outcome for one of our objects. */
 export interface Removal {
+  /** `*` for one of a whole entry. */
   readonly namespace: string;
   /** The secret, or the service account that named it. */
   readonly object: string;
   /** `kept`: it has our label, but is not ours. */
   readonly outcome: 'removed' | 'kept' | 'failed';
+  /** Why it was kept, or failed. */
   readonly reason?: string;
+  /** How to fix it. */
   readonly remedy?: string;
 }
 
-/** The report of `cleanup`. `ok`: all that had to be removed is, or would be. */
-export interface CleanupReport {
+/** What a cleanup returns. */
+export interface CleanupReport extends RunTimes {
+  /** Whether all that had to be removed is, or in a dry run would be. */
   readonly ok: boolean;
   readonly action: 'cleanup';
-  /** Whether the server was only asked what it would do. */
+  /** Whether nothing was removed. */
   readonly dryRun: boolean;
-  readonly startedAt: string;
-  readonly durationMs: number;
+  /** The id of the cluster. */
   readonly cluster: string;
   /** Secrets, and service accounts that no longer name one. */
   readonly removed: number;
@@ -36,10 +39,13 @@ export interface CleanupReport {
   readonly kept: number;
   /** Secrets of ours in namespaces that are ignored by label. */
   readonly ignored: number;
+  /** Secrets and service accounts that could not be changed. */
   readonly failed: number;
   /** Those that failed first, then those that were kept. */
   readonly removals: readonly Removal[];
+  /** How many removals there were beyond those listed. */
   readonly moreRemovals?: number;
+  /** Why the cluster was not done, or not to its end. */
   readonly error?: ReportedError;
 }
 

@@ -4,6 +4,7 @@ import { awsError, callAws } from './aws.ts';
 import type { RunContext } from './context.ts';
 import { HelperError, hasCode } from './errors.ts';
 import { callDescribeCluster } from './kubernetes/eks.ts';
+import type { RunTimes } from './refresh/report.ts';
 import { discoveryRole } from './request.ts';
 import { type Discovery, discoveriesOf, listedClusters } from './settings/locations.ts';
 import { type ClusterSettings, clusterId } from './settings/schema.ts';
@@ -23,6 +24,7 @@ const ABSENT: readonly (string | undefined)[] = ['CREATING', 'PENDING', 'DELETIN
 /** The event for one cluster: by its id in the settings, or by its ARN. */
 export interface FleetItem {
   readonly action: 'refresh';
+  /** The id or ARN of the cluster. */
   readonly clusters: readonly [string];
 }
 
@@ -30,17 +32,20 @@ export interface FleetItem {
 export interface DiscoveryProblem {
   /** An account and region, or one cluster there. */
   readonly where: string;
+  /** What failed, on which object. */
   readonly reason: string;
+  /** How to fix it. */
   readonly remedy: string;
 }
 
-/** The report of `discover`. `ok`: some clusters were found, and no account or region failed. */
-export interface DiscoveryReport {
+/** What a discover returns. */
+export interface DiscoveryReport extends RunTimes {
+  /** Whether it found clusters, and no account or region failed. */
   readonly ok: boolean;
   readonly action: 'discover';
-  readonly startedAt: string;
-  readonly durationMs: number;
+  /** The event for each cluster. */
   readonly items: readonly FleetItem[];
+  /** At most 100. */
   readonly problems: readonly DiscoveryProblem[];
   /** How many problems there were beyond those listed. */
   readonly moreProblems?: number;
@@ -192,18 +197,22 @@ function isSame(
 
 /** The result of the run for one cluster. */
 export interface FleetResult {
+  /** The id or ARN of the cluster. */
   readonly id: string;
+  /** Whether its refresh succeeded. */
   readonly ok: boolean;
+  /** Why it failed. */
   readonly reason?: string | undefined;
 }
 
-/** The report of `summarize`. `ok`: there were clusters, and all were refreshed. */
-export interface FleetSummary {
+/** What a summarize returns where no cluster failed; else it throws. */
+export interface FleetSummary extends RunTimes {
+  /** Whether there were clusters, and all were refreshed. */
   readonly ok: boolean;
   readonly action: 'summarize';
-  readonly startedAt: string;
-  readonly durationMs: number;
+  /** How many clusters the run had. */
   readonly clusters: number;
+  /** The clusters that were not refreshed. */
   readonly failed: readonly FleetResult[];
 }
 

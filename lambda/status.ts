@@ -4,7 +4,7 @@ import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error
 import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
-import type { ReportedError, Verdict } from './refresh/report.ts';
+import type { ReportedError, RunTimes, Verdict } from './refresh/report.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import { pullRoleMismatch } from './registries/credentials.ts';
 import type { ClusterScope } from './request.ts';
@@ -16,21 +16,33 @@ export const CONDITIONS = ['missing', 'expired', 'stale', 'blocked', 'foreign', 
 export type Condition = (typeof CONDITIONS)[number];
 
 export interface SecretStatus {
+  /** `*` for one of a whole entry. */
   readonly namespace: string;
+  /** The name of the pull secret. */
   readonly secret: string;
+  /**
+   * `stale`: its token is older than the schedule allows. `blocked`: its namespace's owner must allow a refresh.
+   * `foreign`: not ours yet; a refresh may adopt it. `skipped`: its namespace is being deleted, or excluded by a label.
+   */
   readonly condition: Condition;
-  /** When its token was fetched and when it expires, by its annotations. */
+  /** When its token was fetched, by its annotation (ISO 8601). */
   readonly fetchedAt?: string;
+  /** When its token expires, by its annotation (ISO 8601). */
   readonly expiresAt?: string;
+  /** Why it is not fresh. */
   readonly reason?: string;
+  /** How to fix it. */
   readonly remedy?: string;
 }
 
 export interface ClusterStatus {
+  /** The id of the settings, or the ARN of a discovered cluster. */
   readonly id: string;
+  /** Absent for a cluster that is not EKS, or that EKS did not describe. */
   readonly arn?: string;
   /** Whether every secret that has to be fresh is. */
   readonly ok: boolean;
+  /** How many secrets are in each condition. */
   readonly counts: Readonly<Record<Condition, number>>;
   /** The worst first. */
   readonly secrets: readonly SecretStatus[];
@@ -40,12 +52,12 @@ export interface ClusterStatus {
   readonly error?: ReportedError;
 }
 
-/** The report of `status`, from metadata only: nothing of it is secret. */
-export interface StatusReport {
+/** What a status returns, from metadata only: nothing of it is secret. */
+export interface StatusReport extends RunTimes {
+  /** Whether every cluster is ok. */
   readonly ok: boolean;
   readonly action: 'status';
-  readonly startedAt: string;
-  readonly durationMs: number;
+  /** The clusters of the run. */
   readonly clusters: readonly ClusterStatus[];
 }
 

@@ -1,4 +1,5 @@
 import { judgeFailure } from '../kubernetes/api-error.ts';
+import type { RunTimes } from '../refresh/report.ts';
 
 /** The steps of a refresh that are checked, in their order. */
 export const STEPS = [
@@ -22,24 +23,26 @@ export type Step = (typeof STEPS)[number];
 
 /** The result of one check. */
 export interface Finding {
+  /** What was checked. */
   readonly step: Step;
-  /** What it is about, as a person would name it: a registry's host, `cluster prod`, `patch secrets/ecr-docker-creds`. */
+  /** What it is about: a registry's host, `cluster prod`, `patch secrets/ecr-docker-creds`. */
   readonly object: string;
   /** `unknown`: it could not be found out, or was skipped. */
   readonly result: 'pass' | 'fail' | 'unknown';
+  /** What the check found. */
   readonly reason?: string;
   /** How to fix it, with the command to run; of a failure always. */
   readonly remedy?: string;
 }
 
-/** The report of `doctor`. `ok`: no check failed. */
-export interface DoctorReport {
+/** What a doctor returns. */
+export interface DoctorReport extends RunTimes {
+  /** Whether no check failed. */
   readonly ok: boolean;
   readonly action: 'doctor';
-  readonly startedAt: string;
-  readonly durationMs: number;
   /** Whose permissions were checked: an ARN. */
   readonly identity?: string;
+  /** The results of the checks, in the order of a refresh. */
   readonly findings: readonly Finding[];
 }
 

@@ -1,8 +1,24 @@
 import type { HelperError } from '../errors.ts';
 import type { DiscoveryReport, FleetSummary } from '../fleet.ts';
 
+/** How many secrets of a cluster had each outcome; in a plan, would have. */
+export interface Counts {
+  /** Secrets that did not exist before. */
+  readonly created: number;
+  /** Secrets that got a new token. */
+  readonly refreshed: number;
+  /** Secrets that held the same or a later token already, or that an earlier attempt of the run wrote. */
+  readonly unchanged: number;
+  /** Secrets of namespaces that are being deleted, or that a label excludes. */
+  readonly skipped: number;
+  /** Secrets that something of the namespace's owner blocks, such as a quota. */
+  readonly blocked: number;
+  /** Secrets that failed by an error that the operator of the function has to fix. */
+  readonly failed: number;
+}
+
 /** The outcome for one secret in one namespace. */
-export type Outcome = 'created' | 'refreshed' | 'unchanged' | 'skipped' | 'blocked' | 'failed';
+export type Outcome = keyof Counts;
 
 /** The outcomes after which a secret is ours. */
 export const OURS: readonly Outcome[] = ['created', 'refreshed', 'unchanged'];
@@ -22,7 +38,9 @@ export interface Verdict {
 export interface ReportedError {
   /** Such as `ClusterNotFoundError`. */
   readonly code: string;
+  /** What failed, on which object. */
   readonly reason: string;
+  /** How to fix it. */
   readonly remedy: string;
 }
 
@@ -34,9 +52,13 @@ export function reportError({ code, problem: reason, fix: remedy }: HelperError)
 export interface Problem {
   /** `*` for one of a whole entry. */
   readonly namespace: string;
+  /** The name of the pull secret. */
   readonly secret: string;
+  /** `blocked`: the owner of the namespace fixes it. `failed`: the operator of the function. */
   readonly outcome: 'blocked' | 'failed';
+  /** What failed, on which object. */
   readonly reason: string;
+  /** How to fix it. */
   readonly remedy: string;
 }
 
@@ -44,24 +66,28 @@ export interface Problem {
 export interface PolicyReport {
   /** `outdated`: it is in force, and not that of the settings. */
   readonly state: 'in force' | 'outdated' | 'missing';
-  /** Of one that is outdated or missing. */
+  /** What is wrong with one that is outdated or missing. */
   readonly reason?: string;
+  /** How to fix it. */
   readonly remedy?: string;
 }
 
-export type Counts = Readonly<Record<Outcome, number>>;
-
 export interface ClusterReport extends Counts {
+  /** The id of the settings, or the ARN of a discovered cluster. */
   readonly id: string;
+  /** Absent for a cluster that is not EKS, or that EKS did not describe. */
   readonly arn?: string;
+  /** Whether every namespace was attempted, and nothing failed; `blocked` does not count. */
   readonly ok: boolean;
+  /** How long the cluster took, in milliseconds. */
   readonly durationMs: number;
   /** How many service accounts got a secret; only where the settings name some. */
   readonly linked?: number;
   /** How many secrets of others became ours; absent for none. */
   readonly adopted?: number;
-  /** Absent where it was not tried, or the answer shows nothing. */
+  /** The admission policy. Absent where it was not tried, or the answer shows nothing. */
   readonly policy?: PolicyReport;
+  /** At most 100, those that failed before those that are blocked. */
   readonly problems: readonly Problem[];
   /** How many problems there were beyond those listed. */
   readonly moreProblems?: number;
@@ -70,21 +96,32 @@ export interface ClusterReport extends Counts {
 }
 
 export interface SecretReport {
+  /** The name of the pull secret. */
   readonly name: string;
-  /** The hosts that it opens. */
+  /** The hosts that it has credentials for. */
   readonly registries: readonly string[];
+  /** When its token expires (ISO 8601). */
   readonly expiresAt?: string;
   /** Why nothing of this entry was written. */
   readonly error?: ReportedError;
 }
 
-/** What a run answers and logs. `ok`: nothing failed, and every entry and cluster was done. */
-export interface Report {
+/** When a run started, and how long it took. */
+export interface RunTimes {
+  /** When the run started (ISO 8601). */
+  readonly startedAt: string;
+  /** How long the run took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What a refresh or plan returns and logs. */
+export interface Report extends RunTimes {
+  /** Whether every entry and cluster was done, and nothing failed. */
   readonly ok: boolean;
   readonly action: 'refresh' | 'plan';
-  readonly startedAt: string;
-  readonly durationMs: number;
+  /** The credentials of each entry. */
   readonly secrets: readonly SecretReport[];
+  /** The clusters of the run. */
   readonly clusters: readonly ClusterReport[];
 }
 
