@@ -196,7 +196,7 @@ function writeEvents(): string {
     '<!-- Written by `npm run docs:reference`. -->',
     'What the function takes as the event of an invocation. It rejects any other with an `EventError`, which names the field and what is allowed. What it returns: [reports](report.md).',
     '## Manual actions',
-    'You send these, by `invoke` of the command line or any other client of AWS Lambda. The function returns the report also when the run failed, and rejects fields that are not listed here.',
+    'You send these, by the [command line](cli.md) or any other client of AWS Lambda. The function returns the report also when the run failed, and rejects fields that are not listed here.',
     ...ACTIONS.flatMap((action) => [
       `### ${action}`,
       ABOUT_ACTIONS[action],

@@ -22,3 +22,8 @@ export function markdownPage(...parts: readonly string[]): string {
 export function code(text: string): string {
   return `\`${text}\``;
 }
+
+/** A text of a program that begins in lower case and has no full stop, as a sentence. */
+export function sentence(text: string): string {
+  return text.replace(/^[a-z](?=\w*(?:[ ,;:]|$))/, (letter) => letter.toUpperCase()).replace(/[^.?]$/, '$&.');
+}

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cliPage } from './cli.ts';
 import { errorsPage } from './errors.ts';
 import { eventsPage } from './events.ts';
 import type { Page } from './markdown.ts';
@@ -7,7 +8,14 @@ import { reportsPage } from './reports.ts';
 import { schemaFile, settingsPage } from './settings.ts';
 
 /** Every page that `npm run docs:reference` writes. */
-export const PAGES: readonly Page[] = [schemaFile, settingsPage, eventsPage, reportsPage, errorsPage];
+export const PAGES: readonly Page[] = [
+  schemaFile,
+  settingsPage,
+  eventsPage,
+  reportsPage,
+  cliPage,
+  errorsPage,
+];
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..');

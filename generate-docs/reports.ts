@@ -18,7 +18,7 @@ function writeReports(types: Types): string {
   return markdownPage(
     '# Reports',
     '<!-- Written by `npm run docs:reference`. -->',
-    'What the function returns for each [action](events.md), and `--json` of the command line prints. `[]` stands for the elements of a list. A field that is *optional* is absent where it does not apply.',
+    'What the function returns for each [action](events.md), and `--json` of the [command line](cli.md) prints. `[]` stands for the elements of a list. A field that is *optional* is absent where it does not apply.',
     'A manual run returns its report also when it failed. Another run that failed throws, so that AWS retries it; its report is in the log. No report has a token or a password.',
     ...sections
       .toSorted((one, other) => order(one.actions) - order(other.actions))

@@ -8,5 +8,5 @@ if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
   );
   process.exitCode = 1;
 } else {
-  void import('./main.mjs');
+  void import('./main.mjs').then(({ main }) => main());
 }

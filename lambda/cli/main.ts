@@ -4,7 +4,8 @@ import { EventError, InternalError, plain, toHelperError } from '../errors.ts';
 import { addCommands } from './commands.ts';
 import { EXIT, invokedAs, printError, UsageError } from './io.ts';
 
-const program = new Command(invokedAs)
+/** The program with all its commands. */
+export const program = new Command(invokedAs)
   .description(
     'Keeps ECR pull secrets fresh in Kubernetes namespaces: invokes the deployed function and prints its report.',
   )
@@ -23,10 +24,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-try {
-  await program.parseAsync();
-} catch (fault) {
-  process.exitCode = reportError(fault);
+if (import.meta.main) await main();
+
+/** Runs the command that the arguments of this process name, and sets the exit code. */
+export async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (fault) {
+    process.exitCode = reportError(fault);
+  }
 }
 
 /** Prints an error on stderr, and returns the exit code for it. */
