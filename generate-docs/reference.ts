@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cliPage } from './cli.ts';
+import { constructPage } from './construct.ts';
 import { errorsPage } from './errors.ts';
 import { eventsPage } from './events.ts';
 import type { Page } from './markdown.ts';
@@ -14,6 +15,7 @@ export const PAGES: readonly Page[] = [
   eventsPage,
   reportsPage,
   cliPage,
+  constructPage,
   errorsPage,
 ];
 

@@ -29,7 +29,7 @@ import {
 export interface EcrRegistryHelperAccessProps {
   /** Those of the function, with its `accountId` and `region`. */
   readonly settings: SettingsInput;
-  /** @default - none */
+  /** For the roles that the construct makes. @default - none */
   readonly permissionsBoundary?: iam.IManagedPolicy;
 }
 
@@ -39,6 +39,7 @@ export interface EcrRegistryHelperAccessProps {
  * @throws SettingsError for wrong settings, or when they name no cluster of this account and region
  */
 export class EcrRegistryHelperAccess extends Construct {
+  /** The role that the function assumes. */
   readonly role: iam.Role;
 
   constructor(scope: Construct, id: string, props: EcrRegistryHelperAccessProps) {

@@ -33,21 +33,21 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
    * @default - a new role
    */
   readonly role?: iam.Role;
-  /** @default - none; `iam.PermissionsBoundary.of(stack)` sets the boundaries of the whole stack */
+  /** For the roles that the construct makes. @default - none; `iam.PermissionsBoundary.of(stack)` sets the boundaries of the whole stack */
   readonly permissionsBoundary?: iam.IManagedPolicy;
-  /** MiB. @default 512 */
+  /** Memory of the function in MiB. @default 512 */
   readonly memorySize?: number;
-  /** At most 15 minutes. @default Duration.minutes(15) */
+  /** The longest run of the function, at most 15 minutes. @default Duration.minutes(15) */
   readonly timeout?: Duration;
   /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
   readonly fleetConcurrency?: number;
-  /** @default RetentionDays.THREE_MONTHS */
+  /** How long the log of the function is kept. @default RetentionDays.THREE_MONTHS */
   readonly logRetention?: logs.RetentionDays;
-  /** Of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
+  /** KMS key of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
   readonly logKey?: kms.IKey;
-  /** Of the queues of failed runs. @default - the key of SQS */
+  /** KMS key of the queues of failed runs. @default - the key of SQS */
   readonly queueKey?: kms.IKey;
-  /** Of the function's environment. @default - the key of Lambda */
+  /** KMS key of the function's environment. @default - the key of Lambda */
   readonly environmentKey?: kms.IKey;
 }
 
@@ -59,14 +59,21 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
 export class EcrRegistryHelper extends Construct {
   /** Checked, with the defaults filled in; `clusterRights` takes them for clusters with `rbac: "manual"`. */
   readonly settings: Settings;
+  /** The function. */
   readonly refresher: lambda.Function;
+  /** The role of the function, for which the clusters have access entries. */
   readonly role: iam.Role;
+  /** The EventBridge rule of the schedule. */
   readonly rule: events.Rule;
+  /** The log of the function. */
   readonly logGroup: logs.LogGroup;
+  /** Has the failed runs, and retries them. */
   readonly failedQueue: sqs.Queue;
+  /** Has the runs that are retried no more. */
   readonly deadLetterQueue: sqs.Queue;
-  /** Only with `fleet`. */
+  /** The state machine of a fleet, with what starts it. Only with `fleet`. */
   readonly fleet: Fleet | undefined;
+  /** The alarms with their topic, and the dashboard. */
   readonly monitoring: Monitoring;
 
   constructor(scope: Construct, id: string, props: EcrRegistryHelperProps) {

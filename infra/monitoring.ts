@@ -28,7 +28,7 @@ export interface AlarmTopicProps {
    */
   readonly alarmTopic?: sns.ITopic;
   /**
-   * Of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
+   * KMS key of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
    * kms:GenerateDataKey*, or alarms are lost without an error. @default - none; alarms contain no secret
    */
   readonly alarmKey?: kms.IKey;

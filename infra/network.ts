@@ -11,9 +11,9 @@ export interface NetworkProps {
    * @default - none, or that of `settings.vpc`
    */
   readonly vpc?: ec2.IVpc;
-  /** @default - the private subnets with egress */
+  /** The subnets of the function. @default - the private subnets with egress */
   readonly vpcSubnets?: ec2.SubnetSelection;
-  /** @default - a new one that allows all egress and no ingress */
+  /** The security groups of the function. @default - a new one that allows all egress and no ingress */
   readonly securityGroups?: ec2.ISecurityGroup[];
   /** Also allows egress over IPv6, to the dual-stack endpoints of AWS. The subnets must have IPv6 ranges. @default false */
   readonly ipv6?: boolean;

@@ -28,6 +28,7 @@ export function hasCode(fault: unknown, ...codes: readonly string[]): fault is H
   return fault instanceof HelperError && codes.includes(fault.code);
 }
 
+/** The settings, or props of a construct, are wrong. */
 export class SettingsError extends HelperError {
   constructor(problem: string) {
     super('SettingsError', `settings: ${problem}`, 'Correct the settings and deploy again.');

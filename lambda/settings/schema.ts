@@ -178,7 +178,9 @@ function scheduleProblem(expression: string): string | undefined {
     : undefined;
 }
 
+/** The settings as they are written. */
 export type SettingsInput = z.input<ReturnType<typeof settingsFields>>;
+/** Checked settings, with the defaults filled in. */
 export type Settings = z.output<ReturnType<typeof settingsFields>>;
 /** One cluster, listed or discovered; a discovered one with the tags of which it must have one. */
 export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: unknown }> & {
