@@ -5,6 +5,7 @@ import { constructPage } from './construct.ts';
 import { errorsPage } from './errors.ts';
 import { eventsPage } from './events.ts';
 import type { Page } from './markdown.ts';
+import { metricsPage } from './metrics.ts';
 import { reportsPage } from './reports.ts';
 import { schemaFile, settingsPage } from './settings.ts';
 
@@ -16,6 +17,7 @@ export const PAGES: readonly Page[] = [
   reportsPage,
   cliPage,
   constructPage,
+  metricsPage,
   errorsPage,
 ];
 
