@@ -8,9 +8,13 @@ import type { World } from './world.ts';
 const SECRET = 'ecr-docker-creds';
 const HOUR_MS = 3_600_000;
 
-/** Prints a line, indented as all but headings are. */
+const INDENT = '   ';
+/** Where a line has 80 columns with its indent. */
+const LONG = /(?=.{78})(.{1,77}) /g;
+
+/** Prints a line, indented as all but headings are, and wrapped at 80 columns. */
 export function say(line = ''): void {
-  process.stdout.write(`${line === '' ? '' : `   ${line}`}\n`);
+  process.stdout.write(`${line === '' ? '' : `${INDENT}${line.replace(LONG, `$1\n${INDENT}`)}`}\n`);
 }
 
 /** Prints the heading of one part of the tour. */
@@ -77,9 +81,10 @@ export function outcome(report: Report, tookMs: number): void {
     const { id, created, refreshed, unchanged, skipped, blocked, failed } = cluster;
     const counts = Object.entries({ created, refreshed, unchanged, skipped, blocked, failed });
     const counted = counts.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
-    const would = report.action === 'plan' ? 'would be ' : '';
+    const isPlan = report.action === 'plan';
+    const took = isPlan ? '' : `, in ${Math.round(tookMs)} ms`;
     say(
-      `${report.ok ? 'ok' : 'NOT OK'}: cluster ${id}: ${would}${counted.join(', ')}, in ${Math.round(tookMs)} ms`,
+      `${report.ok ? 'ok' : 'NOT OK'}: cluster ${id}: ${isPlan ? 'would be ' : ''}${counted.join(', ')}${took}`,
     );
     for (const { namespace, outcome: what, ...rest } of cluster.problems) {
       if (namespace !== '*') problem(`${what}: namespace ${namespace}`, rest);

@@ -48,27 +48,27 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
 
   heading('ecr-registry-helper in a sandbox');
   say(
-    'The bundle that is deployed, with the real AWS SDK and Kubernetes clients, against emulators of ECR, EKS,',
+    'The bundle that is deployed, with the real AWS SDK and Kubernetes clients, against emulators of ECR, EKS, STS, Secrets Manager and the Kubernetes API on 127.0.0.1. No AWS account and no cluster is touched.',
   );
-  say('STS, Secrets Manager and the Kubernetes API on 127.0.0.1. No AWS account and no cluster is touched.');
 
   heading('1. A cluster that a CronJob has served so far');
   namespaces(cluster, shown, {
-    'team-a': 'left by the CronJob, expired',
-    legacy: "somebody else's",
-    ci: 'label ecr-registry-helper/ignore: "true"',
-    closing: 'is being deleted',
+    'team-a': 'expired',
+    legacy: 'not ours',
+    ci: 'ignored by label',
+    closing: 'being deleted',
   });
 
-  heading('2. First a look: the event { "action": "plan" } asks the API server and writes nothing');
+  heading('2. First a plan: the event { "action": "plan" } writes nothing');
   await run({ action: 'plan' });
   calls(world, cluster);
 
   heading('3. The schedule fires');
   await run(SCHEDULED);
   calls(world, cluster);
-  say('(one PATCH a namespace, a second one for team-a, whose secret kubectl had made: adoptFrom allows it,');
-  say(' and a dry run that the admission policy of this deployment must deny)');
+  say(
+    '(one PATCH a namespace, a second one for team-a, whose secret kubectl had made: adoptFrom allows it, and a dry run that the admission policy of this deployment must deny)',
+  );
   say();
   namespaces(cluster, shown, {});
   say();
