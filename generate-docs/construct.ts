@@ -42,7 +42,7 @@ function describeConstruct(types: Types, construct: Export, exported: readonly E
         const { name, isOptional, source, fallback } = prop;
         const text = fallback.startsWith('- ') ? fallback.slice(2) : fallback && code(fallback);
         if (isOptional && text === '') throw new Error(`${name} of ${props?.name} has no @default`);
-        return [code(name), code(source), isOptional ? text : 'required', docOf(prop)];
+        return [code(name), code(source), isOptional ? text : 'required', docOf(prop, props?.name)];
       }),
     ),
     `### Properties of ${construct.name}`,
@@ -50,12 +50,12 @@ function describeConstruct(types: Types, construct: Export, exported: readonly E
       ['Property', 'Type', 'Description'],
       types
         .propertiesOf(construct.type)
-        .map((property) => [code(property.name), code(property.source), docOf(property)]),
+        .map((property) => [code(property.name), code(property.source), docOf(property, construct.name)]),
     ),
   ];
 }
 
-function docOf({ name, doc }: Pick<Export & Property, 'name' | 'doc'>): string {
-  if (doc === '') throw new Error(`${name} of ${MODULE} has no doc comment`);
+function docOf({ name, doc }: Pick<Export & Property, 'name' | 'doc'>, owner = MODULE): string {
+  if (doc === '') throw new Error(`${name} of ${owner} has no doc comment`);
   return doc;
 }
