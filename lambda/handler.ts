@@ -21,12 +21,15 @@ import {
   type MetricName,
   policyProblems,
   type Report,
+  type ReportedError,
+  reportError,
   runMetrics,
   summarizeFailures,
 } from './refresh/report.ts';
 import { CredentialCache, CredentialReader } from './registries/credentials.ts';
 import {
   type Action,
+  isManual,
   narrowToChanged,
   type RunRequest,
   readEvent,
@@ -42,6 +45,12 @@ import { findVpcFunction, invokeVpcFunction } from './vpc-function.ts';
 
 /** What an invocation returns, by its action. */
 export type Answer = Report | StatusReport | DoctorReport | CleanupReport | DiscoveryReport | FleetSummary;
+
+/** The answer to a manual event that is wrong, or that the settings do not cover: nothing was called. */
+export interface Refusal {
+  readonly ok: false;
+  readonly error: ReportedError;
+}
 
 /** All that the function can do. A fleet's state machine calls `discover` and `summarize`. */
 const ACTIONS: Record<Action, (ctx: RunContext) => Promise<Answer>> = {
@@ -61,6 +70,8 @@ const MARGIN_MS = 5_000;
 const LONGEST_DELAY_MS = 11 * 3_600_000;
 /** The errors after which a retry changes nothing: its cluster or the settings for it are gone. */
 const OBSOLETE = ['ClusterNotFoundError', 'NotCoveredError', 'FleetEventError'];
+/** The errors of an event; the person who sent it gets them as an answer. */
+const REFUSED = ['EventError', 'NotCoveredError', 'FleetEventError', 'CleanupOffError'];
 
 /** Outlives a run where the function stays warm. */
 const cache = new CredentialCache();
@@ -73,11 +84,12 @@ export type InvocationContext = Pick<
 
 /**
  * The Lambda function: reads the event, runs its action, logs the result, sends metrics and returns the report. Only a
- * manual run returns a report that is not ok; the others throw, so that AWS retries them and an alarm fires. A retry for
- * a cluster that is gone ends as done: it would fail until it is in the dead-letter queue.
+ * manual run returns a report that is not ok, and a manual event that is wrong gets a refusal; the others throw, so that
+ * AWS retries them and an alarm fires. A retry for a cluster that is gone ends as done: it would fail until it is in the
+ * dead-letter queue.
  * @throws HelperError, among them SettingsError, EventError, NotCoveredError, RefreshFailedError, FleetTooLargeError
  */
-export async function handler(event: unknown, context: InvocationContext): Promise<Answer> {
+export async function handler(event: unknown, context: InvocationContext): Promise<Answer | Refusal> {
   let logger = new Logger({ serviceName: PRODUCT });
   try {
     const settings = readSettings(process.env);
@@ -109,9 +121,12 @@ export async function handler(event: unknown, context: InvocationContext): Promi
     }
   } catch (fault) {
     const error = toHelperError(fault);
+    const isRefused = isManual(event) && hasCode(error, ...REFUSED);
     if (!(error instanceof RefreshFailedError)) {
-      log(logger, 'error', error.problem, { errorName: error.name, remedy: error.fix });
+      const line = { errorName: error.name, remedy: error.fix };
+      log(logger, isRefused ? 'warn' : 'error', error.problem, line);
     }
+    if (isRefused) return { ok: false, error: reportError(error) };
     throw error;
   }
 }

@@ -175,6 +175,14 @@ export function readEvent(event: unknown): RunRequest {
   return { origin: 'manual', ...manual.data };
 }
 
+/** The fields of events that AWS services and the state machine of a fleet send, which retry a run that throws. */
+const OF_SERVICES = ['Records', 'awslogs', 'source', 'startedAt', 'results'];
+
+/** Whether a person sent an event, who waits for the answer. */
+export function isManual(event: unknown): boolean {
+  return !OF_SERVICES.some((field) => Object.hasOwn(Object(event), field));
+}
+
 function dueAt(time: string | undefined): Pick<RunRequest, 'dueAt'> {
   return time === undefined ? {} : { dueAt: Date.parse(time) };
 }

@@ -5,7 +5,7 @@ import type { RunContext } from './context.ts';
 import { checkRule } from './doctor/aws-checks.ts';
 import { type DoctorReport, failedBy } from './doctor/report.ts';
 import { codeOf, EventError, HelperError, toHelperError } from './errors.ts';
-import type { Answer } from './handler.ts';
+import type { Answer, Refusal } from './handler.ts';
 import { type Report, reportError, Tally } from './refresh/report.ts';
 import type { Scope } from './request.ts';
 import { accessRole, accessRoleName, vpcStackOf } from './settings/locations.ts';
@@ -96,7 +96,8 @@ async function invoke(
   );
   const answer = parseJson(payload?.transformToString() ?? '');
   if (failed && answer !== undefined) throw toError(errorType(answer));
-  const { ok, action } = (answer ?? {}) as Partial<Answer>;
+  const { ok, action, error } = (answer ?? {}) as Partial<Report & Refusal>;
+  if (error && !action) throw toError(codeOf(error));
   if (typeof ok !== 'boolean' || action !== request.action) throw toError('NoAnswer');
   return answer as Answer;
 }

@@ -27,10 +27,10 @@ export function printError(text: string): void {
   process.stderr.write(`${plain(text)}\n`);
 }
 
-/** The command line is wrong; nothing was called. */
+/** The command line is wrong. */
 export class UsageError extends HelperError {
-  constructor(problem: string) {
-    super('UsageError', problem, 'Add --help for all options.');
+  constructor(problem: string, fix = 'Add --help for all options.') {
+    super('UsageError', problem, fix);
   }
 }
 
@@ -99,7 +99,8 @@ export function readRbacFlags(
     const { settings, env } = readAppSettings((key) => context.get(key), environment);
     return { settings, region: flags.region ?? env.region };
   } catch (fault) {
-    throw fault instanceof NoClusterError ? noSettingsGiven() : fault;
+    if (fault instanceof NoClusterError) throw noSettingsGiven();
+    throw fault instanceof ContextError ? new UsageError(fault.problem.replace('settings: ', '')) : fault;
   }
 }
 
@@ -110,12 +111,18 @@ function readContext(pairs: readonly string[] = []): ReadonlyMap<string, unknown
     if (at < 1) throw new UsageError(`-c ${pair} is not KEY=VALUE`);
     return [pair.slice(0, at), pair.slice(at + 1)];
   });
-  const file = existsSync('cdk.json') ? (readSettingsFile('cdk.json') as { context?: object }) : {};
-  return new Map([...Object.entries(file.context ?? {}), ...given]);
+  const file = existsSync('cdk.json') ? readSettingsFile('cdk.json') : {};
+  const { context = {} } = (file ?? { context: null }) as { context?: unknown };
+  if (typeof context !== 'object' || context === null)
+    throw new UsageError('cdk.json has no object "context"');
+  return new Map([...Object.entries(context), ...given]);
 }
 
+/** The context of CDK is wrong, and not the settings that it names. */
+class ContextError extends SettingsError {}
+
 /** The command line gives no cluster, as for `cdk bootstrap`, which runs the app too. */
-export class NoClusterError extends SettingsError {}
+export class NoClusterError extends ContextError {}
 
 /** What the command line gives the app. */
 export interface AppSettings {
@@ -146,14 +153,14 @@ export function readAppSettings(
       flags.push(contextFlag(key, value));
       return value;
     }
-    throw new SettingsError(`-c ${key}= needs a value`);
+    throw new ContextError(`-c ${key}= needs a value`);
   };
   const cluster = given('cluster');
   const file = given('settings');
   if ((cluster === undefined) === (file === undefined)) {
     const wanted = 'give the cluster by its name (-c cluster=NAME) or a file of settings (-c settings=FILE)';
     if (cluster === undefined) throw new NoClusterError(`${wanted}; neither was given`);
-    throw new SettingsError(`${wanted}; both were given`);
+    throw new ContextError(`${wanted}; both were given`);
   }
   const input = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
   const settings = checkSettings(input);
@@ -179,13 +186,13 @@ export function contextFlag(key: string, value: string): string {
 function readMatching(pattern: RegExp, key: string, given: (key: string) => string | undefined) {
   const value = given(key);
   if (value === undefined || pattern.test(value)) return value;
-  throw new SettingsError(`-c ${key}=${value} is not an AWS ${key === 'account' ? 'account id' : key}`);
+  throw new ContextError(`-c ${key}=${value} is not an AWS ${key === 'account' ? 'account id' : key}`);
 }
 
 /** @throws SettingsError where the command line and the settings differ */
 function merge(key: string, given: string | undefined, setting: string | undefined): string | undefined {
   if (given === undefined || setting === undefined || given === setting) return given ?? setting;
-  throw new SettingsError(`-c ${key}=${given} is given, and the settings say ${setting}`);
+  throw new ContextError(`-c ${key}=${given} is given, and the settings say ${setting}`);
 }
 
 /**
@@ -242,8 +249,10 @@ export function localCommands({
   };
 }
 
+export type Example = readonly [args: string, meaning: string];
+
 /** The examples under the help of a command. */
-export function examples(...lines: readonly (readonly [args: string, meaning: string])[]): string {
+export function examples(...lines: readonly Example[]): string {
   const width = Math.max(...lines.map(([args]) => args.length));
   const shown = lines.map(([args, meaning]) => `  $ ${invokedAs} ${args.padEnd(width)}  # ${meaning}`);
   return `\nExamples:\n${shown.join('\n')}`;

@@ -1,17 +1,18 @@
 import { stringify } from 'yaml';
-import { NotCoveredError, SettingsError } from '../errors.ts';
+import { NotCoveredError } from '../errors.ts';
 import { mapRoleCommand } from '../kubernetes/eks.ts';
 import { clusterRights, type Manifest } from '../kubernetes/rbac.ts';
 import { findCoveredCluster, withResolvedLocations } from '../request.ts';
 import { discoveriesOf, listedClusters } from '../settings/locations.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings/schema.ts';
+import { UsageError } from './io.ts';
 
 /**
  * The permissions of a deployment in its clusters as YAML for `kubectl apply -f -`, with the commands that map the
  * function's role in each of them as comments.
  * @param only the id of one cluster, or the ARN of one that a discover covers; required if their permissions differ
  * @param region of the stack, for the commands; without it they use the default region of the AWS CLI
- * @throws SettingsError if the permissions of several clusters differ, or `only` names no covered cluster
+ * @throws UsageError if the permissions of several clusters differ, or `only` names no covered cluster
  */
 export function rbacManifest(
   settings: Settings,
@@ -25,12 +26,10 @@ export function rbacManifest(
   const manifests = clusters.map((cluster) => toYaml(clusterRights(settings, cluster)));
   const [manifest] = manifests;
   if (manifest === undefined) {
-    throw new SettingsError(
-      'clusters: all of them are found by a discover; choose one by its ARN with --cluster ARN',
-    );
+    throw new UsageError('a discover finds all clusters of the settings; choose one with --cluster ARN');
   }
   if (manifests.some((other) => other !== manifest)) {
-    throw new SettingsError(`the permissions of ${ids} differ; choose one with --cluster ID`);
+    throw new UsageError(`the permissions of ${ids} differ; choose one with --cluster ID`);
   }
   const comments = [
     `The permissions of ${settings.name} in ${clusters.map(clusterId).join(', ')}, for kubectl apply.`,
@@ -50,7 +49,7 @@ function findCluster(placed: Settings, only: string): ClusterSettings {
     if (!(fault instanceof NotCoveredError)) throw fault;
     const ids = listedClusters(placed).map(clusterId);
     const arns = discoveriesOf(placed).length > 0 ? ['by its ARN what a discover covers'] : [];
-    throw new SettingsError(`there is no cluster ${only}; known are ${[...ids, ...arns].join(', ')}`);
+    throw new UsageError(`--cluster: there is no cluster ${only}; known are ${[...ids, ...arns].join(', ')}`);
   }
 }
 

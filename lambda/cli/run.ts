@@ -1,8 +1,8 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import yoctoSpinner from 'yocto-spinner';
 import { startDeadline, systemClock } from '../context.ts';
-import { codeOf, HelperError, plain } from '../errors.ts';
-import type { Answer } from '../handler.ts';
+import { codeOf, HelperError, hasCode, plain } from '../errors.ts';
+import type { Answer, Refusal } from '../handler.ts';
 import { ACTIONS, readEvent } from '../request.ts';
 import { readSettings } from '../settings/rules.ts';
 import type { Settings } from '../settings/schema.ts';
@@ -45,13 +45,33 @@ export async function runEvent(options: RunOptions, event: unknown): Promise<voi
   process.exitCode = exitCodeOf(answer);
 }
 
+/** The errors of an event that a person can correct: wrong usage. */
+export const WRONG_EVENTS = ['EventError', 'NotCoveredError', 'FleetEventError'];
+/** The flags for the fields of an event. */
+const FLAGS: Readonly<Record<string, string>> = {
+  clusters: '--cluster',
+  confirm: '--cluster',
+  namespaces: '--namespaces',
+  repository: '--repository',
+};
+
 /**
- * The event of an action, checked as the function would.
- * @throws EventError
+ * Runs the event of a command, as {@link runEvent} does; an error of the event names the flag.
+ * @throws UsageError; HelperError
  */
-export function checkEvent(event: Readonly<Record<string, unknown>>): unknown {
-  readEvent(event);
-  return event;
+export async function runCommand(
+  options: RunOptions,
+  event: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  try {
+    readEvent(event);
+    await runEvent(options, event);
+  } catch (fault) {
+    if (!hasCode(fault, ...WRONG_EVENTS)) throw fault;
+    const toFlag = (_: string, field?: string) => (field ? (FLAGS[field] ?? field) : '');
+    const problem = fault.problem.replace(/^event: (?:(\w+)(?:\[\d+\])?(?=:| is | "))?/, toFlag);
+    throw new UsageError(problem, fault.code === 'EventError' ? undefined : fault.fix);
+  }
 }
 
 /** The environment is what every client reads, also those that assume a role. */
@@ -130,6 +150,8 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
     );
     const answer = parseObject(payload?.transformToString() ?? '');
     if (failed) throw functionFailed(name, answer?.errorMessage);
+    const { error, action } = (answer ?? {}) as Partial<Refusal> & { action?: string };
+    if (error && !action) throw new HelperError(error.code, error.reason, error.remedy);
     if (typeof answer?.ok !== 'boolean' || !ACTIONS.some((action) => action === answer.action)) {
       throw new HelperError(
         'NoAnswerError',

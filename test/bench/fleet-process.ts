@@ -1,5 +1,5 @@
 import { serveOrder } from '../e2e/function/child.ts';
-import { invocationContext, loadBundle } from '../sandbox/bundle.ts';
+import { invocationContext, loadBundle, reported } from '../sandbox/bundle.ts';
 import { fleetClusters, fleetSettings, roleOf } from '../sandbox/fleet-clusters.ts';
 import { runFleet } from '../sandbox/fleet-run.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
@@ -46,7 +46,7 @@ serveOrder(async ({ clusters, teams, registries, atOnce, runs }: FleetOrder): Pr
     for (let nth = 0; nth <= runs; nth += 1) {
       before = counted;
       const began = performance.now();
-      const run = await runFleet((event) => handler(event, invocationContext()), atOnce);
+      const run = await runFleet((event) => handler(event, invocationContext()).then(reported), atOnce);
       const took = performance.now() - began;
       if (run.error !== undefined) throw run.error;
       if (nth > 0) durationMs.push(took);

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { captured } from '../integration/capture.ts';
 import { searched } from '../integration/searched.ts';
-import { invocationContext, loadBundle } from '../sandbox/bundle.ts';
+import { invocationContext, loadBundle, reported } from '../sandbox/bundle.ts';
 import { type FleetSize, fleetClusters, fleetSettings, roleOf } from '../sandbox/fleet-clusters.ts';
 import { runFleet } from '../sandbox/fleet-run.ts';
 import { startWorld } from '../sandbox/world.ts';
@@ -23,7 +23,7 @@ it('500 clusters with 20 namespaces each are fresh after one run', { timeout: 30
   }
   const teams = Array.from({ length: 16 }, (_, at) => `team-${at}`);
   for (const cluster of world.clusters.values()) for (const team of teams) cluster.addNamespace(team);
-  const send = (event: object) => handler(event, invocationContext());
+  const send = (event: object) => handler(event, invocationContext()).then(reported);
   const { value } = searched(await captured(world.env, () => runFleet(send, 8)));
   expect(value?.error).toBeUndefined();
   const fresh = value?.results.flatMap(({ id, ok }) => (ok ? id : []));

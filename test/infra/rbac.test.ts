@@ -96,7 +96,7 @@ describe('of a fleet', () => {
   });
 
   it('asks for one by its ARN, and refuses what none covers', () => {
-    expect(() => manifest(settings)).toThrow(/choose one by its ARN with --cluster ARN/);
+    expect(() => manifest(settings)).toThrow(/choose one with --cluster ARN/);
     expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
       /known are by its ARN what a discover covers/,
     );
@@ -130,8 +130,21 @@ describe('npm run rbac', () => {
     );
     expect(named?.stdout).toBe(manifest(settings, { region: 'eu-west-1' }));
     expect(given?.stdout).toBe(manifest({ clusters: [{ name: 'demo' }] }));
-    expect(both).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('both were given') });
+    expect(both).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('both were given') });
   });
+
+  it.each(['null', '5', '[]', '{"context":null}', '{"context":"x"}'])(
+    'a cdk.json of %s is named, or gives no settings',
+    async (contents) => {
+      const folder = mkdtempSync(join(tmpdir(), 'helper-rbac-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      writeFileSync(join(folder, 'cdk.json'), contents);
+      const main = resolve('lambda/cli/main.ts');
+      const { code, stderr } = await run(process.execPath, [main, 'rbac'], { cwd: folder });
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^error: (cdk\.json has no object "context"|give the settings by)/);
+    },
+  );
 
   const FLEET = 'settings=examples/fleet/settings.json';
   it.each([
@@ -148,6 +161,7 @@ describe('npm run rbac', () => {
     [[], 2, /give the settings by --settings FILE/],
     [['--nope'], 2, /unknown option '--nope'/],
     [['-c', 'cluster'], 2, /-c cluster is not KEY=VALUE/],
+    [['-c', 'cluster=demo', '-c', 'region=x'], 2, /^error: -c region=x is not an AWS region\nAdd --help/],
     [
       ['-c', 'cluster=a b'],
       1,

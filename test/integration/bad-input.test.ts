@@ -1,20 +1,50 @@
 import { describe, expect, it } from 'vitest';
 import type { HelperError } from '../../lambda/errors.ts';
+import { handler } from '../../lambda/handler.ts';
+import { invocationContext } from '../sandbox/bundle.ts';
 import { brokenClusters } from './broken-clusters.ts';
 import { brokenEntries } from './broken-entries.ts';
 import { runBrokenCluster, runBrokenEntry, runRefusedInvocation } from './broken-runs.ts';
+import { captured } from './capture.ts';
 import { refusedInvocations } from './refused-invocations.ts';
 import { clusterOf, deploy, holders, invoke, jsonLines, NAMESPACES, SECRET } from './run.ts';
 
 describe('an invocation', () => {
   it.each(refusedInvocations)('is refused, and calls nothing, when $title', async (refused) => {
     const { world, error, output } = await runRefusedInvocation(refused);
-    expect(error).toBeInstanceOf(refused.expected);
+    expect(error).toMatchObject({ code: refused.expected });
     expect((error as HelperError).problem).toContain(refused.problem);
     const { name: errorName, problem: message, fix: remedy } = error as HelperError;
-    expect(jsonLines(output)).toMatchObject([{ level: 'ERROR', message, errorName, remedy }]);
+    const level = refused.isAnswered ? 'WARN' : 'ERROR';
+    expect(jsonLines(output)).toMatchObject([{ level, message, errorName, remedy }]);
     expect(world.aws.calls).toEqual([]);
     expect(clusterOf(world).requests).toEqual([]);
+  });
+});
+
+describe('a wrong event', () => {
+  it('is answered where a person sent it: no run failed', async () => {
+    const { env } = await deploy();
+    const { value, output } = await captured(env, () => handler({ clusters: ['x'] }, invocationContext()));
+    expect(value).toEqual({
+      ok: false,
+      error: {
+        code: 'NotCoveredError',
+        reason: 'event: the settings cover no cluster "x"; known are demo',
+        remedy: 'Add it to the settings, or leave it out.',
+      },
+    });
+    expect(jsonLines(output)).toHaveLength(1);
+  });
+
+  it.each([
+    ['a queue', { Records: [] }],
+    ['the state machine of a fleet', { clusters: ['x'], startedAt: '2026-11-24T08:00:00Z' }],
+    ['its summary', { action: 'summarize', results: [{}] }],
+  ])('fails the run where %s sent it', async (_, event) => {
+    const { env } = await deploy();
+    const { error } = await captured(env, () => handler(event, invocationContext()));
+    expect(error).toMatchObject({ code: expect.stringMatching(/^(Event|NotCovered)Error$/) });
   });
 });
 

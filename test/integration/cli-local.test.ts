@@ -87,8 +87,8 @@ describe('--local', () => {
     [
       ['plan', '--local', '--cluster-name', 'demo', '--cluster', 'far'],
       {},
-      1,
-      /no cluster "far"; known are demo/,
+      2,
+      /^error: the settings cover no cluster "far"; known are demo/m,
     ],
     [['plan', '--local', '--cluster-name', 'demo'], { AWS_ACCESS_KEY_ID: '' }, 1, /no valid AWS credentials/],
     [['plan', '--local', '--cluster-name', 'demo'], { AWS_REGION: '' }, 1, /the AWS region is missing/],

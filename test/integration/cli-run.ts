@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { buildCli } from '../../build.ts';
+import { handler } from '../../lambda/handler.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
+import { invocationContext } from '../sandbox/bundle.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
-import { deploy, invoke } from './run.ts';
+import { captured } from './capture.ts';
+import { deploy } from './run.ts';
+import { searched } from './searched.ts';
 
 export const STACK = 'ecr-registry-helper';
 
@@ -28,7 +32,7 @@ export async function deployFunction(settings?: SettingsInput): Promise<World> {
   world.aws.stacks.set(STACK, { FunctionName: FUNCTION });
   world.aws.variables.set(FUNCTION, world.env);
   world.aws.functions.set(FUNCTION, async (event) => {
-    const { value, error } = await invoke(world, event);
+    const { value, error } = searched(await captured(world.env, () => handler(event, invocationContext())));
     if (!value) throw error;
     return value;
   });

@@ -52,7 +52,9 @@ describe.concurrent('wrong usage', () => {
     [['status', '--namespace', 'a'], /unknown option '--namespace'\n\(Did you mean --namespaces\?\)/],
     [['status', 'now'], /too many arguments/],
     [['status', '--cluster'], /argument missing/],
-    [['status', '--cluster', 'a b'], /clusters\[0\]: "a b" is not a cluster id/],
+    [['status', '--cluster', 'a b'], /^error: --cluster: "a b" is not a cluster id/],
+    [['status', '--namespaces', 'a,B'], /^error: --namespaces: "B" is not a namespace name/],
+    [['cleanup', '--cluster='], /^error: --cluster: "" is not a cluster id/],
     [['status', '--local', '--function', 'x'], /'--function <name>' cannot be used with option '--local'/],
     [['status', '--cluster-name', 'demo'], /--cluster-name needs --local; --cluster narrows/],
     [['status', '--clusters', 'a,b'], /unknown option '--clusters': use --cluster ID\[,ID\]/],
@@ -63,7 +65,7 @@ describe.concurrent('wrong usage', () => {
     [['rbac', '--cluster-name', 'a', '--cluster', 'a,b'], /--cluster takes one cluster here/],
     [['rbac', '--cluster', 'demo'], /one cluster by --cluster-name NAME/],
     [['cleanup', '--dry-run'], /required option '--cluster <id>' not specified/],
-    [['doctor', '--repository', 'app'], /repository: "app" is not a repository such as/],
+    [['doctor', '--repository', 'app'], /^error: --repository: "app" is not a repository such as/],
     [['invoke'], /missing required argument 'event'/],
     [['invoke', '{"action":'], /the event is not JSON/],
     [['invoke', 'no/such.json'], /no\/such\.json cannot be read \(ENOENT\)/],
@@ -152,9 +154,10 @@ describe('rbac', () => {
     const { stdout } = await cli(['rbac', '--settings', file, '--cluster', only]);
     expect(stdout).toBe(rbacManifest(checkSettings(SETTINGS), { only }));
     const differing = await cli(['rbac', '--settings', file]);
-    expect(differing).toMatchObject({ code: 1, stdout: '' });
+    expect(differing).toMatchObject({ code: 2, stdout: '' });
     expect(differing.stderr).toMatch(/the permissions of near, far differ; .* --cluster ID/);
     const unknown = await cli(['rbac', '--settings', file, '--cluster', 'nope']);
+    expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain('there is no cluster nope; known are near, far');
   });
 });

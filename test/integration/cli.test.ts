@@ -154,20 +154,29 @@ describe('the other actions', () => {
   });
 });
 
+describe('what the function refuses', () => {
+  it.each<[string[], RegExp]>([
+    [['invoke', '{"action":"nope"}'], /^error: event: action: unknown action "nope"; expected one of /m],
+    [['status', '--cluster', 'far'], /^error: the settings cover no cluster "far"; known are demo\n/m],
+    [['plan', '--namespaces', 'shop'], /^error: the settings cover no namespace "shop"; covered are /m],
+    [
+      ['cleanup', '--cluster', 'far'],
+      /^error: --cluster "far" is not a cluster; give the id of the one to clean up, of demo\n/m,
+    ],
+  ])('%j is wrong usage, and no failed run', async (args, said) => {
+    const world = await deployFunction({
+      clusters: [{ name: 'demo' }],
+      secrets: [{ namespaces: { include: ['default'] } }],
+      cleanup: true,
+    });
+    const { code, stdout, stderr } = await cli(args, yourEnv(world));
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(said);
+  });
+});
+
 describe('what stands in the way', () => {
   it.each<[string, string[], Prepare, RegExp]>([
-    [
-      'an event that the function refuses',
-      ['invoke', '{"action":"nope"}'],
-      nothing,
-      /failed: event: action: unknown action "nope"/,
-    ],
-    [
-      'a cluster that it does not have',
-      ['status', '--cluster', 'far'],
-      nothing,
-      /no cluster "far"; known are demo/,
-    ],
     [
       'another function',
       ['status', '--function', 'nope'],

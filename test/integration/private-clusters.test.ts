@@ -1,11 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DoctorReport } from '../../lambda/doctor/report.ts';
-import { EventError } from '../../lambda/errors.ts';
 import { type Answer, handler } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { StatusReport } from '../../lambda/status.ts';
-import { invocationContext } from '../sandbox/bundle.ts';
+import { invocationContext, reported } from '../sandbox/bundle.ts';
 import { runFleet } from '../sandbox/fleet-run.ts';
 import type { World } from '../sandbox/world.ts';
 import { assumeRoleError } from '../unit/expected-errors.ts';
@@ -119,7 +118,7 @@ describe('a cluster behind a VPC of an access stack', () => {
 
   it('is served in the run of a fleet, beside what is reached from home', async () => {
     const world = await deployPrivate();
-    const send = (event: object): Promise<Answer> => handler(event, invocationContext());
+    const send = (event: object): Promise<Answer> => handler(event, invocationContext()).then(reported);
     const { value } = await captured(world.env, () => runFleet(send, 1));
     expect(value?.results).toEqual(['prod', 'far', 'near-far'].map((id) => ({ id, ok: true })));
     expect(value?.error).toBeUndefined();
@@ -180,7 +179,7 @@ describe('a cluster behind a VPC of an access stack', () => {
   it('is not taken together with one that is reached from elsewhere', async () => {
     const world = await deployPrivate();
     const { error } = await invoke(world, { action: 'status', clusters: ['prod', 'far'] });
-    expect(error).toBeInstanceOf(EventError);
+    expect(error).toMatchObject({ code: 'EventError' });
     expect(String(error)).toContain('prod and far are not reached from the same VPC');
     expect(world.aws.calls).toEqual([]);
   });
@@ -204,6 +203,14 @@ describe('a function in a VPC that gives no answer', () => {
         aws.functions.set(FUNCTION, () => Promise.reject(new TypeError('AKIACANARY')));
       },
       'did not answer (TypeError)',
+    ],
+    [
+      'has settings of before',
+      ({ aws }) => {
+        const error = { code: 'NotCoveredError', reason: 'AKIACANARY', remedy: '' };
+        aws.functions.set(FUNCTION, async () => ({ ok: false, error }));
+      },
+      'did not answer (NotCoveredError)',
     ],
     [
       'answers something else',

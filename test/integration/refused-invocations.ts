@@ -1,4 +1,3 @@
-import { EventError, NotCoveredError, SettingsError } from '../../lambda/errors.ts';
 import { secretKeyCanary } from '../sandbox/aws/canary.ts';
 
 /** An invocation that is refused before anything is called. */
@@ -7,7 +6,9 @@ export interface RefusedInvocation {
   /** What differs in the function's environment; undefined for a variable that is missing. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly event?: unknown;
-  readonly expected: new (...parts: never[]) => Error;
+  readonly expected: string;
+  /** Whether a person sent it, who gets the error as an answer; else the invocation fails. */
+  readonly isAnswered?: boolean;
   /** What the message says of the fault. */
   readonly problem: string;
 }
@@ -15,7 +16,7 @@ export interface RefusedInvocation {
 const settings = (title: string, value: object | string | undefined, problem: string): RefusedInvocation => ({
   title,
   env: { SETTINGS: typeof value === 'object' ? JSON.stringify(value) : value },
-  expected: SettingsError,
+  expected: 'SettingsError',
   problem,
 });
 const event = (title: string, sent: unknown, problem: string, expected: RefusedInvocation['expected']) => ({
@@ -23,6 +24,7 @@ const event = (title: string, sent: unknown, problem: string, expected: RefusedI
   event: sent,
   expected,
   problem,
+  isAnswered: !title.includes('queued'),
 });
 
 const clusters = [{ name: 'demo' }];
@@ -86,53 +88,58 @@ export const refusedInvocations: readonly RefusedInvocation[] = [
   {
     title: 'the region is missing',
     env: { AWS_REGION: undefined },
-    expected: SettingsError,
+    expected: 'SettingsError',
     problem: 'the environment variable AWS_REGION is missing',
   },
   event(
     'the action is unknown',
     { action: 'rotate' },
     'action: unknown action "rotate"; expected one of refresh, plan',
-    EventError,
+    'EventError',
   ),
-  event('a field is unknown', { cluster: 'demo' }, 'unknown field "cluster"; known are action, ', EventError),
-  event('clusters are no list', { clusters: 'demo' }, 'clusters: ', EventError),
-  event('namespaces are none', { namespaces: [] }, 'namespaces: ', EventError),
+  event(
+    'a field is unknown',
+    { cluster: 'demo' },
+    'unknown field "cluster"; known are action, ',
+    'EventError',
+  ),
+  event('clusters are no list', { clusters: 'demo' }, 'clusters: ', 'EventError'),
+  event('namespaces are none', { namespaces: [] }, 'namespaces: ', 'EventError'),
   event(
     'a namespace is a path',
     { namespaces: ['../secrets'] },
     'namespaces[0]: "../secrets" is not a namespace name',
-    EventError,
+    'EventError',
   ),
-  event('the event is a text', 'refresh', 'top level: ', EventError),
+  event('the event is a text', 'refresh', 'top level: ', 'EventError'),
   event(
     'the queued record is no JSON',
     { Records: [{ eventSource: 'aws:sqs', body: secretKeyCanary }] },
     'Records[0].body is not JSON',
-    EventError,
+    'EventError',
   ),
   event(
     'the queued record is not of a failed run',
     { Records: [{ eventSource: 'aws:sqs', body: '{"action":"refresh"}' }] },
     'Records[0].body is not the record of a failed run (it has no requestPayload)',
-    EventError,
+    'EventError',
   ),
   event(
     'two records are queued',
     { Records: ['{}', '{}'].map((body) => ({ eventSource: 'aws:sqs', body })) },
     '2 queued records; expected exactly one',
-    EventError,
+    'EventError',
   ),
   event(
     'a cluster is not in the settings',
     { clusters: ['demo', 'other'] },
     'the settings cover no cluster "other"; known are demo',
-    NotCoveredError,
+    'NotCoveredError',
   ),
   event(
     'a namespace is not in the settings',
     { namespaces: ['default', 'shop'] },
     'the settings cover no namespace "shop"; covered are kube-*; default, less what they exclude',
-    NotCoveredError,
+    'NotCoveredError',
   ),
 ];

@@ -3,7 +3,7 @@ import { type Answer, handler, type InvocationContext } from '../../lambda/handl
 import type { ClusterReport, Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { AwsOptions } from '../sandbox/aws/server.ts';
-import { invocationContext } from '../sandbox/bundle.ts';
+import { invocationContext, reported } from '../sandbox/bundle.ts';
 import type { KubernetesEmulator } from '../sandbox/kubernetes/server.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { type Captured, captured } from './capture.ts';
@@ -29,13 +29,16 @@ export async function deploy(
   return world;
 }
 
-/** Invokes the real handler in the environment of a world; `Of` is what its action answers. A secret in what it shows fails the test. */
+/**
+ * Invokes the real handler in the environment of a world; `Of` is what its action answers, and a refusal
+ * is its error. A secret in what it shows fails the test.
+ */
 export async function invoke<Of extends Answer = Report>(
   world: Pick<World, 'env'>,
   event: unknown = {},
   context: InvocationContext = invocationContext(),
 ): Promise<Captured<Of>> {
-  return searched(await captured(world.env, async () => (await handler(event, context)) as Of));
+  return searched(await captured(world.env, async () => reported(await handler(event, context)) as Of));
 }
 
 /** Invokes the real handler and gives back its report. Throws what it throws. */

@@ -1,4 +1,5 @@
 import { pathToFileURL } from 'node:url';
+import { HelperError } from '../../lambda/errors.ts';
 import type * as Handler from '../../lambda/handler.ts';
 
 type Bundle = Pick<typeof Handler, 'handler'>;
@@ -7,6 +8,13 @@ type Bundle = Pick<typeof Handler, 'handler'>;
 export async function loadBundle(): Promise<Bundle> {
   const file = new URL('../../dist/lambda/index.mjs', pathToFileURL(import.meta.filename));
   return (await import(file.href)) as Bundle;
+}
+
+/** The report of an invocation; a refusal is thrown as the error that it is. */
+export function reported(answer: Handler.Answer | Handler.Refusal): Handler.Answer {
+  if ('action' in answer) return answer;
+  const { code, reason, remedy } = answer.error;
+  throw new HelperError(code, reason, remedy);
 }
 
 /** Lambda's context of an invocation that has `remainingMs` left. */

@@ -1,4 +1,4 @@
-import { invocationContext, loadBundle } from './bundle.ts';
+import { invocationContext, loadBundle, reported } from './bundle.ts';
 import { fleetClusters, fleetSettings, roleOf } from './fleet-clusters.ts';
 import { runFleet } from './fleet-run.ts';
 import { heading, say, table } from './tour-view.ts';
@@ -30,7 +30,7 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   clusters.get(DOWN)?.fault(() => ({ kind: 'reset', when: 'before' }));
   heading('A fleet: 3 accounts, 2 regions, 4 clusters in each, found by their tag; one of them is down');
   say('What the state machine does: discover, one invocation of the function for each cluster, summarize.');
-  const run = await runFleet((event) => handler(event, invocationContext(8_000)), AT_ONCE);
+  const run = await runFleet((event) => handler(event, invocationContext(8_000)).then(reported), AT_ONCE);
   const { items, problems } = run.discovery;
   say(`discover: ${items.length} clusters, ${problems.length} problems`);
   say();

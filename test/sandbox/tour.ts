@@ -1,7 +1,7 @@
 import { answerView } from '../../lambda/cli/views.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
-import { invocationContext, loadBundle } from './bundle.ts';
+import { invocationContext, loadBundle, reported } from './bundle.ts';
 import { advanceMachineClock } from './machine-clock.ts';
 import { calls, decoded, heading, namespaces, outcome, say } from './tour-view.ts';
 import { startWorld, type World } from './world.ts';
@@ -113,7 +113,7 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   heading('7. What you can ask at any time, as the command line shows it');
   for (const action of ['doctor', 'status']) {
     say(`npm run -s cli -- ${action}`);
-    console.log(`\n${answerView(await handler({ action }, invocationContext()))}\n`);
+    console.log(`\n${answerView(reported(await handler({ action }, invocationContext())))}\n`);
   }
   say('The same against a sandbox that stays: npm run sandbox -- --serve');
   heading(

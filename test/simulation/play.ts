@@ -7,6 +7,7 @@ import type { Settings } from '../../lambda/settings/schema.ts';
 import type { StatusReport } from '../../lambda/status.ts';
 import { captured } from '../integration/capture.ts';
 import type { AwsEmulator } from '../sandbox/aws/server.ts';
+import { reported } from '../sandbox/bundle.ts';
 import { toTimestamp } from '../sandbox/kubernetes/objects.ts';
 import { hadTime } from './blame.ts';
 import { namespacesOf } from './expected.ts';
@@ -160,10 +161,12 @@ async function invoked(
     invokedFunctionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper',
     getRemainingTimeInMillis: () => endsAt - time.now(),
   };
-  const run = handler(event, context).then(
-    (answer) => ({ report: answer as Report, error: undefined, endedAt: time.now() }),
-    (error: unknown) => ({ report: undefined, error, endedAt: time.now() }),
-  );
+  const run = handler(event, context)
+    .then(reported)
+    .then(
+      (answer) => ({ report: answer as Report, error: undefined, endedAt: time.now() }),
+      (error: unknown) => ({ report: undefined, error, endedAt: time.now() }),
+    );
   const stuck = Promise.withResolvers<undefined>();
   const watch = time.afterReal(STUCK_MS, () => stuck.resolve(undefined));
   const ended = await Promise.race([run, stuck.promise]);

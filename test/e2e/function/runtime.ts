@@ -1,5 +1,6 @@
 import type { Answer, InvocationContext } from '../../../lambda/handler.ts';
 import type { Report } from '../../../lambda/refresh/report.ts';
+import { reported } from '../../sandbox/bundle.ts';
 import { cpuTimer, peakMemory, serveOrder } from './child.ts';
 import { type PatchTimes, patchTimer } from './patch-times.ts';
 
@@ -38,10 +39,12 @@ serveOrder(async ({ bundle, event, earlier, remainingMs, functionArn }: Order): 
     getRemainingTimeInMillis: () => remainingMs - (performance.now() - began),
   };
   if (earlier !== undefined) await handler(earlier, context);
-  const outcome = await handler(event, context).then(
-    (report) => ({ report }),
-    ({ name, message }: Error) => ({ error: { name, message } }),
-  );
+  const outcome = await handler(event, context)
+    .then(reported)
+    .then(
+      (report) => ({ report }),
+      ({ name, message }: Error) => ({ error: { name, message } }),
+    );
   const spent = { durationMs: performance.now() - began, cpuMs: cpu() };
   return {
     ...outcome,
