@@ -179,8 +179,12 @@ export function readAppSettings(
 
 /** A flag of `cdk` as a shell takes it. */
 export function contextFlag(key: string, value: string): string {
-  const pair = `${key}=${value}`;
-  return `-c ${/^[\w@%+=:,./-]+$/.test(pair) ? pair : `'${pair.replaceAll("'", `'\\''`)}'`}`;
+  return `-c ${shellWord(`${key}=${value}`)}`;
+}
+
+/** A text as one word of a shell's command. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function readMatching(pattern: RegExp, key: string, given: (key: string) => string | undefined) {

@@ -4,6 +4,7 @@ import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
 import { settingsJsonSchema } from '../settings/json-schema.ts';
 import { checkSettings, checkSize, LARGEST_SETTINGS_BYTES } from '../settings/rules.ts';
 import type { SettingsInput } from '../settings/schema.ts';
+import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
   EXIT,
   type Example,
@@ -19,14 +20,7 @@ import {
   UsageError,
 } from './io.ts';
 import { rbacManifest } from './rbac.ts';
-import {
-  type RunOptions,
-  readDeployedSettings,
-  runCommand,
-  runEvent,
-  setAwsEnvironment,
-  WRONG_EVENTS,
-} from './run.ts';
+import { type RunOptions, runCommand, runEvent, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
 
 /** The program with all its commands. */

@@ -1,11 +1,10 @@
-import type { LambdaClient } from '@aws-sdk/client-lambda';
 import yoctoSpinner from 'yocto-spinner';
 import { startDeadline, systemClock } from '../context.ts';
-import { codeOf, HelperError, hasCode, plain } from '../errors.ts';
-import type { Answer, Refusal } from '../handler.ts';
-import { ACTIONS, readEvent } from '../request.ts';
-import { readSettings } from '../settings/rules.ts';
+import { HelperError, hasCode, plain } from '../errors.ts';
+import type { Answer } from '../handler.ts';
+import { readEvent } from '../request.ts';
 import type { Settings } from '../settings/schema.ts';
+import { findFunction, invokeFunction, readRegion, setAwsEnvironment } from './aws.ts';
 import {
   exitCodeOf,
   localCommands,
@@ -17,8 +16,6 @@ import {
 } from './io.ts';
 import { answerView } from './views.ts';
 
-/** Lambda's longest run, and some time for its answer. */
-const LONGEST_CALL_MS = 15 * 60_000 + 10_000;
 const LONGEST_LOCAL_MS = 15 * 60_000;
 
 /** Where a command runs, and how it prints the report. */
@@ -74,15 +71,6 @@ export async function runCommand(
   }
 }
 
-/** The environment is what every client reads, also those that assume a role. */
-export function setAwsEnvironment({ profile, region }: Pick<RunOptions, 'profile' | 'region'>): void {
-  const { env } = process;
-  if (profile) env.AWS_PROFILE = profile;
-  const chosen = region || env.AWS_REGION || env.AWS_DEFAULT_REGION;
-  if (chosen) env.AWS_REGION = chosen;
-  else delete env.AWS_REGION;
-}
-
 async function invokeDeployed(options: RunOptions, event: unknown): Promise<Answer> {
   if (options.settings) throw new UsageError('--settings needs --local; the function has its own');
   if (options.clusterName) {
@@ -96,123 +84,6 @@ async function invokeDeployed(options: RunOptions, event: unknown): Promise<Answ
 
 async function runHere(options: RunOptions, event: unknown): Promise<Answer> {
   return withProgress('running here', 'what was written stays', () => runLocally(options, event));
-}
-
-// the SDK and the Kubernetes client are imported where they are used: loading them takes a second
-
-/**
- * The name of the function in a stack.
- * @throws HelperError: StackNotFoundError, StackOutputError, and those of {@link toCallError}
- */
-export async function findFunction(stack: string): Promise<string> {
-  const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
-  const client = new CloudFormationClient({});
-  try {
-    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stack }));
-    const name = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'FunctionName')?.OutputValue;
-    if (name) return name;
-    throw new HelperError(
-      'StackOutputError',
-      `the stack ${stack} has no output FunctionName`,
-      'Give the stack of the helper by --stack, or the function itself by --function.',
-    );
-  } catch (fault) {
-    // CloudFormation answers with one of many validation errors
-    if (codeOf(fault) !== 'ValidationError') throw toCallError(fault, 'cloudformation:DescribeStacks', stack);
-    throw new HelperError(
-      'StackNotFoundError',
-      `there is no stack ${stack} in ${await client.config.region()}`,
-      'Give its name by --stack, its region by --region, or the function itself by --function.',
-    );
-  } finally {
-    client.destroy();
-  }
-}
-
-/**
- * Invokes the function once, and waits for its answer as long as it may run.
- * @throws HelperError: FunctionFailedError, FunctionNotFoundError, NoAnswerError, and those of {@link toCallError}
- */
-export async function invokeFunction(name: string, event: unknown): Promise<Answer> {
-  const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
-  const client = new LambdaClient({
-    // an invocation that was sent must not be repeated
-    maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: LONGEST_CALL_MS,
-      throwOnRequestTimeout: true,
-    },
-  });
-  try {
-    const { Payload: payload, FunctionError: failed } = await client.send(
-      new InvokeCommand({ FunctionName: name, Payload: Buffer.from(JSON.stringify(event)) }),
-    );
-    const answer = parseObject(payload?.transformToString() ?? '');
-    if (failed) throw functionFailed(name, answer?.errorMessage);
-    const { error, action } = (answer ?? {}) as Partial<Refusal> & { action?: string };
-    if (error && !action) throw new HelperError(error.code, error.reason, error.remedy);
-    if (typeof answer?.ok !== 'boolean' || !ACTIONS.some((action) => action === answer.action)) {
-      throw new HelperError(
-        'NoAnswerError',
-        `unexpected response of the function ${name}`,
-        'Check that it is an ecr-registry-helper function of the same version.',
-      );
-    }
-    return answer as unknown as Answer;
-  } catch (fault) {
-    throw await toFunctionError(fault, client, 'lambda:InvokeFunction', name);
-  } finally {
-    client.destroy();
-  }
-}
-
-/**
- * Reads the settings of a deployed function.
- * @throws SettingsError; HelperError: FunctionNotFoundError, and those of {@link toCallError}
- */
-export async function readDeployedSettings(name: string): Promise<Settings> {
-  const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
-  const client = new LambdaClient({});
-  try {
-    const { Environment: environment } = await client.send(
-      new GetFunctionConfigurationCommand({ FunctionName: name }),
-    );
-    return readSettings({ SETTINGS: environment?.Variables?.SETTINGS });
-  } catch (fault) {
-    throw await toFunctionError(fault, client, 'lambda:GetFunctionConfiguration', name);
-  } finally {
-    client.destroy();
-  }
-}
-
-async function toFunctionError(
-  fault: unknown,
-  { config }: LambdaClient,
-  action: string,
-  name: string,
-): Promise<HelperError> {
-  if (codeOf(fault) !== 'ResourceNotFoundException') return toCallError(fault, action, name);
-  return new HelperError(
-    'FunctionNotFoundError',
-    `there is no function ${name} in ${await config.region()}`,
-    'Correct --function or --region; the output FunctionName of the stack is its name.',
-  );
-}
-
-/** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
-function functionFailed(name: string, errorMessage: unknown): HelperError {
-  const message = typeof errorMessage === 'string' ? errorMessage.replace(/\.$/, '') : 'without a message';
-  return new HelperError('FunctionFailedError', `the function ${name} failed: ${message}`, 'See its log.');
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**
@@ -256,43 +127,6 @@ export function refuseOwnToken({ secrets }: Settings): void {
       ? 'Give the registry a roleArn that may only pull, or leave out --local: then the function fetches it.'
       : 'Leave out --local: then the function fetches it. An entry with repositories, a registry with pullThroughCache and ECR Public take no roleArn.',
   );
-}
-
-/** The region of environment or profile, once there are credentials too. */
-async function readRegion(): Promise<string> {
-  const { EKSClient } = await import('@aws-sdk/client-eks');
-  const client = new EKSClient({});
-  try {
-    await client.config.credentials();
-    return await client.config.region();
-  } catch (fault) {
-    throw toCallError(fault, 'sts:GetCallerIdentity', 'your own identity');
-  } finally {
-    client.destroy();
-  }
-}
-
-/** The error of a failed call: CredentialsError, RegionError or AwsCallError; a HelperError as it is. */
-export function toCallError(fault: unknown, action: string, object: string): HelperError {
-  if (fault instanceof HelperError) return fault;
-  const code = codeOf(fault);
-  if (/^(Credentials|Token)ProviderError$|ExpiredToken|InvalidClientTokenId|UnrecognizedClient/.test(code)) {
-    return new HelperError(
-      'CredentialsError',
-      `no valid AWS credentials (${code})`,
-      'Sign in (aws sso login), or name a profile by --profile or AWS_PROFILE.',
-    );
-  }
-  if (fault instanceof Error && fault.message === 'Region is missing') {
-    const fix = 'Give --region, set AWS_REGION, or use a profile that has one.';
-    return new HelperError('RegionError', 'the AWS region is missing', fix);
-  }
-  const fix = code.startsWith('AccessDenied')
-    ? `Allow ${action} on it to your own identity.`
-    : action === 'lambda:InvokeFunction'
-      ? 'If the function was reached, it may be running: see its log before you start it again.'
-      : 'Check that AWS can be reached from here, and run the command again.';
-  return new HelperError('AwsCallError', `${action} on ${object} failed (${code})`, fix);
 }
 
 /**

@@ -18,6 +18,9 @@ const first =
   };
 const denied = (action: string) => first((aws) => aws.deny(`arn:aws:iam::${aws.accountId}:user/you`, action));
 
+const YOU = 'arn:aws:iam::111122223333:role/you';
+const profile = (config: string) => ({ AWS_CONFIG_FILE: temporaryFile(config) });
+
 const json = <Of>(stdout: string) => JSON.parse(stdout) as Of;
 const invocations = ({ aws }: World) => aws.calls.filter(({ operation }) => operation === 'InvokeFunction');
 
@@ -132,17 +135,20 @@ describe('the other actions', () => {
     expect(holders(clusterOf(world))).toEqual([]);
   });
 
-  it('is found by the keys and the region of a profile', async () => {
+  it('is found by the keys and the region of a profile, which beat keys of the environment', async () => {
     const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...env } = yourEnv(await deployFunction());
+    const others = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_SESSION_TOKEN: 'c' };
     const file = temporaryFile(
       `[ops]\naws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}\n`,
     );
     const ended = await cli(['plan', '--profile', 'ops'], {
       ...env,
+      ...others,
       AWS_SHARED_CREDENTIALS_FILE: file,
       AWS_CONFIG_FILE: temporaryFile(`[profile ops]\nregion = ${AWS_REGION}\n`),
     });
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok: plan/) });
+    expect(ended.stderr).toBe(`invoking the function ${FUNCTION}\n`);
   });
 
   it('invoke sends any event, as JSON or a file', async () => {
@@ -217,15 +223,65 @@ describe('what stands in the way', () => {
       'no credentials',
       ['status'],
       () => ({ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }),
-      /no valid AWS credentials .*\nSign in/,
+      /no valid AWS credentials: there are none\nName another profile by --profile\. List the profiles: aws configure list-profiles$/m,
     ],
     [
       'credentials that AWS does not know',
       ['status'],
       () => ({ AWS_ACCESS_KEY_ID: 'AKIANOBODY' }),
-      /no valid AWS credentials \(InvalidClientTokenId\)/,
+      /no valid AWS credentials in the environment: AWS does not know the access key\nReplace AWS_ACCESS_KEY_ID, /,
     ],
-    ['a profile that is not there', ['status', '--profile', 'nope'], nothing, /no valid AWS credentials/],
+    [
+      'keys whose session is over',
+      ['status'],
+      ({ aws }) => {
+        const { accessKeyId, secretAccessKey, sessionToken } = aws.addSession(YOU, 'you', -1);
+        return {
+          AWS_ACCESS_KEY_ID: accessKeyId,
+          AWS_SECRET_ACCESS_KEY: secretAccessKey,
+          AWS_SESSION_TOKEN: sessionToken,
+        };
+      },
+      /no valid AWS credentials in the environment: the session token expired\nReplace AWS_ACCESS_KEY_ID, /,
+    ],
+    [
+      'a wrong secret key',
+      ['status'],
+      () => ({ AWS_SECRET_ACCESS_KEY: 'wrong' }),
+      /no valid AWS credentials in the environment: AWS rejected the signature\n/,
+    ],
+    [
+      'a profile that is not there',
+      ['status', '--profile', 'nope'],
+      nothing,
+      /no valid AWS credentials for profile nope: there are none\nName another profile by --profile\. List the profiles: aws /,
+    ],
+    [
+      'a profile whose SSO session expired',
+      ['status', '--profile', 'ops'],
+      () => ({
+        HOME: '/nowhere',
+        ...profile(
+          '[profile ops]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = r\n[sso-session s]\nsso_start_url = https://x\nsso_region = eu-west-1\n',
+        ),
+      }),
+      /no valid AWS credentials for profile ops: the SSO session expired\nRun: aws sso login --profile ops\n/,
+    ],
+    [
+      'a profile of aws login that never signed in',
+      ['status', '--profile', 'me'],
+      () => profile('[profile me]\nlogin_session = arn:aws:iam::111122223333:user/me\n'),
+      /no valid AWS credentials for profile me: the session of aws login expired\nRun: aws login --profile me\n/,
+    ],
+    [
+      'a profile whose role wants an MFA code',
+      ['status', '--profile', 'mfa'],
+      () =>
+        profile(
+          `[profile mfa]\nrole_arn = ${YOU}\nsource_profile = mfa\nmfa_serial = x\naws_access_key_id = a\naws_secret_access_key = b\n`,
+        ),
+      /no valid AWS credentials for profile mfa: its role requires an MFA code\n/,
+    ],
     ['no region', ['status'], () => ({ AWS_REGION: undefined }), /the AWS region is missing\nGive --region/],
   ])('%s', async (_, args, prepare, said) => {
     const world = await deployFunction();

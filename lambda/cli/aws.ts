@@ -1,0 +1,206 @@
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import { codeOf, HelperError } from '../errors.ts';
+import type { Answer, Refusal } from '../handler.ts';
+import { ACTIONS } from '../request.ts';
+import { readSettings } from '../settings/rules.ts';
+import type { Settings } from '../settings/schema.ts';
+import { shellWord } from './io.ts';
+
+/** Lambda's longest run, and some time for its answer. */
+const LONGEST_CALL_MS = 15 * 60_000 + 10_000;
+const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+
+/** The environment is what every client reads, also those that assume a role. A profile that is given replaces its keys. */
+export function setAwsEnvironment({ profile, region }: { profile?: string; region?: string }): void {
+  const { env } = process;
+  if (profile) {
+    env.AWS_PROFILE = profile;
+    for (const name of KEYS) delete env[name];
+  }
+  const chosen = region || env.AWS_REGION || env.AWS_DEFAULT_REGION;
+  if (chosen) env.AWS_REGION = chosen;
+  else delete env.AWS_REGION;
+}
+
+// the SDK and the Kubernetes client are imported where they are used: loading them takes a second
+
+/**
+ * The name of the function in a stack.
+ * @throws HelperError: StackNotFoundError, StackOutputError, and those of {@link toCallError}
+ */
+export async function findFunction(stack: string): Promise<string> {
+  const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
+  const client = new CloudFormationClient({});
+  try {
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stack }));
+    const name = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'FunctionName')?.OutputValue;
+    if (name) return name;
+    throw new HelperError(
+      'StackOutputError',
+      `the stack ${stack} has no output FunctionName`,
+      'Give the stack of the helper by --stack, or the function itself by --function.',
+    );
+  } catch (fault) {
+    // CloudFormation answers with one of many validation errors
+    if (codeOf(fault) !== 'ValidationError') throw toCallError(fault, 'cloudformation:DescribeStacks', stack);
+    throw new HelperError(
+      'StackNotFoundError',
+      `there is no stack ${stack} in ${await client.config.region()}`,
+      'Give its name by --stack, its region by --region, or the function itself by --function.',
+    );
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * Invokes the function once, and waits for its answer as long as it may run.
+ * @throws HelperError: FunctionFailedError, FunctionNotFoundError, NoAnswerError, and those of {@link toCallError}
+ */
+export async function invokeFunction(name: string, event: unknown): Promise<Answer> {
+  const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+  const client = new LambdaClient({
+    // an invocation that was sent must not be repeated
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: LONGEST_CALL_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+  try {
+    const { Payload: payload, FunctionError: failed } = await client.send(
+      new InvokeCommand({ FunctionName: name, Payload: Buffer.from(JSON.stringify(event)) }),
+    );
+    const answer = parseObject(payload?.transformToString() ?? '');
+    if (failed) throw functionFailed(name, answer?.errorMessage);
+    const { error, action } = (answer ?? {}) as Partial<Refusal> & { action?: string };
+    if (error && !action) throw new HelperError(error.code, error.reason, error.remedy);
+    if (typeof answer?.ok !== 'boolean' || !ACTIONS.some((action) => action === answer.action)) {
+      throw new HelperError(
+        'NoAnswerError',
+        `unexpected response of the function ${name}`,
+        'Check that it is an ecr-registry-helper function of the same version.',
+      );
+    }
+    return answer as unknown as Answer;
+  } catch (fault) {
+    throw await toFunctionError(fault, client, 'lambda:InvokeFunction', name);
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * Reads the settings of a deployed function.
+ * @throws SettingsError; HelperError: FunctionNotFoundError, and those of {@link toCallError}
+ */
+export async function readDeployedSettings(name: string): Promise<Settings> {
+  const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+  const client = new LambdaClient({});
+  try {
+    const { Environment: environment } = await client.send(
+      new GetFunctionConfigurationCommand({ FunctionName: name }),
+    );
+    return readSettings({ SETTINGS: environment?.Variables?.SETTINGS });
+  } catch (fault) {
+    throw await toFunctionError(fault, client, 'lambda:GetFunctionConfiguration', name);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function toFunctionError(
+  fault: unknown,
+  { config }: LambdaClient,
+  action: string,
+  name: string,
+): Promise<HelperError> {
+  if (codeOf(fault) !== 'ResourceNotFoundException') return toCallError(fault, action, name);
+  return new HelperError(
+    'FunctionNotFoundError',
+    `there is no function ${name} in ${await config.region()}`,
+    'Correct --function or --region; the output FunctionName of the stack is its name.',
+  );
+}
+
+/** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
+function functionFailed(name: string, errorMessage: unknown): HelperError {
+  const message = typeof errorMessage === 'string' ? errorMessage.replace(/\.$/, '') : 'without a message';
+  return new HelperError('FunctionFailedError', `the function ${name} failed: ${message}`, 'See its log.');
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The region of environment or profile, once there are credentials too. */
+export async function readRegion(): Promise<string> {
+  const { EKSClient } = await import('@aws-sdk/client-eks');
+  const client = new EKSClient({});
+  try {
+    await client.config.credentials();
+    return await client.config.region();
+  } catch (fault) {
+    throw toCallError(fault, 'sts:GetCallerIdentity', 'your own identity');
+  } finally {
+    client.destroy();
+  }
+}
+
+const replaceKeys = (profile: string) =>
+  profile
+    ? `See where the profile has its keys: aws configure list${profile}`
+    : `Replace ${KEYS.join(', ')}, or name a profile by --profile. List the profiles: aws configure list-profiles`;
+const listProfiles = () =>
+  'Name another profile by --profile. List the profiles: aws configure list-profiles';
+
+/** What the SDK says of credentials, the cause, and the fix; the first that matches applies. */
+const CREDENTIAL_FAULTS: readonly (readonly [RegExp, string, ((profile: string) => string)?])[] = [
+  [
+    /aws sso login|ession token not found or invalid/,
+    'the SSO session expired',
+    (flag) => `Run: aws sso login${flag}`,
+  ],
+  [
+    /re-?authenticate|Failed to load (a )?token/i,
+    'the session of aws login expired',
+    (flag) => `Run: aws login${flag}`,
+  ],
+  [/multi-factor/, 'its role requires an MFA code', listProfiles],
+  [/to perform: sts:AssumeRole /, 'its role may not be assumed', listProfiles],
+  [/Could not load credentials/, 'there are none', listProfiles],
+  [/ExpiredToken/, 'the session token expired'],
+  [/InvalidClientTokenId|UnrecognizedClient/, 'AWS does not know the access key'],
+  [/SignatureDoesNotMatch|InvalidSignature/, 'AWS rejected the signature'],
+  [/^(Credentials|Token)ProviderError/, 'the profile is not complete', listProfiles],
+];
+
+/** The error of a failed call: CredentialsError, RegionError or AwsCallError; a HelperError as it is. */
+export function toCallError(fault: unknown, action: string, object: string): HelperError {
+  if (fault instanceof HelperError) return fault;
+  const code = codeOf(fault);
+  const said = `${code}: ${fault instanceof Error ? fault.message : ''}`;
+  const [, cause, fixOf = replaceKeys] = CREDENTIAL_FAULTS.find(([pattern]) => pattern.test(said)) ?? [];
+  if (cause) {
+    const { AWS_PROFILE: profile, AWS_ACCESS_KEY_ID: key } = process.env;
+    const source = profile ? ` for profile ${profile}` : key ? ' in the environment' : '';
+    const flag = profile ? ` --profile ${shellWord(profile)}` : '';
+    return new HelperError('CredentialsError', `no valid AWS credentials${source}: ${cause}`, fixOf(flag));
+  }
+  if (fault instanceof Error && fault.message === 'Region is missing') {
+    const fix = 'Give --region, set AWS_REGION, or use a profile that has one.';
+    return new HelperError('RegionError', 'the AWS region is missing', fix);
+  }
+  const fix = code.startsWith('AccessDenied')
+    ? `Allow ${action} on it to your own identity.`
+    : action === 'lambda:InvokeFunction'
+      ? 'If the function was reached, it may be running: see its log before you start it again.'
+      : 'Check that AWS can be reached from here, and run the command again.';
+  return new HelperError('AwsCallError', `${action} on ${object} failed (${code})`, fix);
+}
