@@ -97,11 +97,7 @@ async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<
     () => ctx.openCluster(scope.cluster),
     (cluster) => readSecrets(ctx, scope, cluster, (one) => found.push(one)),
   );
-  const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0])) as Record<
-    Condition,
-    number
-  >;
-  for (const { condition } of found) counts[condition] += 1;
+  const counts = countConditions(found);
   const most = Math.floor(MOST_SECRETS / ctx.scope.clusters.length);
   return {
     id: scope.id,
@@ -113,11 +109,31 @@ async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<
   };
 }
 
+function countConditions(found: readonly SecretStatus[]): ClusterStatus['counts'] {
+  const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0]));
+  for (const { condition } of found) counts[condition] = (counts[condition] ?? 0) + 1;
+  return counts as ClusterStatus['counts'];
+}
+
+/**
+ * Counts the secrets that a refresh of an open cluster would write by their state.
+ * @throws HelperError, ApiError
+ */
+export async function countSecrets(
+  ctx: RunContext,
+  scope: ClusterScope,
+  cluster: Pick<OpenCluster, 'core'>,
+): Promise<ClusterStatus['counts']> {
+  const found: SecretStatus[] = [];
+  await readSecrets(ctx, scope, cluster, (one) => found.push(one));
+  return countConditions(found);
+}
+
 /** Reads every secret that a refresh of the cluster would write, by lists of metadata. */
 async function readSecrets(
   { clock, request: { namespaces }, settings }: RunContext,
   { entries }: ClusterScope,
-  { core }: OpenCluster,
+  { core }: Pick<OpenCluster, 'core'>,
   add: (one: SecretStatus) => void,
 ): Promise<void> {
   // before the namespaces: a listed secret has a namespace, and one created meanwhile is only reported as missing

@@ -51,7 +51,8 @@ export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSetti
     const findings = report?.findings ?? ids.map((id) => failedBy('cluster', `cluster ${id}`, answer));
     const ok = rule.result !== 'fail' && report?.ok === true;
     const identity = report?.identity && { identity: report.identity };
-    return { ...time, action, ok, ...identity, findings: [rule, ...findings] };
+    const secrets = report?.secrets ?? [];
+    return { ...time, action, ok, ...identity, findings: [rule, ...findings], secrets };
   }
   if (!(answer instanceof HelperError)) return answer;
   if (action !== 'refresh' && action !== 'plan') throw answer;

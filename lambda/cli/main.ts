@@ -75,7 +75,8 @@ function withRunOptions(command: Command): Command {
         'with --local: one EKS cluster by its name, in place of settings',
       ).conflicts('settings'),
     )
-    .option('--json', 'print the report as JSON, and nothing else on stdout');
+    .option('--json', 'print the report as JSON, and nothing else on stdout')
+    .option('--verbose', 'list all, also what is well');
 }
 
 function withNamespaces(command: Command): Command {

@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly settings?: string;
   readonly clusterName?: string;
   readonly json?: true;
+  readonly verbose?: true;
 }
 
 /**
@@ -38,7 +39,7 @@ export async function runEvent(options: RunOptions, event: unknown): Promise<voi
   setAwsEnvironment(options);
   const answer = options.local ? await runHere(options, event) : await invokeDeployed(options, event);
   if (options.json) printJson(answer);
-  else print(`${answerView(plain(answer))}\n`);
+  else print(`${answerView(plain(answer), options)}\n`);
   process.exitCode = exitCodeOf(answer);
 }
 

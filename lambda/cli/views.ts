@@ -1,98 +1,62 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
+import { Help } from 'commander';
 import { terminalColumns } from 'terminal-columns';
 import type { CleanupReport } from '../cleanup.ts';
-import type { DoctorReport, Finding } from '../doctor/report.ts';
+import type { DoctorReport } from '../doctor/report.ts';
 import { type DiscoveryReport, type FleetSummary, fleetFailedError } from '../fleet.ts';
 import type { Answer } from '../handler.ts';
-import { type Problem, policyProblems, type Report } from '../refresh/report.ts';
+import type { Report } from '../refresh/report.ts';
 import { withResolvedLocations } from '../request.ts';
 import { discoveriesOf, homeOf, listedClusters } from '../settings/locations.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../settings/schema.ts';
-import { type ClusterStatus, CONDITIONS, type Condition, type StatusReport } from '../status.ts';
+import { CONDITIONS, type StatusReport } from '../status.ts';
 
-/** The report of a refresh or plan, for people. */
-export function refreshView(report: Report): string {
-  const { ok, action, startedAt, durationMs, secrets, clusters } = report;
-  const problems = problemsOf(report);
-  const policyWarning = policyProblems(report);
-  const linked = clusters.filter((cluster) => cluster.linked);
-  return paragraphs(
-    `${verdict(ok)}: ${action === 'plan' ? 'plan (nothing was written)' : 'refresh'}, in ${duration(durationMs)}`,
-    table(
-      ['SECRET', 'TOKEN EXPIRES', 'REGISTRIES'],
-      secrets.map(({ name, expiresAt, registries }) => [
-        name,
-        until(expiresAt, startedAt),
-        registries.join(', ') || '-',
-      ]),
-    ),
-    table(
-      ['CLUSTER', 'CREATED', 'REFRESHED', 'UNCHANGED', 'SKIPPED', 'BLOCKED', 'FAILED', 'TOOK'],
-      clusters.map((cluster) => [
-        cluster.id,
-        ...[cluster.created, cluster.refreshed, cluster.unchanged, cluster.skipped].map(String),
-        count(cluster.blocked, 'yellow'),
-        count(cluster.failed, 'red'),
-        duration(cluster.durationMs),
-      ]),
-    ),
-    linked.map((cluster) => `${cluster.linked} service accounts got a secret in ${cluster.id}`).join('\n'),
-    table(
-      ['CLUSTER', 'NAMESPACE', 'SECRET', 'OUTCOME', 'REASON'],
-      problems.map(({ cluster, namespace, secret, outcome, reason }) => [
-        cluster,
-        namespace,
-        secret,
-        paint(outcome === 'failed' ? 'red' : 'yellow', outcome),
-        reason,
-      ]),
-    ),
-    clusters
-      .flatMap(({ id, moreProblems }) => (moreProblems ? [`and ${moreProblems} more in ${id}`] : []))
-      .join('\n'),
-    policyWarning && `${paint('yellow', 'warning')}: ${policyWarning}`,
-    remedies([
-      ...problems,
-      ...clusters.map(({ id, policy }) => ({ about: `cluster ${id}`, remedy: policy?.remedy })),
-    ]),
-  );
+/** How a text looks on a terminal: a colour, or `bold`. */
+export type Style = Parameters<typeof styleText>[0];
+
+/** How outcomes, results and conditions look; the others are well. */
+const STYLES: Readonly<Record<string, Style>> = {
+  failed: 'red',
+  fail: 'red',
+  missing: 'red',
+  expired: 'red',
+  blocked: 'yellow',
+  kept: 'yellow',
+  unknown: 'yellow',
+  stale: 'yellow',
+  foreign: 'yellow',
+  warning: 'yellow',
+  fresh: 'green',
+  pass: 'green',
+};
+
+/** The objects of a group that are named without `--verbose`, and the fixes of one that differ. */
+const MOST_NAMED = 10;
+const MOST_FIXES = 3;
+/** More rows would scroll the worst, which are first, out of sight. */
+const MOST_ROWS = 100;
+
+/** What is wrong with one object. */
+export interface Problem {
+  /** Its outcome, result or condition. */
+  readonly kind: string;
+  readonly object: string;
+  readonly reason: string;
+  readonly remedy?: string | undefined;
 }
 
-interface Row extends Problem {
-  readonly cluster: string;
-  /** What its remedy is for. */
-  readonly about: string;
+interface ViewOptions {
+  /** Whether to list also what is well. */
+  readonly verbose?: boolean | undefined;
 }
 
-/** The problems of whole entries and clusters first; a problem of an entry's registries is listed once. */
-function problemsOf({ secrets, clusters }: Report): Row[] {
-  const whole = { cluster: '-', namespace: '-', secret: '-', outcome: 'failed' } as const;
-  const unread = new Set(secrets.filter(({ error }) => error).map(({ name }) => name));
-  return [
-    ...secrets.flatMap(({ name, error }) =>
-      error ? [{ ...whole, secret: name, about: `secret ${name}`, ...error }] : [],
-    ),
-    ...clusters.flatMap(({ id, error }) =>
-      error ? [{ ...whole, cluster: id, about: `cluster ${id}`, ...error }] : [],
-    ),
-    ...clusters.flatMap(({ id, problems }) =>
-      problems
-        .filter(({ namespace, secret }) => namespace !== '*' || !unread.has(secret))
-        .map((problem) => {
-          const { namespace, secret } = problem;
-          return { cluster: id, about: namespace === '*' ? `secret ${secret}` : namespace, ...problem };
-        }),
-    ),
-  ];
-}
-
-/** The report of any action as tables, for people; coloured if stdout supports it. */
-export function answerView(answer: Answer): string {
+/** The report of any action, for people: the problems, then counts; coloured if stdout supports it. */
+export function answerView(answer: Answer, options: ViewOptions = {}): string {
   switch (answer.action) {
     case 'status':
-      return statusView(answer);
+      return statusView(answer, options);
     case 'doctor':
-      return doctorView(answer);
+      return doctorView(answer, options);
     case 'cleanup':
       return cleanupView(answer);
     case 'discover':
@@ -100,76 +64,159 @@ export function answerView(answer: Answer): string {
     case 'summarize':
       return fleetView(answer);
     default:
-      return refreshView(answer);
+      return refreshView(answer, options);
   }
 }
 
-/** The report of a cleanup, for people. */
-export function cleanupView(report: CleanupReport): string {
-  const { ok, cluster, dryRun, durationMs, removed, kept, ignored, failed, removals, moreRemovals, error } =
-    report;
-  const gone = dryRun ? 'would be removed' : 'removed';
-  const outcomes = { removed: gone, kept: paint('yellow', 'kept'), failed: paint('red', 'failed') };
-  return paragraphs(
-    `${verdict(ok)}: cleanup of ${cluster}${dryRun ? ' (dry run)' : ''}, in ${duration(durationMs)}`,
-    `${removed} ${gone}, ${kept} kept, ${ignored} ignored, ${count(failed, 'red')} failed`,
-    error ? `${paint('red', 'failed')}: ${error.reason}` : '',
-    table(
-      ['NAMESPACE', 'OBJECT', 'OUTCOME', 'REASON'],
-      removals.map(({ namespace, object, outcome, reason }) => [
-        namespace,
-        object,
-        outcomes[outcome],
-        reason ?? '',
-      ]),
+/** The report of a refresh or plan. A problem of an entry's registries is listed once. */
+export function refreshView(report: Report, options: ViewOptions = {}): string {
+  const { ok, action, startedAt, durationMs, secrets, clusters } = report;
+  const unread = new Set(secrets.filter(({ error }) => error).map(({ name }) => name));
+  const problems: Problem[] = [
+    ...secrets.flatMap(({ name, error }) =>
+      error ? [{ kind: 'failed', object: `secret ${name}`, ...error }] : [],
     ),
-    moreRemovals ? `and ${moreRemovals} more` : '',
-    remedies([
-      ...removals.map(({ namespace, remedy }) => ({ about: namespace, remedy })),
-      ...(error ? [{ about: `cluster ${cluster}`, remedy: error.remedy }] : []),
-    ]),
+    ...clusters.flatMap(({ id, error }) =>
+      error ? [{ kind: 'failed', object: `cluster ${id}`, ...error }] : [],
+    ),
+    ...clusters.flatMap(({ id, problems: found }) =>
+      found
+        .filter(({ namespace, secret }) => namespace !== '*' || !unread.has(secret))
+        .map(({ outcome, ...one }) => ({ ...one, kind: outcome, object: objectOf(one, id, clusters) })),
+    ),
+    ...clusters.flatMap(({ id, policy: { reason, remedy } = {} }) =>
+      reason ? [{ kind: 'warning', object: `cluster ${id}`, reason, remedy }] : [],
+    ),
+  ];
+  return paragraphs(
+    `${verdict(ok)}: ${action === 'plan' ? 'plan (nothing was written)' : 'refresh'}, in ${duration(durationMs)}`,
+    problemsView(problems, options),
+    clusters
+      .map(({ id, created, refreshed, unchanged, skipped, blocked, failed, ...cluster }) => {
+        const counts = { failed, blocked, created, refreshed, unchanged, skipped };
+        const linked = cluster.linked ? `; ${cluster.linked} service accounts got a secret` : '';
+        const more = cluster.moreProblems ? `; ${cluster.moreProblems} problems are not listed` : '';
+        return `cluster ${id}: ${countsView(counts)}, in ${duration(cluster.durationMs)}${linked}${more}`;
+      })
+      .join('\n'),
+    secrets
+      .filter(({ error }) => !error)
+      .map(({ name, expiresAt, registries }) =>
+        wrap(
+          `secret ${name}: ${expiresAt ? `expires ${until(expiresAt, startedAt)}, ` : ''}for ${registries.join(', ')}`,
+        ),
+      )
+      .join('\n'),
   );
 }
 
-/** The clusters that a discover found, for people. */
+/** A namespace as a problem names it: with secret and cluster where there are several. */
+function objectOf(
+  { namespace, secret }: { readonly namespace: string; readonly secret: string },
+  id: string,
+  clusters: readonly unknown[],
+): string {
+  const within = clusters.length > 1 ? ` in ${id}` : '';
+  return namespace === '*' ? `secret ${secret}${within}` : `${namespace}/${secret}${within}`;
+}
+
+/** The report of a cleanup. */
+export function cleanupView(report: CleanupReport): string {
+  const { ok, cluster, dryRun, durationMs, removed, kept, ignored, failed, removals, error } = report;
+  const gone = dryRun ? 'would be removed' : 'removed';
+  const problems = removals.map(({ namespace, object, outcome, reason = '', remedy }) => {
+    return { kind: outcome, object: `${namespace}: ${object}`, reason, remedy };
+  });
+  return paragraphs(
+    `${verdict(ok)}: cleanup of ${cluster}${dryRun ? ' (dry run)' : ''}, in ${duration(durationMs)}`,
+    problemsView([
+      ...(error ? [{ kind: 'failed', object: `cluster ${cluster}`, ...error }] : []),
+      ...problems.filter(({ kind }) => kind !== 'removed'),
+    ]),
+    table(
+      ['NAMESPACE', 'OBJECT'],
+      removals
+        .filter(({ outcome }) => outcome === 'removed')
+        .map(({ namespace, object }) => [namespace, object]),
+    ),
+    report.moreRemovals ? `and ${report.moreRemovals} more` : '',
+    `${removed} ${gone}, ${kept} kept, ${ignored} ignored, ${failed} failed`,
+  );
+}
+
+/** The clusters that a discover found. */
 export function discoveryView({ ok, durationMs, items, problems, moreProblems }: DiscoveryReport): string {
   return paragraphs(
     `${verdict(ok)}: discover, ${items.length} clusters, in ${duration(durationMs)}`,
-    table(
-      ['CLUSTER'],
-      items.map(({ clusters }) => [...clusters]),
-    ),
-    table(
-      ['WHERE', 'PROBLEM'],
-      problems.map(({ where, reason }) => [where, reason]),
-    ),
+    problemsView(problems.map(({ where, ...one }) => ({ kind: 'failed', object: where, ...one }))),
     moreProblems ? `and ${moreProblems} more` : '',
-    remedies(problems.map(({ where, remedy }) => ({ about: where, remedy }))),
+    items.map(({ clusters }) => clusters.join()).join('\n'),
   );
 }
 
-const RESULT_STYLES: Readonly<Record<Finding['result'], Style>> = {
-  pass: 'green',
-  fail: 'red',
-  unknown: 'yellow',
-};
-
-/** The report of a doctor, for people. */
-export function doctorView({ ok, durationMs, identity, findings }: DoctorReport): string {
+/** The report of a doctor; the state of the secrets comes last. */
+export function doctorView(report: DoctorReport, { verbose }: ViewOptions = {}): string {
+  const { ok, durationMs, identity, findings, secrets = [] } = report;
+  const counts: Record<string, number> = { fail: 0, unknown: 0, pass: 0 };
+  for (const { result } of findings) counts[result] = (counts[result] ?? 0) + 1;
+  const listed = findings.map(({ result, step, object, reason }) =>
+    wrap(`${paint(STYLES[result] ?? 'dim', result)} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
+  );
+  const problems = findings
+    .filter(({ result }) => result !== 'pass')
+    .map(({ result, step, object, reason = '', remedy }) => {
+      return { kind: result, object, reason: `${step}: ${reason}`, remedy };
+    });
   return paragraphs(
-    `${verdict(ok)}: doctor, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`,
-    table(
-      ['RESULT', 'CHECK', 'OBJECT', 'DETAILS'],
-      findings.map(({ result, step, object, reason }) => [
-        paint(RESULT_STYLES[result], result),
-        step,
-        object,
-        reason ?? '',
-      ]),
-    ),
-    remedies(findings.map(({ object, remedy }) => ({ about: object, remedy }))),
+    wrap(`${verdict(ok)}: doctor, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`),
+    problemsView(problems, { verbose }),
+    verbose ? listed.join('\n') : '',
+    `checks: ${countsView(counts)}`,
+    secrets.map(({ id, counts: states }) => `secrets of cluster ${id}: ${countsView(states)}`).join('\n'),
   );
 }
+
+/** The report of a status. */
+export function statusView(
+  { ok, startedAt, durationMs, clusters }: StatusReport,
+  options: ViewOptions = {},
+): string {
+  const problems = clusters.flatMap(({ id, error, secrets }): Problem[] => [
+    ...(error ? [{ kind: 'failed', object: `cluster ${id}`, ...error }] : []),
+    ...secrets
+      .filter(({ condition }) => condition !== 'fresh' && condition !== 'skipped')
+      .map(({ condition, reason = '', remedy, ...one }) => ({
+        kind: condition,
+        object: objectOf(one, id, clusters),
+        // the times of one run differ by minutes
+        reason: reason.replace(/( \d+ h) \d+ min ago/, '$1 ago'),
+        remedy,
+      })),
+  ]);
+  const worstFirst = problems.toSorted((one, other) => rankOf(one) - rankOf(other));
+  return paragraphs(
+    `${verdict(ok)}: status, in ${duration(durationMs)}`,
+    problemsView(worstFirst, options),
+    clusters
+      .map(({ id, counts, error, secrets, moreSecrets = 0 }) => {
+        const more = moreSecrets + Math.max(0, secrets.length - MOST_ROWS);
+        const rows = secrets
+          .slice(0, MOST_ROWS)
+          .map(({ namespace, secret, condition, fetchedAt, expiresAt }) => {
+            const age = since(fetchedAt, startedAt);
+            return [namespace, secret, painted(condition), age, until(expiresAt, startedAt)];
+          });
+        const line = `cluster ${id}: ${error ? `${painted('failed')}, ` : ''}${countsView(counts)}`;
+        if (!options.verbose) return line;
+        const shown = moreSecrets > 0 ? secrets.length : 'all';
+        const rest = more > 0 ? `\nand ${more} more: --namespaces narrows it, --json shows ${shown}` : '';
+        return `${line}\n${table(['NAMESPACE', 'SECRET', 'STATE', 'AGE', 'EXPIRES'], rows)}${rest}`;
+      })
+      .join(options.verbose ? '\n\n' : '\n'),
+  );
+}
+
+const rankOf = ({ kind }: Problem) => (CONDITIONS as readonly string[]).indexOf(kind);
 
 const UNITS = [
   ['d', 86_400_000, 2],
@@ -198,7 +245,7 @@ export function until(then: string | undefined, at: string): string {
   return left > 0 ? `in ${duration(left)}` : `${duration(-left)} ago`;
 }
 
-/** The result of a fleet's run, for people. */
+/** The result of a fleet's run. */
 export function fleetView(summary: FleetSummary): string {
   const text = summary.ok ? `${summary.clusters} clusters were refreshed` : fleetFailedError(summary).problem;
   return `${verdict(summary.ok)}: ${text}`;
@@ -255,89 +302,26 @@ function registryName(registry: RegistrySettings): string {
   return `ecr ${accountId} ${region} (${repositories.join(', ')})`;
 }
 
-const CONDITION_STYLES: Readonly<Record<Condition, Style>> = {
-  missing: 'red',
-  expired: 'red',
-  stale: 'yellow',
-  blocked: 'yellow',
-  foreign: 'yellow',
-  fresh: 'green',
-  skipped: 'dim',
-};
-
-/** More would scroll the worst, which are first, out of sight. */
-const MOST_ROWS = 100;
-
-/** The report of a status, for people: the worst secrets of each cluster first. */
-export function statusView({ ok, startedAt, durationMs, clusters }: StatusReport): string {
-  return paragraphs(
-    `${verdict(ok)}: status, in ${duration(durationMs)}`,
-    ...clusters.map((cluster) => clusterView(cluster, startedAt)),
-  );
-}
-
-function clusterView(cluster: ClusterStatus, at: string): string {
-  const { id, counts, secrets, moreSecrets = 0, error } = cluster;
-  const more = moreSecrets + Math.max(0, secrets.length - MOST_ROWS);
-  const counted = CONDITIONS.filter((condition) => counts[condition] > 0).map((condition) =>
-    paint(CONDITION_STYLES[condition], `${counts[condition]} ${condition}`),
-  );
-  const rows = secrets
-    .slice(0, MOST_ROWS)
-    .map(({ namespace, secret, condition, fetchedAt, expiresAt, reason }) => [
-      namespace,
-      secret,
-      paint(CONDITION_STYLES[condition], condition),
-      since(fetchedAt, at),
-      until(expiresAt, at),
-      reason ?? '',
-    ]);
-  return [
-    `cluster ${id}: ${[...counted, ...(error ? [`${paint('red', 'failed')}: ${error.reason}`] : [])].join(', ')}`,
-    table(['NAMESPACE', 'SECRET', 'STATE', 'AGE', 'EXPIRES', 'REASON'], rows),
-    more > 0
-      ? `and ${more} more: --namespaces narrows it, --json shows ${moreSecrets > 0 ? secrets.length : 'all'}`
-      : '',
-    remedies([
-      ...secrets.map(({ namespace, remedy }) => ({ about: namespace, remedy })),
-      ...(error ? [{ about: `cluster ${id}`, remedy: error.remedy }] : []),
-    ]),
-  ]
-    .filter((part) => part !== '')
-    .join('\n');
-}
-
-/** How a text looks on a terminal: a colour, or `bold`. */
-export type Style = Parameters<typeof styleText>[0];
-
-const MOST_NAMED = 3;
-
 /** Colours a text of stdout, if that is a terminal or FORCE_COLOR says so, and NO_COLOR does not speak against it. */
 export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/**
- * Rows in columns as wide as they need; on a terminal the last, and those of long texts, share what is left and are
- * wrapped. A column without content falls away.
- * @param width of the terminal in characters; none, or 0, where it is not known
- * @returns lines without a trailing line break; '' without rows
- */
-export function table(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  width: number | undefined = process.stdout.columns,
-): string {
+function painted(kind: string, text = kind): string {
+  const style = STYLES[kind];
+  return style ? paint(style, text) : text;
+}
+
+/** Rows in columns as wide as they need: no name is broken. A column without content falls away; '' without rows. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const filled = header.flatMap((_, at) => (rows.some((row) => row[at]) ? [at] : []));
   const lines = [header.map((title) => paint('bold', title)), ...rows];
+  const columns = filled.map((_, at) => ({
+    width: 'content-width' as const,
+    paddingRight: at === filled.length - 1 ? 0 : 2,
+  }));
   const cells = lines.map((line) => filled.map((at) => line[at] ?? ''));
-  const columns = filled.map((_, at) => {
-    const isLast = at === filled.length - 1;
-    const natural = Math.max(...cells.map((line) => stripVTControlCharacters(line[at] ?? '').length));
-    const isWrapped = width && (isLast || natural > width / 3);
-    return { width: isWrapped ? 'auto' : 'content-width', paddingRight: isLast ? 0 : 2 };
-  });
-  const drawn = terminalColumns(cells, { stdoutColumns: width || Number.POSITIVE_INFINITY, columns });
+  const drawn = terminalColumns(cells, { stdoutColumns: Number.POSITIVE_INFINITY, columns });
   const shown = drawn.split('\n').map((line) => line.trimEnd());
   return shown.filter((line) => line !== '').join('\n');
 }
@@ -347,26 +331,59 @@ export function paragraphs(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-/** What to do about problems: each remedy once, with the first of what it is for. */
-export function remedies(
-  problems: readonly { readonly about: string; readonly remedy?: string | undefined }[],
-): string {
-  const remedied = problems.flatMap(({ about, remedy }) => (remedy ? [{ about, remedy }] : []));
-  const lines = [...Map.groupBy(remedied, ({ remedy }) => remedy)].map(([remedy, same]) => {
-    const objects = [...new Set(same.map(({ about }) => about))];
-    const more = objects.length - MOST_NAMED;
-    const named = `${objects.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-    return `-> ${named}: ${remedy}`;
+const help = Object.assign(new Help(), { minWidthToWrap: 0 });
+
+/**
+ * Wraps a text at spaces where stdout is a terminal; the lines after the first are indented by two more.
+ * @param indent before the first line
+ */
+export function wrap(text: string, indent = '', width = process.stdout.columns): string {
+  const lines = width ? help.boxWrap(text, width - indent.length - 2) : text;
+  return `${indent}${lines.split('\n').join(`\n${indent}  `)}`;
+}
+
+/** A command ends a fix, or a sentence of it. */
+const COMMAND = /: ((?:aws|curl|docker|eksctl|kubectl|npm|npx) .+?)(?=\. [A-Z]|\.?$)/;
+
+/** A fix: each command has a line of its own, unwrapped, to be pasted. */
+function fixView(fix: string): string {
+  const lines = fix.split(COMMAND).map((part, at, parts) => {
+    if (at % 2 === 1) return `     ${part}`;
+    const text = part.replace(/^\.\s*/, '');
+    const colon = at + 1 < parts.length ? ':' : '';
+    return text && wrap(`${at === 0 ? '->' : '  '} ${text}${colon}`, '  ');
   });
-  return lines.join('\n');
+  return lines.filter((line) => line !== '').join('\n');
+}
+
+/** Problems grouped by kind and reason, each with its objects and fixes. */
+export function problemsView(problems: readonly Problem[], { verbose }: ViewOptions = {}): string {
+  const groups = Map.groupBy(problems, ({ kind, reason }) => `${kind} ${reason}`);
+  const views = [...groups.values()].map((same) => {
+    const [{ kind, reason } = { kind: '', reason: '' }] = same;
+    const objects = firstOf(new Set(same.map(({ object }) => object)), verbose ? same.length : MOST_NAMED);
+    const fixes = new Set(same.flatMap(({ remedy }) => remedy || []));
+    const shown = [...fixes].slice(0, verbose ? fixes.size : MOST_FIXES).map(fixView);
+    const more = fixes.size - shown.length;
+    const rest = more > 0 ? [`  and ${more} more fixes: --verbose lists all`] : [];
+    return [wrap(`${painted(kind)}: ${reason}`), wrap(objects, '  '), ...shown, ...rest].join('\n');
+  });
+  return views.join('\n\n');
+}
+
+/** The first of some names, and how many more there are. */
+function firstOf(names: ReadonlySet<string>, most: number): string {
+  const more = names.size - most;
+  return `${[...names].slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Counts that are not 0, such as `1 blocked, 3 fresh`. */
+function countsView(counts: Readonly<Record<string, number>>): string {
+  const shown = Object.entries(counts).filter(([, count]) => count > 0);
+  return shown.map(([kind, count]) => painted(kind, `${count} ${kind}`)).join(', ') || 'nothing';
 }
 
 /** How an answer begins. */
 export function verdict(ok: boolean): string {
   return ok ? paint('green', 'ok') : paint('red', 'not ok');
-}
-
-/** A number that is coloured once it is not 0. */
-export function count(value: number, style: Style): string {
-  return value > 0 ? paint(style, String(value)) : '0';
 }

@@ -7,6 +7,7 @@ import { type EksCluster, LONGEST_TOKEN, mapRoleCommand } from '../kubernetes/ek
 import { findByKubeconfig, type Kubeconfig } from '../kubernetes/kubeconfig.ts';
 import { isTransient, shortenCidrs } from '../kubernetes/transport.ts';
 import type { ClusterScope } from '../request.ts';
+import { countSecrets } from '../status.ts';
 import type { DoctorState } from './doctor.ts';
 import {
   checkApplies,
@@ -71,7 +72,12 @@ export async function checkCluster(state: DoctorState, scope: ClusterScope): Pro
   const region = scope.cluster.region ?? state.ctx.aws.region;
   const clusterState: ClusterState = { ...state, ...scope, where, region };
   try {
-    return await runChecks(CHECKS, clusterState, where);
+    const findings = await runChecks(CHECKS, clusterState, where);
+    const { client, matched } = clusterState;
+    // what keeps them from being listed is a finding already
+    const counts = client && matched && (await countSecrets(state.ctx, scope, client).catch(() => undefined));
+    if (counts) state.secrets.set(scope.id, counts);
+    return findings;
   } finally {
     await clusterState.client?.close();
   }

@@ -4,6 +4,7 @@ import { isInVpc } from '../kubernetes/cluster.ts';
 import { CLUSTERS_AT_ONCE } from '../refresh/refresh.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import type { SecretEntry } from '../settings/schema.ts';
+import type { ClusterStatus } from '../status.ts';
 import { checkHeadroom, checkIdentity, checkRule, checkTokens, neededEndpoints } from './aws-checks.ts';
 import { checkCluster } from './cluster-checks.ts';
 import { checkHosts, checkPull } from './registry-checks.ts';
@@ -18,6 +19,8 @@ export interface DoctorState {
   principal?: string | undefined;
   /** Of the entries whose registries could be read. */
   readonly credentials: Map<SecretEntry, PullCredentials>;
+  /** The state of the secrets, by the id of the cluster. */
+  readonly secrets: Map<string, ClusterStatus['counts']>;
 }
 
 /** The checks that need no cluster. */
@@ -42,7 +45,7 @@ const CHECKS: readonly Check<DoctorState>[] = [
 export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
   const { clock, request, scope } = ctx;
   const startedAt = clock.now();
-  const state: DoctorState = { ctx, credentials: new Map() };
+  const state: DoctorState = { ctx, credentials: new Map(), secrets: new Map() };
   const general = await runChecks(CHECKS, state, 'function');
   const pull = request.repository ? await checkPull(state, request.repository) : [];
   const hosts = await checkHosts(state);
@@ -57,6 +60,10 @@ export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
     durationMs: clock.now() - startedAt,
     ...(state.arn && { identity: state.arn }),
     findings,
+    secrets: scope.clusters.flatMap(({ id }) => {
+      const counts = state.secrets.get(id);
+      return counts ? [{ id, counts }] : [];
+    }),
   };
 }
 

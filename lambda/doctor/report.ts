@@ -1,5 +1,6 @@
 import { judgeFailure } from '../kubernetes/api-error.ts';
 import type { RunTimes } from '../refresh/report.ts';
+import type { ClusterStatus } from '../status.ts';
 
 /** The steps of a refresh that are checked, in their order. */
 export const STEPS = [
@@ -44,6 +45,8 @@ export interface DoctorReport extends RunTimes {
   readonly identity?: string;
   /** The results of the checks, in the order of a refresh. */
   readonly findings: readonly Finding[];
+  /** The state of the secrets, as `status` counts them, of each cluster where they could be listed. */
+  readonly secrets?: readonly Pick<ClusterStatus, 'id' | 'counts'>[];
 }
 
 /** One check, or some of the same step. */

@@ -67,13 +67,13 @@ describe('--local', () => {
     expect(JSON.parse(plan.stdout) as Report).toMatchObject({ ok: true, clusters: [{ created: 4 }] });
     expect(holders(clusterOf(world))).toEqual([]);
     expect(await cli(['status', '--local', '--cluster-name', 'demo'], world.env)).toMatchObject({ code: 3 });
-    const doctor = await cli(['doctor', '--local', '--cluster-name', 'demo'], {
+    const doctor = await cli(['doctor', '--local', '--cluster-name', 'demo', '--verbose'], {
       ...world.env,
       EMULATED_AWS: world.aws.origin,
       NODE_OPTIONS: `--import=${PRELOAD}`,
     });
-    expect(doctor.stdout).toMatch(/^pass +registry +111122223333\.dkr\.ecr\.eu-west-1\.amazonaws\.com /m);
-    expect(doctor.stdout).toMatch(/^pass +cluster +cluster demo /m);
+    expect(doctor.stdout).toMatch(/^pass registry: 111122223333\.dkr\.ecr\.eu-west-1\.amazonaws\.com: /m);
+    expect(doctor.stdout).toMatch(/^pass cluster: cluster demo: /m);
   });
 
   it.each<[string[], Record<string, string>, number, RegExp]>([

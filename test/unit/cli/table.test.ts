@@ -1,7 +1,7 @@
 import { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { paint, paragraphs, remedies, table } from '../../../lambda/cli/views.ts';
+import { paint, paragraphs, table } from '../../../lambda/cli/views.ts';
 
 const HEADER = ['NAMESPACE', 'SECRET', 'WHY'];
 const WHY = 'it belongs to vault-agent, which is not in adoptFrom, so it was left as it is';
@@ -31,40 +31,16 @@ function stdoutIsTerminal(value: boolean): void {
 }
 
 describe('a table', () => {
-  it('has one line a row where there is no terminal, without trailing blanks', () => {
-    expect(stripVTControlCharacters(table(HEADER, ROWS, undefined))).toBe(
+  it('breaks no name, and has no trailing blanks', () => {
+    expect(stripVTControlCharacters(table(HEADER, ROWS))).toBe(
       `NAMESPACE  SECRET            WHY
 default    ecr-docker-creds  ${WHY}
 team-a     ecr-docker-creds`,
     );
   });
 
-  it('wraps long texts at the width of the terminal', () => {
-    expect(stripVTControlCharacters(table(HEADER, ROWS, 60))).toBe(
-      `NAMESPACE  SECRET            WHY
-default    ecr-docker-creds  it belongs to vault-agent,
-                             which is not in adoptFrom, so
-                             it was left as it is
-team-a     ecr-docker-creds`,
-    );
-  });
-
-  it.each([20, 35, 50, 80, 200])('shows every word within %i characters', (width) => {
-    const lines = stripVTControlCharacters(table(HEADER, ROWS, width)).split('\n');
-    expect(lines.filter((line) => line.length > width)).toEqual([]);
-    const words = (text: string) => text.split(/\s+/).filter((word) => word !== '');
-    const shown = words(lines.join(' '));
-    expect(shown).toEqual(expect.arrayContaining(words([...HEADER, ...ROWS.flat()].join(' '))));
-  });
-
-  it.each([0, 1, 5])('is drawn on a terminal that says it has %i columns', (width) => {
-    expect(stripVTControlCharacters(table(HEADER, ROWS, width)).replaceAll(/\s/g, '')).toContain(
-      'vault-agent',
-    );
-  });
-
   it('leaves a column without content out', () => {
-    expect(stripVTControlCharacters(table(HEADER, ROWS.slice(1), 80))).toBe(
+    expect(stripVTControlCharacters(table(HEADER, ROWS.slice(1)))).toBe(
       'NAMESPACE  SECRET\nteam-a     ecr-docker-creds',
     );
   });
@@ -88,14 +64,5 @@ describe('colour', () => {
     stdoutIsTerminal(terminal);
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
     expect(paint('red', 'failed')).toBe(shown);
-  });
-});
-
-describe('remedies', () => {
-  it('are said once each, with the first three of what they are for', () => {
-    const same = ['a', 'b', 'b', 'c', 'd', 'e'].map((about) => ({ about, remedy: 'Do this.' }));
-    expect(
-      remedies([...same, { about: 'f', remedy: 'Do that.' }, { about: 'g' }, { about: 'h', remedy: '' }]),
-    ).toBe('-> a, b, c and 2 more: Do this.\n-> f: Do that.');
   });
 });
