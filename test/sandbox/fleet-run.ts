@@ -11,6 +11,18 @@ export interface FleetRun {
   readonly error?: unknown;
 }
 
+/** What a run does not show of a fleet in which one cluster is down: all others are fresh, and it alone fails the run. */
+export function missedBy({ discovery, results, error }: FleetRun, down: string): string[] {
+  const others = results.filter(({ id }) => id !== down);
+  const claims: [string, boolean][] = [
+    ['every account and region was found', discovery.ok && results.length === discovery.items.length],
+    ['all other clusters are fresh', others.length > 0 && others.every(({ ok }) => ok)],
+    ['the cluster that is down is named', results.some(({ id, ok, reason }) => id === down && !ok && reason)],
+    ['the run fails by it', error instanceof Error && error.message.includes(down)],
+  ];
+  return claims.flatMap(([claim, holds]) => (holds ? [] : [claim]));
+}
+
 /**
  * Does what the state machine does: discover, one invocation for each item with so many at once, summarize. What an
  * item throws is kept as its reason.

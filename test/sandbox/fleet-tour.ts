@@ -1,6 +1,6 @@
 import { invocationContext, loadBundle, reported } from './bundle.ts';
 import { fleetClusters, fleetSettings, roleOf } from './fleet-clusters.ts';
-import { runFleet } from './fleet-run.ts';
+import { missedBy, runFleet } from './fleet-run.ts';
 import { heading, say, table } from './tour-view.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -40,8 +40,12 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   });
   table([['CLUSTER', 'STATE', 'REASON'], ...rows]);
   say();
-  if (run.error === undefined) return say('summarize: every cluster is fresh');
-  say(`summarize fails the state machine: ${run.error instanceof Error ? run.error.message : ''}`);
-  say('exit code 1, as one cluster is not fresh');
-  process.exitCode = 1;
+  const summary = run.error instanceof Error ? run.error.message : 'every cluster is fresh';
+  say(`summarize fails the state machine: ${summary}`);
+  say();
+  const missed = missedBy(run, DOWN);
+  if (missed.length > 0) process.exitCode = 1;
+  for (const claim of missed) say(`NO: ${claim}`);
+  if (missed.length === 0)
+    say('as it should be: one cluster is down, the run names it, and all others are fresh');
 }

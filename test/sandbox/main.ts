@@ -1,14 +1,22 @@
 import { parseArgs } from 'node:util';
+import { BROKEN, serve } from './serve.ts';
+
+const USAGE = `usage: npm run sandbox [-- --serve [--broken ${BROKEN.join('|')}] | --fleet]`;
 
 // npm run sandbox: the tour, with --serve a sandbox that stays, or with --fleet one of many clusters
 try {
-  const { values } = parseArgs({ options: { serve: { type: 'boolean' }, fleet: { type: 'boolean' } } });
-  if (values.fleet) await import('./fleet-tour.ts');
-  else await import(values.serve ? './serve.ts' : './tour.ts');
+  const { values } = parseArgs({
+    options: { serve: { type: 'boolean' }, broken: { type: 'string' }, fleet: { type: 'boolean' } },
+  });
+  const { broken } = values;
+  if (broken !== undefined && !(values.serve && BROKEN.includes(broken))) {
+    console.error(`--broken ${broken}: expected --serve, and one of ${BROKEN.join(', ')}\n${USAGE}`);
+    process.exitCode = 2;
+  } else if (values.serve) await serve(broken);
+  else await import(values.fleet ? './fleet-tour.ts' : './tour.ts');
 } catch (error) {
-  if (!(error instanceof TypeError && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')) {
-    throw error;
-  }
-  console.error(`${error.message}\nusage: npm run sandbox [-- --serve | --fleet]`);
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (!code.startsWith('ERR_PARSE_ARGS_')) throw error;
+  console.error(`${message}\n${USAGE}`);
   process.exitCode = 2;
 }
