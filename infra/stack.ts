@@ -27,9 +27,15 @@ export class EcrRegistryHelperStack extends Stack {
     const url = dashboardUrl(this, monitoring.dashboard.dashboardName);
     output('DashboardUrl', url, 'Freshness, failures and durations');
     if (fleet) {
+      const { stateMachineArn } = fleet.stateMachine;
+      output(
+        'StateMachineArn',
+        stateMachineArn,
+        'The state machine that refreshes all clusters of the fleet',
+      );
       output(
         'StartCommand',
-        `aws stepfunctions start-execution --state-machine-arn ${fleet.stateMachine.stateMachineArn} --region ${this.region}`,
+        `aws stepfunctions start-execution --state-machine-arn ${stateMachineArn} --region ${this.region}`,
         'Refreshes all clusters of the fleet now',
       );
       return;

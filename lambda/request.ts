@@ -43,7 +43,7 @@ export interface RunRequest {
   readonly confirm?: string | undefined;
   /** Of a cleanup: also what the settings cover. */
   readonly all?: boolean | undefined;
-  /** Of a cleanup: asks the server and removes nothing. */
+  /** Of a cleanup: asks the server and removes nothing. Of a discover: sends no metrics. */
   readonly dryRun?: boolean | undefined;
   /** Audit records as CloudWatch Logs sends them. */
   readonly awslogs?: string | undefined;
@@ -118,7 +118,7 @@ export const manualEvents: Record<Action, z.ZodType<Omit<RunRequest, 'origin'>>>
     all: z.boolean().optional(),
     dryRun: z.boolean().optional(),
   }),
-  discover: strict({ ...chosenAction.shape }),
+  discover: strict({ ...chosenAction.shape, dryRun: z.boolean().optional() }),
   summarize: strict({
     ...chosenAction.shape,
     results: z.array(strict({ id: z.string(), ok: z.boolean(), reason: z.string().optional() })),

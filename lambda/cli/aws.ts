@@ -1,13 +1,19 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
+import { type Clock, systemClock } from '../context.ts';
 import { codeOf, HelperError } from '../errors.ts';
+import type { FleetSummary } from '../fleet.ts';
 import type { Answer, Refusal } from '../handler.ts';
 import { ACTIONS } from '../request.ts';
 import { readSettings } from '../settings/rules.ts';
 import type { Settings } from '../settings/schema.ts';
-import { shellWord } from './io.ts';
+import { invokedAs, shellWord } from './io.ts';
 
 /** Lambda's longest run, and some time for its answer. */
 const LONGEST_CALL_MS = 15 * 60_000 + 10_000;
+const KEEP_ALIVE_MS = 30_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+const NEVER = new AbortController().signal;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 
 /** The environment is what every client reads, also those that assume a role. A profile that is given replaces its keys. */
@@ -25,20 +31,21 @@ export function setAwsEnvironment({ profile, region }: { profile?: string; regio
 // the SDK and the Kubernetes client are imported where they are used: loading them takes a second
 
 /**
- * The name of the function in a stack.
+ * An output of a stack.
+ * @param flag that gives the value itself
  * @throws HelperError: StackNotFoundError, StackOutputError, and those of {@link toCallError}
  */
-export async function findFunction(stack: string): Promise<string> {
+export async function findOutput(stack: string, key: string, flag: string): Promise<string> {
   const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
   const client = new CloudFormationClient({});
   try {
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stack }));
-    const name = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'FunctionName')?.OutputValue;
-    if (name) return name;
+    const value = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === key)?.OutputValue;
+    if (value) return value;
     throw new HelperError(
       'StackOutputError',
-      `the stack ${stack} has no output FunctionName`,
-      'Give the stack of the helper by --stack, or the function itself by --function.',
+      `the stack ${stack} has no output ${key}`,
+      `Give the stack by --stack, or ${flag}.`,
     );
   } catch (fault) {
     // CloudFormation answers with one of many validation errors
@@ -46,7 +53,7 @@ export async function findFunction(stack: string): Promise<string> {
     throw new HelperError(
       'StackNotFoundError',
       `there is no stack ${stack} in ${await client.config.region()}`,
-      'Give its name by --stack, its region by --region, or the function itself by --function.',
+      `Give its name by --stack, its region by --region, or ${flag}.`,
     );
   } finally {
     client.destroy();
@@ -66,6 +73,9 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
       connectionTimeout: 5_000,
       requestTimeout: LONGEST_CALL_MS,
       throwOnRequestTimeout: true,
+      // networks on the way drop a connection that is silent for minutes
+      httpsAgent: { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS },
+      httpAgent: { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS },
     },
   });
   try {
@@ -86,6 +96,74 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
     return answer as unknown as Answer;
   } catch (fault) {
     throw await toFunctionError(fault, client, 'lambda:InvokeFunction', name);
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * Starts the state machine of a fleet.
+ * @returns the ARN of the execution
+ * @throws HelperError of {@link toCallError}
+ */
+export async function startExecution(stateMachineArn: string): Promise<string> {
+  const { SFNClient, StartExecutionCommand } = await import('@aws-sdk/client-sfn');
+  // an execution that was started must not be started again
+  const client = new SFNClient({ maxAttempts: 1 });
+  try {
+    const { executionArn = '' } = await client.send(new StartExecutionCommand({ stateMachineArn }));
+    return executionArn;
+  } catch (fault) {
+    throw toCallError(fault, 'states:StartExecution', stateMachineArn);
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * Follows an execution of a fleet to its end.
+ * @param update is called with the progress in words
+ * @returns the summary of one that succeeded
+ * @throws HelperError: by the name of the error of one that failed, and those of {@link toCallError}
+ */
+export async function followExecution(
+  executionArn: string,
+  update: (progress: string) => void,
+  clock: Pick<Clock, 'sleep'> = systemClock,
+): Promise<FleetSummary> {
+  const { DescribeExecutionCommand, DescribeMapRunCommand, ListMapRunsCommand, SFNClient } = await import(
+    '@aws-sdk/client-sfn'
+  );
+  const client = new SFNClient({});
+  try {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const {
+        status = '',
+        output,
+        error,
+        cause = '',
+      } = await client.send(new DescribeExecutionCommand({ executionArn }));
+      if (status === 'SUCCEEDED') return JSON.parse(output ?? '{}') as FleetSummary;
+      if (status !== 'RUNNING') {
+        const message = String(parseObject(cause)?.errorMessage ?? cause).split('. ')[0];
+        const fix = `See which clusters are not fresh: ${invokedAs} status`;
+        throw new HelperError(
+          error ?? status,
+          `the execution ${executionArn} failed: ${message || status}`,
+          fix,
+        );
+      }
+      // a later round has a map run of its own, and is listed first
+      const { mapRuns: [run] = [] } = await client.send(new ListMapRunsCommand({ executionArn }));
+      const { itemCounts } = run
+        ? await client.send(new DescribeMapRunCommand({ mapRunArn: run.mapRunArn }))
+        : {};
+      const { total = 0, pending = 0, running = 0 } = itemCounts ?? {};
+      update(itemCounts ? `${total - pending - running} of ${total} clusters` : 'finding the clusters');
+      await clock.sleep(pauseMs, NEVER);
+    }
+  } catch (fault) {
+    throw toCallError(fault, 'states:DescribeExecution, ListMapRuns and DescribeMapRun', executionArn);
   } finally {
     client.destroy();
   }
@@ -199,8 +277,8 @@ export function toCallError(fault: unknown, action: string, object: string): Hel
   }
   const fix = code.startsWith('AccessDenied')
     ? `Allow ${action} on it to your own identity.`
-    : action === 'lambda:InvokeFunction'
-      ? 'If the function was reached, it may be running: see its log before you start it again.'
+    : /^lambda:Invoke|^states:Start/.test(action)
+      ? 'If the call arrived, a run may be in progress: see the log of the function before you start it again.'
       : 'Check that AWS can be reached from here, and run the command again.';
   return new HelperError('AwsCallError', `${action} on ${object} failed (${code})`, fix);
 }

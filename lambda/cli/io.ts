@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { text as readStream } from 'node:stream/consumers';
 import type { Environment } from '../context.ts';
 import { codeOf, HelperError, plain, SettingsError, UNSAFE } from '../errors.ts';
 import type { Answer } from '../handler.ts';
@@ -200,13 +201,15 @@ function merge(key: string, given: string | undefined, setting: string | undefin
 }
 
 /**
- * The event of an argument: JSON, or a file of it.
+ * The event of an argument: JSON, a file of it, or `-` for standard input.
  * @throws UsageError
  */
-export function readEventArgument(given: string): unknown {
-  const isInline = given.trimStart().startsWith('{');
+export async function readEventArgument(given: string): Promise<unknown> {
+  const isInline = given === '-' || given.trimStart().startsWith('{');
   try {
-    return JSON.parse(isInline ? given : readFileSync(given, 'utf8'));
+    const contents =
+      given === '-' ? await readStream(process.stdin) : isInline ? given : readFileSync(given, 'utf8');
+    return JSON.parse(contents);
   } catch (fault) {
     if (fault instanceof SyntaxError) throw new UsageError(`${isInline ? 'the event' : given} is not JSON`);
     throw new UsageError(`${given} cannot be read (${codeOf(fault)})`);

@@ -20,7 +20,7 @@ import {
   UsageError,
 } from './io.ts';
 import { rbacManifest } from './rbac.ts';
-import { type RunOptions, runCommand, runEvent, WRONG_EVENTS } from './run.ts';
+import { type RunOptions, runCommand, runEvent, startFleet, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
 
 /** The program with all its commands. */
@@ -166,14 +166,33 @@ withNamespaces(
 withRunOptions(
   program
     .command('invoke')
-    .argument('<event>', 'JSON, or a file of it')
+    .argument('<event>', 'JSON, a file of it, or - for standard input')
     .description('sends an event as it is'),
 )
   .addHelpText(
     'after',
     examples([`invoke '{"action":"plan"}'`, 'JSON'], ['invoke test/events/plan.json', 'a file']),
   )
-  .action((event: string, options: RunOptions) => runEvent(options, readEventArgument(event)));
+  .action(async (event: string, options: RunOptions) => runEvent(options, await readEventArgument(event)));
+
+program
+  .command('start')
+  .description('starts the state machine of a fleet, which refreshes all clusters')
+  .addOption(
+    new Option('--stack <name>', 'the stack whose output StateMachineArn names it').default(
+      'ecr-registry-helper',
+    ),
+  )
+  .addOption(new Option('--state-machine <arn>', 'the state machine itself').conflicts('stack'))
+  .option('--region <region>', 'of the state machine; default: AWS_REGION, or that of the profile')
+  .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
+  .option('--wait', 'follow it to its end; the exit code is 1 where a cluster failed')
+  .option('--json', 'print JSON, and nothing else on stdout')
+  .addHelpText(
+    'after',
+    examples(['start --wait', 'all clusters, with progress'], ['start', 'without waiting']),
+  )
+  .action(startFleet);
 
 program
   .command('rbac')
@@ -246,10 +265,14 @@ for (const command of program.commands) {
   }
 }
 
-// the reader may have closed its end
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // the reader may have closed its end
+    if (code === 'EPIPE') return;
+    if (stream === process.stdout) printError(`error: could not write to standard output (${code})`);
+    process.exit(EXIT.failed);
+  });
+}
 
 if (import.meta.main) await main();
 
@@ -262,12 +285,16 @@ export async function main(): Promise<void> {
   }
 }
 
-/** Prints an error on stderr, and returns the exit code for it. */
+/** Prints an error on stderr, with `--json` also as JSON on stdout, and returns the exit code for it. */
 function reportError(fault: unknown): number {
+  const isUsage = fault instanceof CommanderError;
+  if (isUsage && fault.exitCode === 0) return EXIT.ok;
+  const error = isUsage ? new UsageError(fault.message.replace(/^error: /, '')) : toHelperError(fault);
+  if (process.argv.includes('--json')) {
+    printJson({ ok: false, error: { code: error.code, reason: error.problem, remedy: error.fix } });
+  }
   // commander has printed it already
-  if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const error = toHelperError(fault);
-  printError(`error: ${error.problem}\n${error.fix}`);
+  if (!isUsage) printError(`error: ${error.problem}\n${error.fix}`);
   if (error instanceof InternalError) printError(error.stack ?? '');
   return error instanceof UsageError || hasCode(error, ...WRONG_EVENTS) ? EXIT.usage : EXIT.failed;
 }

@@ -4,7 +4,14 @@ import { HelperError, hasCode, plain } from '../errors.ts';
 import type { Answer } from '../handler.ts';
 import { readEvent } from '../request.ts';
 import type { Settings } from '../settings/schema.ts';
-import { findFunction, invokeFunction, readRegion, setAwsEnvironment } from './aws.ts';
+import {
+  findOutput,
+  followExecution,
+  invokeFunction,
+  readRegion,
+  setAwsEnvironment,
+  startExecution,
+} from './aws.ts';
 import {
   exitCodeOf,
   localCommands,
@@ -16,6 +23,8 @@ import {
 } from './io.ts';
 import { answerView } from './views.ts';
 
+/** How often progress is printed where stderr is no terminal. */
+const PROGRESS_MS = 10_000;
 const LONGEST_LOCAL_MS = 15 * 60_000;
 
 /** Where a command runs, and how it prints the report. */
@@ -38,6 +47,10 @@ export interface RunOptions {
 export async function runEvent(options: RunOptions, event: unknown): Promise<void> {
   setAwsEnvironment(options);
   const answer = options.local ? await runHere(options, event) : await invokeDeployed(options, event);
+  printAnswer(answer, options);
+}
+
+function printAnswer(answer: Answer, options: Pick<RunOptions, 'json' | 'verbose'>): void {
   if (options.json) printJson(answer);
   else print(`${answerView(plain(answer), options)}\n`);
   process.exitCode = exitCodeOf(answer);
@@ -77,7 +90,9 @@ async function invokeDeployed(options: RunOptions, event: unknown): Promise<Answ
   if (options.clusterName) {
     throw new UsageError('--cluster-name needs --local; --cluster narrows what the function does');
   }
-  const name = options.function ?? (await findFunction(options.stack));
+  const name =
+    options.function ??
+    (await findOutput(options.stack, 'FunctionName', 'the function itself by --function'));
   return withProgress(`invoking the function ${name}`, 'the function goes on; see its log', () =>
     invokeFunction(name, event),
   );
@@ -130,6 +145,37 @@ export function refuseOwnToken({ secrets }: Settings): void {
   );
 }
 
+/** What `start` takes. */
+export interface StartOptions {
+  readonly stack: string;
+  readonly stateMachine?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  readonly wait?: true;
+  readonly json?: true;
+}
+
+/**
+ * Starts the state machine of a fleet, and with `--wait` follows it; prints the execution or the summary on stdout.
+ * @throws HelperError
+ */
+export async function startFleet({ stack, stateMachine, wait, ...options }: StartOptions): Promise<void> {
+  setAwsEnvironment(options);
+  const arn =
+    stateMachine ??
+    (await findOutput(stack, 'StateMachineArn', 'the state machine itself by --state-machine'));
+  const execution = await startExecution(arn);
+  if (!wait) {
+    if (options.json) printJson({ ok: true, action: 'start', execution });
+    else print(`ok: started ${plain(execution)}\n`);
+    return;
+  }
+  const summary = await withProgress(`execution ${execution}`, 'the execution goes on', (update) =>
+    followExecution(execution, update),
+  );
+  printAnswer(summary, options);
+}
+
 /**
  * Prints on stderr what runs: on a terminal with the seconds that it takes, elsewhere in one plain line.
  * @param given what runs
@@ -138,9 +184,9 @@ export function refuseOwnToken({ secrets }: Settings): void {
 export async function withProgress<Value>(
   given: string,
   leftBehind: string,
-  work: () => Promise<Value>,
+  work: (update: (progress: string) => void) => Promise<Value>,
 ): Promise<Value> {
-  const text = plain(given);
+  let text = plain(given);
   const { stderr, env } = process;
   const animated = stderr.isTTY && env.TERM !== 'dumb' && !('CI' in env);
   const spinner = animated ? yoctoSpinner({ text, stream: stderr, handleSignals: false }) : undefined;
@@ -156,8 +202,16 @@ export async function withProgress<Value>(
   const seconds = setInterval(() => {
     if (spinner) spinner.text = `${text} (${Math.round((performance.now() - startedAt) / 1_000)} s)`;
   }, 1_000);
+  let printedAt = startedAt;
+  const update = (progress: string) => {
+    const isNew = !text.endsWith(progress);
+    text = plain(`${given}: ${progress}`);
+    if (spinner || !isNew || performance.now() - printedAt < PROGRESS_MS) return;
+    printError(text);
+    printedAt = performance.now();
+  };
   try {
-    return await work();
+    return await work(update);
   } finally {
     process.off('SIGINT', interrupted);
     clearInterval(seconds);

@@ -375,5 +375,7 @@ it('has an output with the command that starts it, in place of that for the func
   const stack = new EcrRegistryHelperStack(newApp(), 'Test', { settings: FLEET, env: HOME });
   const outputs = Template.fromStack(stack).findOutputs('*');
   expect(JSON.stringify(outputs.StartCommand?.Value)).toContain('aws stepfunctions start-execution');
+  const { id } = resource(Template.fromStack(stack), 'AWS::StepFunctions::StateMachine');
+  expect(outputs.StateMachineArn?.Value).toEqual({ Ref: id });
   expect(outputs).not.toHaveProperty('InvokeCommand');
 });

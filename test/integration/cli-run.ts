@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { buildCli } from '../../build.ts';
@@ -17,7 +18,7 @@ import { searched } from './searched.ts';
 export const STACK = 'ecr-registry-helper';
 
 /** Bundled it starts twice as fast as from its sources. */
-const built = buildCli();
+export const built = buildCli();
 
 /** How the command line ended, and what it wrote. */
 export interface Ended {
@@ -70,12 +71,14 @@ export function temporaryFile(contents: string): string {
 /**
  * Runs the command line in a process of its own, with no AWS variables but those of `env`, and with none that colour.
  * @param interrupt says by what it wrote on stderr so far when Ctrl-C is pressed
+ * @param streams in place of an empty standard input and a pipe
  * @throws {Error} when it shows a secret
  */
 export async function cli(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   interrupt: (stderr: string) => boolean = () => false,
+  { stdin = 'ignore', stdout: out = 'pipe' }: { stdin?: 'ignore' | Readable; stdout?: 'pipe' | number } = {},
 ): Promise<Ended> {
   const others = Object.entries(process.env).filter(
     ([name]) => !/^(AWS_|npm_|SETTINGS$|NO_COLOR$|FORCE_COLOR$)/.test(name),
@@ -83,17 +86,18 @@ export async function cli(
   await built;
   const child = spawn(process.execPath, ['dist/cli/main.mjs', ...args], {
     env: { ...Object.fromEntries(others), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [typeof stdin === 'string' ? stdin : 'pipe', out, 'pipe'],
   });
+  if (typeof stdin !== 'string' && child.stdin) stdin.pipe(child.stdin);
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk;
     if (interrupt(stderr)) child.kill('SIGINT');
   });
   const closed = new Promise<number | null>((resolve) => {
     child.once('close', resolve);
   });
-  const [stdout, code] = await Promise.all([text(child.stdout), closed]);
+  const [stdout, code] = await Promise.all([child.stdout ? text(child.stdout) : '', closed]);
   const [shown] = findSecrets(stdout + stderr);
   if (shown) throw new Error(`cli ${args.join(' ')} shows a secret, which begins with ${shown}`);
   return { code, stdout, stderr };

@@ -13,6 +13,7 @@ const COMMANDS = [
   'status',
   'cleanup',
   'invoke',
+  'start',
   'rbac',
   'settings check',
   'settings schema',

@@ -1,8 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import type { Refusal } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { StatusReport } from '../../lambda/status.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
-import { cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
+import { built, cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
 import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
 
 const ESCAPE = '\u001b[';
@@ -158,6 +163,14 @@ describe('the other actions', () => {
     expect(json<Report>(inline.stdout)).toMatchObject({ action: 'plan', clusters: [{ created: 1 }] });
     const file = await cli(['invoke', '--json', 'test/events/scheduled.json'], env);
     expect(json<Report>(file.stdout)).toMatchObject({ action: 'refresh', ok: true });
+    const piped = (event: string) =>
+      cli(['invoke', '--json', '-'], env, undefined, { stdin: Readable.from([event]) });
+    const { stdout } = await piped('{"action":"plan","namespaces":["default"]}');
+    expect(json<Report>(stdout)).toMatchObject({ action: 'plan', clusters: [{ refreshed: 1 }] });
+    expect(await piped('')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: the event is not JSON/),
+    });
   });
 });
 
@@ -288,8 +301,13 @@ describe('what stands in the way', () => {
     const world = await deployFunction();
     const env = { ...yourEnv(world), ...prepare(world) };
     const { code, stdout, stderr } = await cli([...args, '--json'], env);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(code).toBe(1);
     expect(stderr).toMatch(said);
+    const { ok, error } = json<Refusal>(stdout);
+    expect({ ok, said: `error: ${error.reason}\n${error.remedy}\n` }).toEqual({
+      ok: false,
+      said: stderr.replace(/^invoking .*\n/, ''),
+    });
   });
 
   it.each([
@@ -307,6 +325,34 @@ describe('what stands in the way', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '' });
     expect(ended.stderr).toContain(`lambda:InvokeFunction on ${FUNCTION} failed (${code})`);
     expect(invocations(world)).toHaveLength(1);
+  });
+
+  it('wrong usage, which is JSON too', async () => {
+    const { code, stdout } = await cli(['status', '--json', '--nope']);
+    expect(code).toBe(2);
+    expect(json<Refusal>(stdout)).toMatchObject({
+      ok: false,
+      error: { code: 'UsageError', reason: expect.stringContaining("unknown option '--nope'") },
+    });
+  });
+
+  it('a full disk', async () => {
+    const stdout = openSync('/dev/full', 'w');
+    const { code, stderr } = await cli(['settings', 'schema'], {}, undefined, { stdout });
+    closeSync(stdout);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'error: could not write to standard output (ENOSPC)\n',
+    });
+  });
+
+  it.each(['settings schema', 'status --nope'])('a reader that has gone, of %s', async (args) => {
+    await built;
+    const child = spawn(process.execPath, ['dist/cli/main.mjs', ...args.split(' ')]);
+    const exited = once(child, 'exit');
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await exited).toEqual([args === 'settings schema' ? 0 : 2, null]);
   });
 
   it('Ctrl-C, which says what goes on', async () => {

@@ -14,6 +14,7 @@ import { createLambda, type FunctionCode } from './lambda.ts';
 import { createLogs, type SubscriptionFilter } from './logs.ts';
 import { ENTRANCE, Registries } from './registries.ts';
 import { createSecretsManager, type SecretOptions, secretArn } from './secrets-manager.ts';
+import { createStates, type StateMachineCode } from './states.ts';
 import { createSts } from './sts.ts';
 
 export interface AwsOptions {
@@ -49,6 +50,8 @@ export interface AwsEmulator {
   readonly variables: Map<string, Readonly<Record<string, string>>>;
   /** The outputs of each stack, by its name. */
   readonly stacks: Map<string, Record<string, string>>;
+  /** The state machines of Step Functions, by ARN. */
+  readonly stateMachines: Map<string, StateMachineCode>;
   /** The rules of EventBridge, by name. */
   readonly rules: Map<string, Rule>;
   /** The subscription filters of each log group, by its name. */
@@ -93,6 +96,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const functions = new Map<string, FunctionCode>();
   const variables = new Map<string, Readonly<Record<string, string>>>();
   const stacks = new Map<string, Record<string, string>>();
+  const stateMachines = new Map<string, StateMachineCode>();
   const rules = new Map<string, Rule>();
   const subscriptions = new Map<string, SubscriptionFilter[]>();
   const registries = new Registries(now);
@@ -106,6 +110,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     createSecretsManager(secrets),
     createLambda(functions, variables),
     createCloudFormation(stacks),
+    createStates(stateMachines),
     createEventBridge(rules),
     createLogs(subscriptions),
   ];
@@ -130,6 +135,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     functions,
     variables,
     stacks,
+    stateMachines,
     rules,
     subscriptions,
     registries,
