@@ -1,4 +1,3 @@
-import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type Clock, systemClock } from '../context.ts';
 import { codeOf, HelperError } from '../errors.ts';
 import type { FleetSummary } from '../fleet.ts';
@@ -13,7 +12,6 @@ const LONGEST_CALL_MS = 15 * 60_000 + 10_000;
 const KEEP_ALIVE_MS = 30_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-const NEVER = new AbortController().signal;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 
 /** The environment is what every client reads, also those that assume a role. A profile that is given replaces its keys. */
@@ -38,23 +36,38 @@ export function setAwsEnvironment({ profile, region }: { profile?: string; regio
 export async function findOutput(stack: string, key: string, flag: string): Promise<string> {
   const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
   const client = new CloudFormationClient({});
-  try {
-    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stack }));
+  return await calling(client, 'cloudformation:DescribeStacks', stack, async () => {
+    const { Stacks } = await client
+      .send(new DescribeStacksCommand({ StackName: stack }))
+      .catch(async (fault) => {
+        // CloudFormation answers with one of many validation errors
+        if (codeOf(fault) !== 'ValidationError') throw fault;
+        const fix = `Give its name by --stack, its region by --region, or ${flag}.`;
+        const problem = `there is no stack ${stack} in ${await client.config.region()}`;
+        throw new HelperError('StackNotFoundError', problem, fix);
+      });
     const value = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === key)?.OutputValue;
     if (value) return value;
-    throw new HelperError(
-      'StackOutputError',
-      `the stack ${stack} has no output ${key}`,
-      `Give the stack by --stack, or ${flag}.`,
-    );
+    const fix = `Give the stack by --stack, or ${flag}.`;
+    throw new HelperError('StackOutputError', `the stack ${stack} has no output ${key}`, fix);
+  });
+}
+
+/** Does calls by a client, which it closes. @throws HelperError: FunctionNotFoundError, those of {@link toCallError} */
+async function calling<Value>(
+  client: { readonly config: { region: () => Promise<string> }; destroy(): void },
+  action: string,
+  object: string,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await work();
   } catch (fault) {
-    // CloudFormation answers with one of many validation errors
-    if (codeOf(fault) !== 'ValidationError') throw toCallError(fault, 'cloudformation:DescribeStacks', stack);
-    throw new HelperError(
-      'StackNotFoundError',
-      `there is no stack ${stack} in ${await client.config.region()}`,
-      `Give its name by --stack, its region by --region, or ${flag}.`,
-    );
+    const isMissing = action.startsWith('lambda:') && codeOf(fault) === 'ResourceNotFoundException';
+    if (!isMissing) throw toCallError(fault, action, object);
+    const problem = `there is no function ${object} in ${await client.config.region()}`;
+    const fix = 'Correct --function or --region; the output FunctionName of the stack is its name.';
+    throw new HelperError('FunctionNotFoundError', problem, fix);
   } finally {
     client.destroy();
   }
@@ -78,12 +91,17 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
       httpAgent: { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS },
     },
   });
-  try {
+  return await calling(client, 'lambda:InvokeFunction', name, async () => {
     const { Payload: payload, FunctionError: failed } = await client.send(
       new InvokeCommand({ FunctionName: name, Payload: Buffer.from(JSON.stringify(event)) }),
     );
     const answer = parseObject(payload?.transformToString() ?? '');
-    if (failed) throw functionFailed(name, answer?.errorMessage);
+    // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html
+    if (failed) {
+      const { errorMessage = 'without a message' } = answer ?? {};
+      const problem = `the function ${name} failed: ${String(errorMessage).replace(/\.$/, '')}`;
+      throw new HelperError('FunctionFailedError', problem, 'See its log.');
+    }
     const { error, action } = (answer ?? {}) as Partial<Refusal> & { action?: string };
     if (error && !action) throw new HelperError(error.code, error.reason, error.remedy);
     if (typeof answer?.ok !== 'boolean' || !ACTIONS.some((action) => action === answer.action)) {
@@ -94,11 +112,7 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
       );
     }
     return answer as unknown as Answer;
-  } catch (fault) {
-    throw await toFunctionError(fault, client, 'lambda:InvokeFunction', name);
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
 /**
@@ -110,14 +124,10 @@ export async function startExecution(stateMachineArn: string): Promise<string> {
   const { SFNClient, StartExecutionCommand } = await import('@aws-sdk/client-sfn');
   // an execution that was started must not be started again
   const client = new SFNClient({ maxAttempts: 1 });
-  try {
+  return await calling(client, 'states:StartExecution', stateMachineArn, async () => {
     const { executionArn = '' } = await client.send(new StartExecutionCommand({ stateMachineArn }));
     return executionArn;
-  } catch (fault) {
-    throw toCallError(fault, 'states:StartExecution', stateMachineArn);
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
 /**
@@ -135,23 +145,16 @@ export async function followExecution(
     '@aws-sdk/client-sfn'
   );
   const client = new SFNClient({});
-  try {
+  const actions = 'states:DescribeExecution, ListMapRuns and DescribeMapRun';
+  return await calling(client, actions, executionArn, async () => {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const {
-        status = '',
-        output,
-        error,
-        cause = '',
-      } = await client.send(new DescribeExecutionCommand({ executionArn }));
+      const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
+      const { status = '', output, error = status, cause = '' } = execution;
       if (status === 'SUCCEEDED') return JSON.parse(output ?? '{}') as FleetSummary;
       if (status !== 'RUNNING') {
         const message = String(parseObject(cause)?.errorMessage ?? cause).split('. ')[0];
-        const fix = `See which clusters are not fresh: ${invokedAs} status`;
-        throw new HelperError(
-          error ?? status,
-          `the execution ${executionArn} failed: ${message || status}`,
-          fix,
-        );
+        const problem = `the execution ${executionArn} failed: ${message || status}`;
+        throw new HelperError(error, problem, `See which clusters are not fresh: ${invokedAs} status`);
       }
       // a later round has a map run of its own, and is listed first
       const { mapRuns: [run] = [] } = await client.send(new ListMapRunsCommand({ executionArn }));
@@ -160,13 +163,9 @@ export async function followExecution(
         : {};
       const { total = 0, pending = 0, running = 0 } = itemCounts ?? {};
       update(itemCounts ? `${total - pending - running} of ${total} clusters` : 'finding the clusters');
-      await clock.sleep(pauseMs, NEVER);
+      await clock.sleep(pauseMs, AbortSignal.any([]));
     }
-  } catch (fault) {
-    throw toCallError(fault, 'states:DescribeExecution, ListMapRuns and DescribeMapRun', executionArn);
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
 /**
@@ -176,36 +175,11 @@ export async function followExecution(
 export async function readDeployedSettings(name: string): Promise<Settings> {
   const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
   const client = new LambdaClient({});
-  try {
-    const { Environment: environment } = await client.send(
-      new GetFunctionConfigurationCommand({ FunctionName: name }),
-    );
+  return await calling(client, 'lambda:GetFunctionConfiguration', name, async () => {
+    const command = new GetFunctionConfigurationCommand({ FunctionName: name });
+    const { Environment: environment } = await client.send(command);
     return readSettings({ SETTINGS: environment?.Variables?.SETTINGS });
-  } catch (fault) {
-    throw await toFunctionError(fault, client, 'lambda:GetFunctionConfiguration', name);
-  } finally {
-    client.destroy();
-  }
-}
-
-async function toFunctionError(
-  fault: unknown,
-  { config }: LambdaClient,
-  action: string,
-  name: string,
-): Promise<HelperError> {
-  if (codeOf(fault) !== 'ResourceNotFoundException') return toCallError(fault, action, name);
-  return new HelperError(
-    'FunctionNotFoundError',
-    `there is no function ${name} in ${await config.region()}`,
-    'Correct --function or --region; the output FunctionName of the stack is its name.',
-  );
-}
-
-/** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
-function functionFailed(name: string, errorMessage: unknown): HelperError {
-  const message = typeof errorMessage === 'string' ? errorMessage.replace(/\.$/, '') : 'without a message';
-  return new HelperError('FunctionFailedError', `the function ${name} failed: ${message}`, 'See its log.');
+  });
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
@@ -221,42 +195,26 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 export async function readRegion(): Promise<string> {
   const { EKSClient } = await import('@aws-sdk/client-eks');
   const client = new EKSClient({});
-  try {
+  return await calling(client, 'sts:GetCallerIdentity', 'your own identity', async () => {
     await client.config.credentials();
     return await client.config.region();
-  } catch (fault) {
-    throw toCallError(fault, 'sts:GetCallerIdentity', 'your own identity');
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
-const replaceKeys = (profile: string) =>
-  profile
-    ? `See where the profile has its keys: aws configure list${profile}`
-    : `Replace ${KEYS.join(', ')}, or name a profile by --profile. List the profiles: aws configure list-profiles`;
-const listProfiles = () =>
-  'Name another profile by --profile. List the profiles: aws configure list-profiles';
+const LIST_PROFILES = 'Name another profile by --profile. List the profiles: aws configure list-profiles';
+const SEE_KEYS = 'See where its keys are, and replace them: aws configure list';
 
-/** What the SDK says of credentials, the cause, and the fix; the first that matches applies. */
-const CREDENTIAL_FAULTS: readonly (readonly [RegExp, string, ((profile: string) => string)?])[] = [
-  [
-    /aws sso login|ession token not found or invalid/,
-    'the SSO session expired',
-    (flag) => `Run: aws sso login${flag}`,
-  ],
-  [
-    /re-?authenticate|Failed to load (a )?token/i,
-    'the session of aws login expired',
-    (flag) => `Run: aws login${flag}`,
-  ],
-  [/multi-factor/, 'its role requires an MFA code', listProfiles],
-  [/to perform: sts:AssumeRole /, 'its role may not be assumed', listProfiles],
-  [/Could not load credentials/, 'there are none', listProfiles],
-  [/ExpiredToken/, 'the session token expired'],
-  [/InvalidClientTokenId|UnrecognizedClient/, 'AWS does not know the access key'],
-  [/SignatureDoesNotMatch|InvalidSignature/, 'AWS rejected the signature'],
-  [/^(Credentials|Token)ProviderError/, 'the profile is not complete', listProfiles],
+/** What the SDK says of credentials, the cause, and the fix, to which a profile is added; the first that matches applies. */
+const CREDENTIAL_FAULTS: readonly (readonly [RegExp, string, string])[] = [
+  [/aws sso login|ession token not found/, 'the SSO session expired', 'Run: aws sso login'],
+  [/re-?authenticate|Failed to load (a )?token/i, 'the session of aws login expired', 'Run: aws login'],
+  [/multi-factor/, 'its role requires an MFA code', LIST_PROFILES],
+  [/to perform: sts:AssumeRole /, 'its role may not be assumed', LIST_PROFILES],
+  [/Could not load credentials/, 'there are none', LIST_PROFILES],
+  [/ExpiredToken/, 'the session token expired', SEE_KEYS],
+  [/InvalidClientTokenId|UnrecognizedClient/, 'AWS does not know the access key', SEE_KEYS],
+  [/SignatureDoesNotMatch|InvalidSignature/, 'AWS rejected the signature', SEE_KEYS],
+  [/^(Credentials|Token)ProviderError/, 'the profile is not complete', LIST_PROFILES],
 ];
 
 /** The error of a failed call: CredentialsError, RegionError or AwsCallError; a HelperError as it is. */
@@ -264,21 +222,25 @@ export function toCallError(fault: unknown, action: string, object: string): Hel
   if (fault instanceof HelperError) return fault;
   const code = codeOf(fault);
   const said = `${code}: ${fault instanceof Error ? fault.message : ''}`;
-  const [, cause, fixOf = replaceKeys] = CREDENTIAL_FAULTS.find(([pattern]) => pattern.test(said)) ?? [];
+  const [, cause, fix] = CREDENTIAL_FAULTS.find(([pattern]) => pattern.test(said)) ?? [];
   if (cause) {
     const { AWS_PROFILE: profile, AWS_ACCESS_KEY_ID: key } = process.env;
     const source = profile ? ` for profile ${profile}` : key ? ' in the environment' : '';
-    const flag = profile ? ` --profile ${shellWord(profile)}` : '';
-    return new HelperError('CredentialsError', `no valid AWS credentials${source}: ${cause}`, fixOf(flag));
+    const flag = profile && fix !== LIST_PROFILES ? ` --profile ${shellWord(profile)}` : '';
+    return new HelperError(
+      'CredentialsError',
+      `no valid AWS credentials${source}: ${cause}`,
+      `${fix}${flag}`,
+    );
   }
   if (fault instanceof Error && fault.message === 'Region is missing') {
-    const fix = 'Give --region, set AWS_REGION, or use a profile that has one.';
-    return new HelperError('RegionError', 'the AWS region is missing', fix);
+    const giveRegion = 'Give --region, set AWS_REGION, or use a profile that has one.';
+    return new HelperError('RegionError', 'the AWS region is missing', giveRegion);
   }
-  const fix = code.startsWith('AccessDenied')
+  const remedy = code.startsWith('AccessDenied')
     ? `Allow ${action} on it to your own identity.`
     : /^lambda:Invoke|^states:Start/.test(action)
       ? 'If the call arrived, a run may be in progress: see the log of the function before you start it again.'
       : 'Check that AWS can be reached from here, and run the command again.';
-  return new HelperError('AwsCallError', `${action} on ${object} failed (${code})`, fix);
+  return new HelperError('AwsCallError', `${action} on ${object} failed (${code})`, remedy);
 }

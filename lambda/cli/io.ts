@@ -204,7 +204,7 @@ function merge(key: string, given: string | undefined, setting: string | undefin
  * The event of an argument: JSON, a file of it, or `-` for standard input.
  * @throws UsageError
  */
-export async function readEventArgument(given: string): Promise<unknown> {
+export async function readEventArgument(given: string): Promise<object> {
   const isInline = given === '-' || given.trimStart().startsWith('{');
   try {
     const contents =
@@ -223,7 +223,8 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, stale: 3, blocked: 4 } as cons
 const STALE: readonly Condition[] = ['missing', 'expired', 'stale', 'foreign'];
 
 /** The exit code of the worst in a report: failed before stale, and that before blocked. */
-export function exitCodeOf(answer: Answer): number {
+export function exitCodeOf(answer: Answer & { readonly problems?: readonly unknown[] }): number {
+  if (answer.problems?.length) return EXIT.failed;
   switch (answer.action) {
     case 'status': {
       const has = (...conditions: readonly Condition[]) =>

@@ -42,31 +42,28 @@ interface Narrowing {
   readonly cluster?: string[];
   readonly namespaces?: string[];
   readonly repository?: string;
-}
-
-interface CleanupOptions extends RunOptions {
-  readonly cluster: string[];
-  readonly namespaces?: string[];
   readonly all?: true;
   readonly dryRun?: true;
 }
 
-interface RbacOptions extends RbacFlags {
-  readonly cluster?: string[];
-  readonly function?: string;
+type RbacOptions = RbacFlags & Pick<Narrowing, 'cluster'> & { readonly function?: string };
+
+function withAwsOptions(command: Command): Command {
+  return command
+    .option('--region <region>', 'of the stack; default: AWS_REGION, or that of the profile')
+    .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
+    .option('--json', 'print JSON, and nothing else on stdout');
 }
 
 /** Adds the options that say where a command runs, and how it prints the report. */
 function withRunOptions(command: Command): Command {
-  return command
+  return withAwsOptions(command)
     .addOption(new Option('--function <name>', 'the function, by name or ARN').conflicts('local'))
     .addOption(
       new Option('--stack <name>', 'the stack whose output FunctionName names it')
         .default('ecr-registry-helper')
         .conflicts(['function', 'local']),
     )
-    .option('--region <region>', 'of the function; default: AWS_REGION, or that of the profile')
-    .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
     .option('--local', 'run here with your own AWS credentials, not in the function')
     .option('--settings <file>', 'with --local: the settings')
     .addOption(
@@ -75,7 +72,6 @@ function withRunOptions(command: Command): Command {
         'with --local: one EKS cluster by its name, in place of settings',
       ).conflicts('settings'),
     )
-    .option('--json', 'print the report as JSON, and nothing else on stdout')
     .option('--verbose', 'list all, also what is well');
 }
 
@@ -159,7 +155,7 @@ withNamespaces(
       ['cleanup --cluster demo --all', 'everything of ours, before the stack is deleted'],
     ),
   )
-  .action(({ cluster, namespaces, all, dryRun, ...options }: CleanupOptions) =>
+  .action(({ cluster, namespaces, all, dryRun, ...options }: RunOptions & Narrowing) =>
     runCommand(options, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, all, dryRun }),
   );
 
@@ -175,23 +171,13 @@ withRunOptions(
   )
   .action(async (event: string, options: RunOptions) => runEvent(options, await readEventArgument(event)));
 
-program
-  .command('start')
-  .description('starts the state machine of a fleet, which refreshes all clusters')
-  .addOption(
-    new Option('--stack <name>', 'the stack whose output StateMachineArn names it').default(
-      'ecr-registry-helper',
-    ),
-  )
-  .addOption(new Option('--state-machine <arn>', 'the state machine itself').conflicts('stack'))
-  .option('--region <region>', 'of the state machine; default: AWS_REGION, or that of the profile')
-  .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
+withAwsOptions(
+  program.command('start').description('starts the state machine of a fleet, which refreshes all clusters'),
+)
+  .option('--stack <name>', 'the stack whose output StateMachineArn names it', 'ecr-registry-helper')
+  .option('--state-machine <arn>', 'the state machine itself')
   .option('--wait', 'follow it to its end; the exit code is 1 where a cluster failed')
-  .option('--json', 'print JSON, and nothing else on stdout')
-  .addHelpText(
-    'after',
-    examples(['start --wait', 'all clusters, with progress'], ['start', 'without waiting']),
-  )
+  .addHelpText('after', examples(['start --wait', 'all clusters, with progress']))
   .action(startFleet);
 
 program
@@ -250,20 +236,6 @@ settings
   .description('prints the JSON Schema of the settings, for editors')
   .addHelpText('after', examples(['settings schema > settings.schema.json', 'to name in "$schema"']))
   .action(() => printJson(settingsJsonSchema()));
-
-/** Flags of earlier versions, and what replaces them. */
-const RENAMED_FLAGS = [
-  ['clusters', '--cluster ID[,ID]'],
-  ['cluster-id', '--cluster ID'],
-  ['confirm', '--cluster ID'],
-] as const;
-for (const command of program.commands) {
-  for (const [flag, replacement] of RENAMED_FLAGS) {
-    command
-      .addOption(new Option(`--${flag} [value]`).hideHelp())
-      .on(`option:${flag}`, () => command.error(`error: unknown option '--${flag}': use ${replacement}`));
-  }
-}
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {

@@ -1,6 +1,8 @@
+import pMap from 'p-map';
 import yoctoSpinner from 'yocto-spinner';
 import { startDeadline, systemClock } from '../context.ts';
-import { HelperError, hasCode, plain } from '../errors.ts';
+import { HelperError, hasCode, plain, toHelperError } from '../errors.ts';
+import type { DiscoveryProblem, DiscoveryReport } from '../fleet.ts';
 import type { Answer } from '../handler.ts';
 import { readEvent } from '../request.ts';
 import type { Settings } from '../settings/schema.ts';
@@ -23,8 +25,8 @@ import {
 } from './io.ts';
 import { answerView } from './views.ts';
 
-/** How often progress is printed where stderr is no terminal. */
-const PROGRESS_MS = 10_000;
+/** Clusters of a fleet at once, each with an invocation. */
+const CLUSTERS_AT_ONCE = 10;
 const LONGEST_LOCAL_MS = 15 * 60_000;
 
 /** Where a command runs, and how it prints the report. */
@@ -44,10 +46,33 @@ export interface RunOptions {
  * Invokes the deployed function, or with `--local` runs its code here; prints the report on stdout and sets the exit code.
  * @throws UsageError, EventError before anything is called; HelperError
  */
-export async function runEvent(options: RunOptions, event: unknown): Promise<void> {
+export async function runEvent(options: RunOptions, event: object): Promise<void> {
+  await run(options, (call) => call(event));
+}
+
+/** Runs one event, and returns its report. */
+type Call = (event: object) => Promise<Answer>;
+
+async function run(
+  options: RunOptions,
+  work: (call: Call, update: (progress: string) => void) => Promise<Answer>,
+): Promise<void> {
   setAwsEnvironment(options);
-  const answer = options.local ? await runHere(options, event) : await invokeDeployed(options, event);
-  printAnswer(answer, options);
+  if (!options.local && options.settings) {
+    throw new UsageError('--settings needs --local; the function has its own');
+  }
+  if (!options.local && options.clusterName) {
+    throw new UsageError('--cluster-name needs --local; --cluster narrows what the function does');
+  }
+  const name = options.local
+    ? ''
+    : (options.function ??
+      (await findOutput(options.stack, 'FunctionName', 'the function itself by --function')));
+  const call: Call = (event) => (options.local ? runLocally(options, event) : invokeFunction(name, event));
+  const [given, leftBehind] = options.local
+    ? ['running here', 'what was written stays']
+    : [`invoking the function ${name}`, 'the function goes on; see its log'];
+  printAnswer(await withProgress(given, leftBehind, (update) => work(call, update)), options);
 }
 
 function printAnswer(answer: Answer, options: Pick<RunOptions, 'json' | 'verbose'>): void {
@@ -67,7 +92,8 @@ const FLAGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Runs the event of a command, as {@link runEvent} does; an error of the event names the flag.
+ * Runs the event of a command, as {@link runEvent} does, for a fleet once for each of its clusters; an error of the event
+ * names the flag.
  * @throws UsageError; HelperError
  */
 export async function runCommand(
@@ -75,8 +101,13 @@ export async function runCommand(
   event: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   try {
-    readEvent(event);
-    await runEvent(options, event);
+    const { action } = readEvent(event);
+    await run(options, (call, update) =>
+      call(event).catch((fault) => {
+        if (!hasCode(fault, 'FleetEventError') || action === 'cleanup') throw fault;
+        return runForFleet(call, event, update);
+      }),
+    );
   } catch (fault) {
     if (!hasCode(fault, ...WRONG_EVENTS)) throw fault;
     const toFlag = (_: string, field?: string) => (field ? (FLAGS[field] ?? field) : '');
@@ -85,28 +116,57 @@ export async function runCommand(
   }
 }
 
-async function invokeDeployed(options: RunOptions, event: unknown): Promise<Answer> {
-  if (options.settings) throw new UsageError('--settings needs --local; the function has its own');
-  if (options.clusterName) {
-    throw new UsageError('--cluster-name needs --local; --cluster narrows what the function does');
-  }
-  const name =
-    options.function ??
-    (await findOutput(options.stack, 'FunctionName', 'the function itself by --function'));
-  return withProgress(`invoking the function ${name}`, 'the function goes on; see its log', () =>
-    invokeFunction(name, event),
+/**
+ * Finds the clusters of a fleet, runs an event for each, and merges the reports.
+ * @returns with `problems`: what could not be found, and the runs that failed
+ * @throws HelperError where no run has a report
+ */
+async function runForFleet(call: Call, event: object, update: (progress: string) => void): Promise<Answer> {
+  const startedAt = Date.now();
+  update('finding the clusters');
+  const { items, problems: lost } = (await call({ action: 'discover', dryRun: true })) as DiscoveryReport;
+  const problems: DiscoveryProblem[] = [...lost];
+  let done = 0;
+  const runs = await pMap(
+    items,
+    async ({ clusters }) => {
+      const answer = await call({ ...event, clusters }).catch((fault) => {
+        const { problem: reason, fix: remedy } = toHelperError(fault);
+        problems.push({ where: `cluster ${clusters[0]}`, reason, remedy });
+      });
+      done += 1;
+      update(`${done} of ${items.length} clusters`);
+      return answer ?? [];
+    },
+    { concurrency: CLUSTERS_AT_ONCE },
   );
+  const answers = runs.flat();
+  const [first] = answers;
+  if (!first) {
+    const { where = 'fleet', reason = 'no cluster was found', remedy = '' } = problems[0] ?? {};
+    throw new HelperError('FleetError', `${where}: ${reason}`, remedy);
+  }
+  const ok = problems.length === 0 && answers.every((answer) => answer.ok);
+  const durationMs = Date.now() - startedAt;
+  const lists = LISTS.filter((key) => key in first).map((key) => [key, mergeLists(answers, key)]);
+  return { ...first, ok, durationMs, ...Object.fromEntries(lists), ...(problems.length > 0 && { problems }) };
 }
 
-async function runHere(options: RunOptions, event: unknown): Promise<Answer> {
-  return withProgress('running here', 'what was written stays', () => runLocally(options, event));
+/** The lists of reports; what is in several reports of a fleet, such as an entry, is in theirs once. */
+const LISTS = ['clusters', 'findings', 'secrets'] as const;
+
+function mergeLists(answers: readonly Answer[], key: (typeof LISTS)[number]): unknown[] {
+  const all = answers.flatMap(
+    (answer) => (answer as Partial<Record<typeof key, { name?: string }[]>>)[key] ?? [],
+  );
+  return [...new Map(all.map((one) => [one.name ?? JSON.stringify(one), one])).values()];
 }
 
 /**
  * Runs the code of the function here, with your own credentials.
  * @throws HelperError (OwnTokenError) before anything is read; EventError, NotCoveredError, those of {@link toCallError}
  */
-async function runLocally(options: RunOptions, event: unknown): Promise<Answer> {
+async function runLocally(options: RunOptions, event: object): Promise<Answer> {
   const settings = readSettingsFlags(options);
   const request = readEvent(event);
   if (request.action === 'refresh') refuseOwnToken(settings);
@@ -145,15 +205,7 @@ export function refuseOwnToken({ secrets }: Settings): void {
   );
 }
 
-/** What `start` takes. */
-export interface StartOptions {
-  readonly stack: string;
-  readonly stateMachine?: string;
-  readonly region?: string;
-  readonly profile?: string;
-  readonly wait?: true;
-  readonly json?: true;
-}
+type StartOptions = RunOptions & { readonly stateMachine?: string; readonly wait?: true };
 
 /**
  * Starts the state machine of a fleet, and with `--wait` follows it; prints the execution or the summary on stdout.
@@ -161,9 +213,8 @@ export interface StartOptions {
  */
 export async function startFleet({ stack, stateMachine, wait, ...options }: StartOptions): Promise<void> {
   setAwsEnvironment(options);
-  const arn =
-    stateMachine ??
-    (await findOutput(stack, 'StateMachineArn', 'the state machine itself by --state-machine'));
+  const flag = 'the state machine itself by --state-machine';
+  const arn = stateMachine ?? (await findOutput(stack, 'StateMachineArn', flag));
   const execution = await startExecution(arn);
   if (!wait) {
     if (options.json) printJson({ ok: true, action: 'start', execution });
@@ -177,7 +228,7 @@ export async function startFleet({ stack, stateMachine, wait, ...options }: Star
 }
 
 /**
- * Prints on stderr what runs: on a terminal with the seconds that it takes, elsewhere in one plain line.
+ * Prints on stderr what runs: on a terminal with its progress and the seconds that it takes, elsewhere in one plain line.
  * @param given what runs
  * @param leftBehind what a person who interrupts it has to know
  */
@@ -202,13 +253,8 @@ export async function withProgress<Value>(
   const seconds = setInterval(() => {
     if (spinner) spinner.text = `${text} (${Math.round((performance.now() - startedAt) / 1_000)} s)`;
   }, 1_000);
-  let printedAt = startedAt;
   const update = (progress: string) => {
-    const isNew = !text.endsWith(progress);
     text = plain(`${given}: ${progress}`);
-    if (spinner || !isNew || performance.now() - printedAt < PROGRESS_MS) return;
-    printError(text);
-    printedAt = performance.now();
   };
   try {
     return await work(update);

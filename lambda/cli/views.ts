@@ -3,9 +3,14 @@ import { Help } from 'commander';
 import { terminalColumns } from 'terminal-columns';
 import type { CleanupReport } from '../cleanup.ts';
 import type { DoctorReport } from '../doctor/report.ts';
-import { type DiscoveryReport, type FleetSummary, fleetFailedError } from '../fleet.ts';
+import {
+  type DiscoveryProblem,
+  type DiscoveryReport,
+  type FleetSummary,
+  fleetFailedError,
+} from '../fleet.ts';
 import type { Answer } from '../handler.ts';
-import type { Report } from '../refresh/report.ts';
+import type { Report, ReportedError } from '../refresh/report.ts';
 import { withResolvedLocations } from '../request.ts';
 import { discoveriesOf, homeOf, listedClusters } from '../settings/locations.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../settings/schema.ts';
@@ -14,27 +19,16 @@ import { CONDITIONS, type StatusReport } from '../status.ts';
 /** How a text looks on a terminal: a colour, or `bold`. */
 export type Style = Parameters<typeof styleText>[0];
 
-/** How outcomes, results and conditions look; the others are well. */
-const STYLES: Readonly<Record<string, Style>> = {
-  failed: 'red',
-  fail: 'red',
-  missing: 'red',
-  expired: 'red',
-  blocked: 'yellow',
-  kept: 'yellow',
-  unknown: 'yellow',
-  stale: 'yellow',
-  foreign: 'yellow',
-  warning: 'yellow',
-  fresh: 'green',
-  pass: 'green',
-};
+/** How outcomes, results and conditions look. */
+const STYLES: readonly (readonly [Style, readonly string[]])[] = [
+  ['red', ['failed', 'fail', 'missing', 'expired']],
+  ['yellow', ['blocked', 'kept', 'unknown', 'stale', 'foreign', 'warning']],
+  ['green', ['fresh', 'pass']],
+];
 
 /** The objects of a group that are named without `--verbose`, and the fixes of one that differ. */
 const MOST_NAMED = 10;
 const MOST_FIXES = 3;
-/** More rows would scroll the worst, which are first, out of sight. */
-const MOST_ROWS = 100;
 
 /** What is wrong with one object. */
 export interface Problem {
@@ -45,13 +39,17 @@ export interface Problem {
   readonly remedy?: string | undefined;
 }
 
-interface ViewOptions {
-  /** Whether to list also what is well. */
-  readonly verbose?: boolean | undefined;
-}
+/** Whether to list also what is well. */
+type ViewOptions = { readonly verbose?: boolean | undefined };
 
 /** The report of any action, for people: the problems, then counts; coloured if stdout supports it. */
 export function answerView(answer: Answer, options: ViewOptions = {}): string {
+  const { problems = [] } = answer as { readonly problems?: readonly DiscoveryProblem[] };
+  const ofFleet = problems.map(({ where, ...one }) => ({ kind: 'failed', object: where, ...one }));
+  return paragraphs(reportView(answer, options), problemsView(ofFleet, options));
+}
+
+function reportView(answer: Answer, options: ViewOptions): string {
   switch (answer.action) {
     case 'status':
       return statusView(answer, options);
@@ -73,12 +71,8 @@ export function refreshView(report: Report, options: ViewOptions = {}): string {
   const { ok, action, startedAt, durationMs, secrets, clusters } = report;
   const unread = new Set(secrets.filter(({ error }) => error).map(({ name }) => name));
   const problems: Problem[] = [
-    ...secrets.flatMap(({ name, error }) =>
-      error ? [{ kind: 'failed', object: `secret ${name}`, ...error }] : [],
-    ),
-    ...clusters.flatMap(({ id, error }) =>
-      error ? [{ kind: 'failed', object: `cluster ${id}`, ...error }] : [],
-    ),
+    ...secrets.flatMap(({ name, error }) => failedAs(`secret ${name}`, error)),
+    ...clusters.flatMap(({ id, error }) => failedAs(`cluster ${id}`, error)),
     ...clusters.flatMap(({ id, problems: found }) =>
       found
         .filter(({ namespace, secret }) => namespace !== '*' || !unread.has(secret))
@@ -110,6 +104,10 @@ export function refreshView(report: Report, options: ViewOptions = {}): string {
   );
 }
 
+function failedAs(object: string, error: ReportedError | undefined): Problem[] {
+  return error ? [{ kind: 'failed', object, ...error }] : [];
+}
+
 /** A namespace as a problem names it: with secret and cluster where there are several. */
 function objectOf(
   { namespace, secret }: { readonly namespace: string; readonly secret: string },
@@ -130,7 +128,7 @@ export function cleanupView(report: CleanupReport): string {
   return paragraphs(
     `${verdict(ok)}: cleanup of ${cluster}${dryRun ? ' (dry run)' : ''}, in ${duration(durationMs)}`,
     problemsView([
-      ...(error ? [{ kind: 'failed', object: `cluster ${cluster}`, ...error }] : []),
+      ...failedAs(`cluster ${cluster}`, error),
       ...problems.filter(({ kind }) => kind !== 'removed'),
     ]),
     table(
@@ -145,22 +143,21 @@ export function cleanupView(report: CleanupReport): string {
 }
 
 /** The clusters that a discover found. */
-export function discoveryView({ ok, durationMs, items, problems, moreProblems }: DiscoveryReport): string {
+export function discoveryView({ ok, durationMs, items, moreProblems }: DiscoveryReport): string {
   return paragraphs(
     `${verdict(ok)}: discover, ${items.length} clusters, in ${duration(durationMs)}`,
-    problemsView(problems.map(({ where, ...one }) => ({ kind: 'failed', object: where, ...one }))),
-    moreProblems ? `and ${moreProblems} more` : '',
     items.map(({ clusters }) => clusters.join()).join('\n'),
+    moreProblems ? `and ${moreProblems} problems more than these` : '',
   );
 }
 
 /** The report of a doctor; the state of the secrets comes last. */
 export function doctorView(report: DoctorReport, { verbose }: ViewOptions = {}): string {
   const { ok, durationMs, identity, findings, secrets = [] } = report;
-  const counts: Record<string, number> = { fail: 0, unknown: 0, pass: 0 };
-  for (const { result } of findings) counts[result] = (counts[result] ?? 0) + 1;
+  const counted = (kind: string) => findings.filter(({ result }) => result === kind).length;
+  const counts = { fail: counted('fail'), unknown: counted('unknown'), pass: counted('pass') };
   const listed = findings.map(({ result, step, object, reason }) =>
-    wrap(`${paint(STYLES[result] ?? 'dim', result)} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
+    wrap(`${painted(result)} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
   );
   const problems = findings
     .filter(({ result }) => result !== 'pass')
@@ -182,7 +179,7 @@ export function statusView(
   options: ViewOptions = {},
 ): string {
   const problems = clusters.flatMap(({ id, error, secrets }): Problem[] => [
-    ...(error ? [{ kind: 'failed', object: `cluster ${id}`, ...error }] : []),
+    ...failedAs(`cluster ${id}`, error),
     ...secrets
       .filter(({ condition }) => condition !== 'fresh' && condition !== 'skipped')
       .map(({ condition, reason = '', remedy, ...one }) => ({
@@ -199,17 +196,13 @@ export function statusView(
     problemsView(worstFirst, options),
     clusters
       .map(({ id, counts, error, secrets, moreSecrets = 0 }) => {
-        const more = moreSecrets + Math.max(0, secrets.length - MOST_ROWS);
-        const rows = secrets
-          .slice(0, MOST_ROWS)
-          .map(({ namespace, secret, condition, fetchedAt, expiresAt }) => {
-            const age = since(fetchedAt, startedAt);
-            return [namespace, secret, painted(condition), age, until(expiresAt, startedAt)];
-          });
+        const rows = secrets.map(({ namespace, secret, condition, fetchedAt, expiresAt }) => {
+          const age = since(fetchedAt, startedAt);
+          return [namespace, secret, painted(condition), age, until(expiresAt, startedAt)];
+        });
         const line = `cluster ${id}: ${error ? `${painted('failed')}, ` : ''}${countsView(counts)}`;
         if (!options.verbose) return line;
-        const shown = moreSecrets > 0 ? secrets.length : 'all';
-        const rest = more > 0 ? `\nand ${more} more: --namespaces narrows it, --json shows ${shown}` : '';
+        const rest = moreSecrets > 0 ? `\nand ${moreSecrets} more: --namespaces narrows it` : '';
         return `${line}\n${table(['NAMESPACE', 'SECRET', 'STATE', 'AGE', 'EXPIRES'], rows)}${rest}`;
       })
       .join(options.verbose ? '\n\n' : '\n'),
@@ -247,8 +240,8 @@ export function until(then: string | undefined, at: string): string {
 
 /** The result of a fleet's run. */
 export function fleetView(summary: FleetSummary): string {
-  const text = summary.ok ? `${summary.clusters} clusters were refreshed` : fleetFailedError(summary).problem;
-  return `${verdict(summary.ok)}: ${text}`;
+  const { ok, clusters } = summary;
+  return `${verdict(ok)}: ${ok ? `${clusters} clusters were refreshed` : fleetFailedError(summary).problem}`;
 }
 
 /** What checked settings mean, for people. */
@@ -308,7 +301,7 @@ export function paint(style: Style, text: string): string {
 }
 
 function painted(kind: string, text = kind): string {
-  const style = STYLES[kind];
+  const [style] = STYLES.find(([, kinds]) => kinds.includes(kind)) ?? [];
   return style ? paint(style, text) : text;
 }
 

@@ -243,7 +243,7 @@ describe('what stands in the way', () => {
       'credentials that AWS does not know',
       ['status'],
       () => ({ AWS_ACCESS_KEY_ID: 'AKIANOBODY' }),
-      /no valid AWS credentials in the environment: AWS does not know the access key\nReplace AWS_ACCESS_KEY_ID, /,
+      /no valid AWS credentials in the environment: AWS does not know the access key\nSee where its keys are, and replace them: aws configure list\n/,
     ],
     [
       'keys whose session is over',
@@ -256,7 +256,7 @@ describe('what stands in the way', () => {
           AWS_SESSION_TOKEN: sessionToken,
         };
       },
-      /no valid AWS credentials in the environment: the session token expired\nReplace AWS_ACCESS_KEY_ID, /,
+      /no valid AWS credentials in the environment: the session token expired\nSee where its keys are, and replace them: aws configure list\n/,
     ],
     [
       'a wrong secret key',

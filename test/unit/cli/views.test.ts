@@ -142,22 +142,10 @@ test.for([40, 60, 80])(
   },
 );
 
-test('of a big cluster the worst are shown, and how many more there are', () => {
-  const text = statusOf({});
-  expect(text).toContain('team-0 ');
-  expect(text).toContain('team-99 ');
-  expect(text).not.toContain('team-100');
-  expect(text).toContain('and 50 more: --namespaces narrows it, --json shows all');
-});
-
-test('those that the function left out count too', () => {
-  expect(statusOf({ moreSecrets: 1_000 })).toContain(
-    'and 1050 more: --namespaces narrows it, --json shows 150',
-  );
-});
-
-test('of a small cluster all are shown', () => {
-  expect(statusOf({ secrets: secrets.slice(0, 3) })).not.toContain('more');
+test('--verbose lists all secrets, and counts those that the function left out', () => {
+  expect(statusOf({})).toMatch(/^team-149 +ecr-docker-creds +fresh/m);
+  expect(statusOf({})).not.toContain('more');
+  expect(statusOf({ moreSecrets: 1_000 })).toContain('and 1000 more: --namespaces narrows it');
 });
 
 const policy = {
