@@ -47,10 +47,7 @@ import { findVpcFunction, invokeVpcFunction } from './vpc-function.ts';
 export type Answer = Report | StatusReport | DoctorReport | CleanupReport | DiscoveryReport | FleetSummary;
 
 /** The answer to a manual event that is wrong, or that the settings do not cover: nothing was called. */
-export interface Refusal {
-  readonly ok: false;
-  readonly error: ReportedError;
-}
+export type Refusal = { readonly ok: false; readonly error: ReportedError };
 
 /** All that the function can do. A fleet's state machine calls `discover` and `summarize`. */
 const ACTIONS: Record<Action, (ctx: RunContext) => Promise<Answer>> = {

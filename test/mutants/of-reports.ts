@@ -25,11 +25,19 @@ export const ofReports: readonly Mutant[] = [
   },
   {
     name: 'print what others chose as it is',
-    in: 'runEvent',
+    in: 'printAnswer',
     replace: 'plain(answer)',
     by: 'answer',
     harm: 'whoever names something in a cluster hides lines on the terminal of its administrator',
     caughtBy: ['test/integration/cli-escapes.test.ts'],
+  },
+  {
+    name: 'let a wrong event of a person fail the run',
+    in: 'handler',
+    replace: 'isManual(event) && hasCode',
+    by: '!isManual(event) && hasCode',
+    harm: 'a typo in a command wakes whoever is on call, and a failed run that AWS should retry is lost',
+    caughtBy: ['test/integration/bad-input.test.ts'],
   },
   {
     name: 'leave connections open',
