@@ -67,12 +67,10 @@ export interface SettingsFlags {
 export function readSettingsFlags({ settings, clusterName }: SettingsFlags): Settings {
   if (settings) return checkSettings(readSettingsFile(settings));
   if (clusterName) return checkSettings({ clusters: [{ name: clusterName }] });
-  throw noSettingsGiven();
+  throw new UsageError(NO_SETTINGS);
 }
 
-function noSettingsGiven(): UsageError {
-  return new UsageError('give the settings by --settings FILE, or one cluster by --cluster-name NAME');
-}
+const NO_SETTINGS = 'give the settings by --settings FILE, or one cluster by --cluster-name NAME';
 
 /** The flags of `rbac` that give the settings: its own, or the context of CDK in their place. */
 export interface RbacFlags extends SettingsFlags {
@@ -100,7 +98,7 @@ export function readRbacFlags(
     const { settings, env } = readAppSettings((key) => context.get(key), environment);
     return { settings, region: flags.region ?? env.region };
   } catch (fault) {
-    if (fault instanceof NoClusterError) throw noSettingsGiven();
+    if (fault instanceof NoClusterError) throw new UsageError(NO_SETTINGS);
     throw fault instanceof ContextError ? new UsageError(fault.problem.replace('settings: ', '')) : fault;
   }
 }

@@ -3,28 +3,24 @@ import { Help } from 'commander';
 import { terminalColumns } from 'terminal-columns';
 import type { CleanupReport } from '../cleanup.ts';
 import type { DoctorReport } from '../doctor/report.ts';
-import {
-  type DiscoveryProblem,
-  type DiscoveryReport,
-  type FleetSummary,
-  fleetFailedError,
-} from '../fleet.ts';
+import { type DiscoveryProblem, type DiscoveryReport, fleetFailedError } from '../fleet.ts';
 import type { Answer } from '../handler.ts';
 import type { Report, ReportedError } from '../refresh/report.ts';
 import { withResolvedLocations } from '../request.ts';
 import { discoveriesOf, homeOf, listedClusters } from '../settings/locations.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../settings/schema.ts';
-import { CONDITIONS, type StatusReport } from '../status.ts';
+import type { StatusReport } from '../status.ts';
 
 /** How a text looks on a terminal: a colour, or `bold`. */
 export type Style = Parameters<typeof styleText>[0];
 
-/** How outcomes, results and conditions look. */
+/** How outcomes, results and conditions look, the worst first. */
 const STYLES: readonly (readonly [Style, readonly string[]])[] = [
   ['red', ['failed', 'fail', 'missing', 'expired']],
-  ['yellow', ['blocked', 'kept', 'unknown', 'stale', 'foreign', 'warning']],
+  ['yellow', ['stale', 'blocked', 'foreign', 'kept', 'unknown', 'warning']],
   ['green', ['fresh', 'pass']],
 ];
+const KINDS = STYLES.flatMap(([, kinds]) => kinds);
 
 /** The objects of a group that are named without `--verbose`, and the fixes of one that differ. */
 const MOST_NAMED = 10;
@@ -60,7 +56,7 @@ function reportView(answer: Answer, options: ViewOptions): string {
     case 'discover':
       return discoveryView(answer);
     case 'summarize':
-      return fleetView(answer);
+      return `${verdict(answer.ok)}: ${answer.ok ? `${answer.clusters} clusters were refreshed` : fleetFailedError(answer).problem}`;
     default:
       return refreshView(answer, options);
   }
@@ -90,7 +86,7 @@ export function refreshView(report: Report, options: ViewOptions = {}): string {
         const counts = { failed, blocked, created, refreshed, unchanged, skipped };
         const linked = cluster.linked ? `; ${cluster.linked} service accounts got a secret` : '';
         const more = cluster.moreProblems ? `; ${cluster.moreProblems} problems are not listed` : '';
-        return `cluster ${id}: ${countsView(counts)}, in ${duration(cluster.durationMs)}${linked}${more}`;
+        return `cluster ${id}: ${countsView(counts, cluster.error)}, in ${duration(cluster.durationMs)}${linked}${more}`;
       })
       .join('\n'),
     secrets
@@ -190,17 +186,16 @@ export function statusView(
         remedy,
       })),
   ]);
-  const worstFirst = problems.toSorted((one, other) => rankOf(one) - rankOf(other));
   return paragraphs(
     `${verdict(ok)}: status, in ${duration(durationMs)}`,
-    problemsView(worstFirst, options),
+    problemsView(problems, options),
     clusters
       .map(({ id, counts, error, secrets, moreSecrets = 0 }) => {
         const rows = secrets.map(({ namespace, secret, condition, fetchedAt, expiresAt }) => {
           const age = since(fetchedAt, startedAt);
           return [namespace, secret, painted(condition), age, until(expiresAt, startedAt)];
         });
-        const line = `cluster ${id}: ${error ? `${painted('failed')}, ` : ''}${countsView(counts)}`;
+        const line = `cluster ${id}: ${countsView(counts, error)}`;
         if (!options.verbose) return line;
         const rest = moreSecrets > 0 ? `\nand ${moreSecrets} more: --namespaces narrows it` : '';
         return `${line}\n${table(['NAMESPACE', 'SECRET', 'STATE', 'AGE', 'EXPIRES'], rows)}${rest}`;
@@ -208,8 +203,6 @@ export function statusView(
       .join(options.verbose ? '\n\n' : '\n'),
   );
 }
-
-const rankOf = ({ kind }: Problem) => (CONDITIONS as readonly string[]).indexOf(kind);
 
 const UNITS = [
   ['d', 86_400_000, 2],
@@ -236,12 +229,6 @@ export function until(then: string | undefined, at: string): string {
   if (then === undefined) return '-';
   const left = Date.parse(then) - Date.parse(at);
   return left > 0 ? `in ${duration(left)}` : `${duration(-left)} ago`;
-}
-
-/** The result of a fleet's run. */
-export function fleetView(summary: FleetSummary): string {
-  const { ok, clusters } = summary;
-  return `${verdict(ok)}: ${ok ? `${clusters} clusters were refreshed` : fleetFailedError(summary).problem}`;
 }
 
 /** What checked settings mean, for people. */
@@ -315,8 +302,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   }));
   const cells = lines.map((line) => filled.map((at) => line[at] ?? ''));
   const drawn = terminalColumns(cells, { stdoutColumns: Number.POSITIVE_INFINITY, columns });
-  const shown = drawn.split('\n').map((line) => line.trimEnd());
-  return shown.filter((line) => line !== '').join('\n');
+  return drawn.replaceAll(/ +$/gm, '').trimEnd();
 }
 
 /** Paragraphs with an empty line between them; empty ones fall away. */
@@ -349,9 +335,10 @@ function fixView(fix: string): string {
   return lines.filter((line) => line !== '').join('\n');
 }
 
-/** Problems grouped by kind and reason, each with its objects and fixes. */
+/** Problems grouped by kind and reason, the worst first, with their objects; groups of one fix have it once, after the last. */
 export function problemsView(problems: readonly Problem[], { verbose }: ViewOptions = {}): string {
-  const groups = Map.groupBy(problems, ({ kind, reason }) => `${kind} ${reason}`);
+  const sorted = problems.toSorted((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
+  const groups = Map.groupBy(sorted, ({ kind, reason }) => `${kind} ${reason}`);
   const views = [...groups.values()].map((same) => {
     const [{ kind, reason } = { kind: '', reason: '' }] = same;
     const objects = firstOf(new Set(same.map(({ object }) => object)), verbose ? same.length : MOST_NAMED);
@@ -359,9 +346,13 @@ export function problemsView(problems: readonly Problem[], { verbose }: ViewOpti
     const shown = [...fixes].slice(0, verbose ? fixes.size : MOST_FIXES).map(fixView);
     const more = fixes.size - shown.length;
     const rest = more > 0 ? [`  and ${more} more fixes: --verbose lists all`] : [];
-    return [wrap(`${painted(kind)}: ${reason}`), wrap(objects, '  '), ...shown, ...rest].join('\n');
+    const problem = `${wrap(`${painted(kind)}: ${reason}`)}\n${wrap(objects, '  ')}`;
+    return { problem, fix: [...shown, ...rest].join('\n') };
   });
-  return views.join('\n\n');
+  const parts = views.map(({ problem, fix }, at) =>
+    fix === views[at + 1]?.fix && fix !== '' ? problem : `${problem}\n${fix && `${fix}\n`}`,
+  );
+  return parts.join('\n').trimEnd();
 }
 
 /** The first of some names, and how many more there are. */
@@ -370,10 +361,11 @@ function firstOf(names: ReadonlySet<string>, most: number): string {
   return `${[...names].slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** Counts that are not 0, such as `1 blocked, 3 fresh`. */
-function countsView(counts: Readonly<Record<string, number>>): string {
-  const shown = Object.entries(counts).filter(([, count]) => count > 0);
-  return shown.map(([kind, count]) => painted(kind, `${count} ${kind}`)).join(', ') || 'nothing';
+/** Counts that are not 0, such as `1 blocked, 3 fresh`, after `failed` where an error ended the work on a cluster. */
+function countsView(counts: Readonly<Record<string, number>>, error?: ReportedError): string {
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
+  const shown = found.map(([kind, count]) => painted(kind, `${count} ${kind}`));
+  return [...(error ? [painted('failed')] : []), ...shown].join(', ') || 'nothing';
 }
 
 /** How an answer begins. */

@@ -46,8 +46,6 @@ missing: the secret does not exist
     .slice(0, 10)
     .map(({ namespace }) => `${namespace}/x`)
     .join(', ')} and 2 more
-  -> Refresh it.
-
 stale: its token was fetched 9 h ago
   a/x, b/x
   -> Refresh it.
