@@ -194,7 +194,7 @@ function writeEvents(): string {
   return markdownPage(
     '# Events',
     '<!-- Written by `npm run docs:reference`. -->',
-    'What the function takes as the event of an invocation. It rejects any other with an `EventError`, which names the field and what is allowed. What it returns: [reports](report.md).',
+    'What the function takes as the event of an invocation. It rejects any other with an `EventError`, which names the field and what is allowed, before anything is read or written. A person who sends it gets `{ "ok": false, "error": { "code", "reason", "remedy" } }`: that is no failed run, and starts no alarm. A wrong event of a schedule, a queue or a state machine makes the run fail. What the function returns: [reports](report.md).',
     '## Manual actions',
     'You send these, by the [command line](cli.md) or any other client of AWS Lambda. The function returns the report also when the run failed, and rejects fields that are not listed here.',
     ...ACTIONS.flatMap((action) => [

@@ -1,9 +1,27 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../context.ts';
 import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
-import { addCommands } from './commands.ts';
-import { EXIT, invokedAs, printError, printJson, UsageError } from './io.ts';
-import { WRONG_EVENTS } from './run.ts';
+import { settingsJsonSchema } from '../settings/json-schema.ts';
+import { checkSettings, checkSize, LARGEST_SETTINGS_BYTES } from '../settings/rules.ts';
+import type { SettingsInput } from '../settings/schema.ts';
+import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
+import {
+  EXIT,
+  type Example,
+  examples,
+  invokedAs,
+  print,
+  printError,
+  printJson,
+  type RbacFlags,
+  readEventArgument,
+  readRbacFlags,
+  readSettingsFile,
+  UsageError,
+} from './io.ts';
+import { rbacManifest } from './rbac.ts';
+import { type RunOptions, runCommand, runEvent, startFleet, WRONG_EVENTS } from './run.ts';
+import { settingsView } from './views.ts';
 
 /** The program with all its commands. */
 export const program = new Command(invokedAs)
@@ -52,4 +70,203 @@ function reportError(fault: unknown): number {
   if (!isUsage) printError(`error: ${error.problem}\n${error.fix}`);
   if (error instanceof InternalError) printError(error.stack ?? '');
   return error instanceof UsageError || hasCode(error, ...WRONG_EVENTS) ? EXIT.usage : EXIT.failed;
+}
+
+/** To what a command narrows its action. */
+interface Narrowing {
+  readonly cluster?: string[];
+  readonly namespaces?: string[];
+  readonly repository?: string;
+  readonly all?: true;
+  readonly dryRun?: true;
+}
+
+type RbacOptions = RbacFlags & Pick<Narrowing, 'cluster'> & { readonly function?: string };
+
+function withAwsOptions(command: Command): Command {
+  return command
+    .option('--region <region>', 'of the stack; default: AWS_REGION, or that of the profile')
+    .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
+    .option('--json', 'print JSON, and nothing else on stdout');
+}
+
+/** Adds the options that say where a command runs, and how it prints the report. */
+function withRunOptions(command: Command): Command {
+  return withAwsOptions(command)
+    .addOption(new Option('--function <name>', 'the function, by name or ARN').conflicts('local'))
+    .addOption(
+      new Option('--stack <name>', 'the stack whose output FunctionName names it')
+        .default('ecr-registry-helper')
+        .conflicts(['function', 'local']),
+    )
+    .option('--local', 'run here with your own AWS credentials, not in the function')
+    .option('--settings <file>', 'with --local: the settings')
+    .addOption(
+      new Option(
+        '--cluster-name <name>',
+        'with --local: one EKS cluster by its name, in place of settings',
+      ).conflicts('settings'),
+    )
+    .option('--verbose', 'list all, also what is well');
+}
+
+function toList(value: string, before: readonly string[] = []): string[] {
+  return [...before, ...value.split(',')];
+}
+
+/** @throws UsageError for several clusters */
+function onlyOne([id, ...others]: readonly string[] = []): string | undefined {
+  if (others.length > 0) throw new UsageError('--cluster takes one cluster here');
+  return id;
+}
+
+/** Adds all commands to the program. */
+export function addCommands(program: Command): void {
+  /** Adds a command for an action that flags narrow. */
+  function addNarrowed(
+    action: 'doctor' | 'plan' | 'refresh' | 'status',
+    description: string,
+    ...lines: readonly Example[]
+  ): Command {
+    return withRunOptions(program.command(action).description(description))
+      .option('--cluster <ids>', 'only these clusters, by id: a,b', toList)
+      .option('--namespaces <names>', 'only these namespaces: a,b', toList)
+      .addHelpText('after', examples(...lines))
+      .action(({ cluster: clusters, namespaces, repository, ...options }: RunOptions & Narrowing) =>
+        runCommand(options, { action, clusters, namespaces, ...(repository && { repository }) }),
+      );
+  }
+
+  addNarrowed(
+    'doctor',
+    'checks every step of a refresh (read-only) and prints fixes',
+    ['doctor', 'with the identity of the function'],
+    ['doctor --repository 111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app', 'can it be pulled?'],
+    ['doctor --local --settings settings.json --profile ops', 'with your own identity, from here'],
+  ).option('--repository <host/name>', 'a repository that has to be pullable');
+  addNarrowed(
+    'plan',
+    'prints what a refresh would do; writes nothing',
+    ['plan', 'in all clusters'],
+    ['plan --local --cluster-name demo', 'before anything is deployed, with your own identity'],
+  );
+  addNarrowed(
+    'refresh',
+    'writes a new token to the secrets; with --local only one of a role or keys of the settings',
+    ['refresh', 'everything'],
+    ['refresh --namespaces new-team', 'a namespace that was just created'],
+  );
+  addNarrowed(
+    'status',
+    'prints the age of the token in each secret; reads metadata only',
+    ['status', 'of all clusters'],
+    ['status --cluster prod --namespaces team-a,team-b', 'of two namespaces'],
+    ['status --json', 'for programs; exit code 3 means that something is stale'],
+  );
+
+  withRunOptions(
+    program
+      .command('cleanup')
+      .description(
+        'removes our secrets that the settings no longer cover; they have to allow it ("cleanup": true)',
+      ),
+  )
+    .option('--namespaces <names>', 'only these namespaces: a,b', toList)
+    .requiredOption('--cluster <id>', 'the one cluster to clean up, by its id', toList)
+    .option('--all', 'also what the settings cover; a refresh creates it again unless "enabled" is false')
+    .option('--dry-run', 'asks the API server, and removes nothing')
+    .addHelpText(
+      'after',
+      examples(
+        ['cleanup --cluster demo --dry-run', 'what would be removed'],
+        ['cleanup --cluster demo', 'what is no longer covered'],
+        ['cleanup --cluster demo --all', 'everything of ours, before the stack is deleted'],
+      ),
+    )
+    .action(({ cluster, namespaces, all, dryRun, ...options }: RunOptions & Narrowing) =>
+      runCommand(options, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, all, dryRun }),
+    );
+
+  withRunOptions(
+    program
+      .command('invoke')
+      .argument('<event>', 'JSON, a file of it, or - for standard input')
+      .description('sends an event as it is'),
+  )
+    .addHelpText(
+      'after',
+      examples([`invoke '{"action":"plan"}'`, 'JSON'], ['invoke test/events/plan.json', 'a file']),
+    )
+    .action(async (event: string, options: RunOptions) => runEvent(options, await readEventArgument(event)));
+
+  withAwsOptions(
+    program.command('start').description('starts the state machine of a fleet, which refreshes all clusters'),
+  )
+    .option('--stack <name>', 'the stack whose output StateMachineArn names it', 'ecr-registry-helper')
+    .option('--state-machine <arn>', 'the state machine itself')
+    .option('--wait', 'follow it to its end; the exit code is 1 where a cluster failed')
+    .addHelpText('after', examples(['start --wait', 'all clusters, with progress']))
+    .action(startFleet);
+
+  program
+    .command('rbac')
+    .description('prints the permissions of the function in a cluster, for kubectl apply')
+    .option('--settings <file>', 'the settings')
+    .addOption(
+      new Option('--cluster-name <name>', 'one EKS cluster by its name, in place of settings').conflicts(
+        'settings',
+      ),
+    )
+    .addOption(
+      new Option('--function <name>', 'the settings of this deployed function').conflicts([
+        'settings',
+        'clusterName',
+      ]),
+    )
+    .option('--cluster <id>', 'the cluster, where those of the settings have different permissions', toList)
+    .option('--region <region>', 'of the stack')
+    .addOption(
+      new Option(
+        '-c, --context <key=value>',
+        'settings=FILE, cluster=NAME or region=REGION, as for cdk deploy',
+      )
+        .argParser((pair: string, before: readonly string[] = []) => [...before, pair])
+        .conflicts(['settings', 'clusterName', 'function', 'region']),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['rbac --cluster-name demo | kubectl apply -f -', 'with the settings that a name alone gives'],
+        ['rbac --settings settings.json --cluster prod', 'of one of several clusters'],
+      ),
+    )
+    .action(async ({ cluster, function: name, ...flags }: RbacOptions) => {
+      if (name) setAwsEnvironment(flags);
+      const { settings, region } = name
+        ? { settings: await readDeployedSettings(name), region: process.env.AWS_REGION }
+        : readRbacFlags(flags, process.env);
+      print(rbacManifest(settings, { only: onlyOne(cluster), region }));
+    });
+
+  const settings = program
+    .command('settings')
+    .description('checks a file of settings, or prints their schema');
+  settings
+    .command('check')
+    .argument('<file>', 'the settings')
+    .description('prints what is wrong in a file of settings, or what they mean')
+    .option('--json', 'print them with the defaults filled in, as JSON')
+    .addHelpText('after', examples(['settings check settings.json', 'exit code 1 if something is wrong']))
+    .action((file: string, { json }: { json?: true }) => {
+      const input = readSettingsFile(file);
+      const checked = checkSettings(input);
+      const bytes = checkSize(input as SettingsInput);
+      if (json) printJson(checked);
+      else print(`${settingsView(checked, bytes, LARGEST_SETTINGS_BYTES)}\n`);
+    });
+  settings
+    .command('schema')
+    .description('prints the JSON Schema of the settings, for editors')
+    .addHelpText('after', examples(['settings schema > settings.schema.json', 'to name in "$schema"']))
+    .action(() => printJson(settingsJsonSchema()));
 }

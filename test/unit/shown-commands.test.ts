@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { addCommands } from '../../lambda/cli/commands.ts';
+import { addCommands } from '../../lambda/cli/main.ts';
 
 interface Shown {
   readonly page: string;
