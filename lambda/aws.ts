@@ -11,7 +11,7 @@ import { partition } from '@aws-sdk/util-endpoints';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as z from 'zod';
 import type { Clock } from './context.ts';
-import { codeOf, DeadlineError, HelperError } from './errors.ts';
+import { codeOf, DeadlineError, HelperError, parseJson } from './errors.ts';
 
 /** The static keys of an IAM user. */
 export interface StaticKeys {
@@ -380,12 +380,4 @@ export async function readSecretValue(aws: AwsClients, secretId: string): Promis
   const checked = jsonObject.safeParse(parseJson(text));
   if (checked.success) return checked.data;
   throw new HelperError('SecretNotJsonError', `${secret} is not a JSON object`, 'Store a JSON object in it.');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

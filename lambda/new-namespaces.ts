@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
-import { EventError, NotCoveredError } from './errors.ts';
+import { EventError, NotCoveredError, parseJson } from './errors.ts';
 import type { RunRequest } from './request.ts';
 import { listedClusters } from './settings/locations.ts';
 import { type ClusterSettings, clusterId, explain, type Settings } from './settings/schema.ts';
@@ -57,7 +57,9 @@ const record = z.object({
  * @throws EventError when it is no such batch, or unpacks to more than 8 MiB
  */
 export function readLogBatch(data: string): LoggedNamespaces | undefined {
-  const checked = batch.safeParse(parsed(unpacked(data)));
+  const sent = parseJson(unpacked(data));
+  if (sent === undefined) throw refused('is not JSON');
+  const checked = batch.safeParse(sent);
   if (!checked.success) throw refused(explain(checked.error));
   if (checked.data.messageType === 'CONTROL_MESSAGE') return undefined;
   const { owner, logGroup, logEvents } = checked.data;
@@ -72,7 +74,7 @@ export function readLogBatch(data: string): LoggedNamespaces | undefined {
 
 /** The namespace whose creation an audit record reports; null for another record, undefined for one that cannot be read. */
 function createdNamespace(message: string): string | null | undefined {
-  const read = record.safeParse(jsonOf(message));
+  const read = record.safeParse(parseJson(message));
   if (!read.success) return undefined;
   const { stage, verb, requestURI, objectRef, responseStatus, responseObject } = read.data;
   const made = responseStatus?.code === 201 && (verb === 'create' || verb === 'patch');
@@ -92,20 +94,6 @@ function unpacked(data: string): string {
   } catch (fault) {
     const tooLarge = (fault as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     throw refused(tooLarge ? `unpacks to more than ${MOST_BYTES} bytes` : 'is not gzip in base64');
-  }
-}
-
-function parsed(text: string): unknown {
-  const value = jsonOf(text);
-  if (value === undefined) throw refused('is not JSON');
-  return value;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

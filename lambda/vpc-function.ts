@@ -4,7 +4,7 @@ import { callAws, type VpcFunctionRoles } from './aws.ts';
 import type { RunContext } from './context.ts';
 import { checkRule } from './doctor/aws-checks.ts';
 import { type DoctorReport, failedBy } from './doctor/report.ts';
-import { codeOf, EventError, HelperError, toHelperError } from './errors.ts';
+import { codeOf, EventError, HelperError, parseJson, toHelperError } from './errors.ts';
 import type { Answer } from './handler.ts';
 import { type Report, reportError, Tally } from './refresh/report.ts';
 import type { Scope } from './request.ts';
@@ -99,14 +99,6 @@ async function invoke(
   const { ok, action } = (answer ?? {}) as Partial<Answer>;
   if (typeof ok !== 'boolean' || action !== request.action) throw toError('NoAnswer');
   return answer as Answer;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import { attempt } from '../aws.ts';
 import { type RunContext, systemClock } from '../context.ts';
-import { codeOf, EventError, type Redacted } from '../errors.ts';
+import { codeOf, EventError, parseJson, type Redacted } from '../errors.ts';
 import { type EcrPlace, isLikeEcrHost, readEcrHost } from '../registries/ecr.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import type { DoctorState } from './doctor.ts';
@@ -186,11 +186,7 @@ export async function requestEcr(
 }
 
 function errorIn(text: string): string | undefined {
-  try {
-    const { errors } = JSON.parse(text) as { errors?: { code?: unknown }[] };
-    const code = errors?.[0]?.code;
-    return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : undefined;
-  } catch {
-    return undefined;
-  }
+  const { errors } = (parseJson(text) ?? {}) as { errors?: { code?: unknown }[] };
+  const code = errors?.[0]?.code;
+  return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : undefined;
 }

@@ -1,4 +1,4 @@
-import { HelperError, toHelperError } from '../errors.ts';
+import { HelperError, parseJson, toHelperError } from '../errors.ts';
 import type { Verdict } from '../refresh/report.ts';
 import { SHOW_WEBHOOKS } from './exchange.ts';
 import { accountPolicyName, NEWER_IS_THERE, NO_FINALIZERS, NO_OWNERS } from './pull-secret.ts';
@@ -82,9 +82,10 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.code = code;
     this.date = date;
-    const parsed = parse(body);
-    this.isWhole = parsed !== undefined;
-    const message = textOf(parsed?.message);
+    const json = parseJson(body);
+    this.isWhole = isObject(json);
+    const parsed: Status = isObject(json) ? json : {};
+    const message = textOf(parsed.message);
     this.applyRbac = deployment.applyRbac;
     this.deniedBy = denial(message, deployment.name);
     const said = (own: string) => this.deniedBy?.isOurs === true && message.endsWith(`: ${own}`);
@@ -94,7 +95,7 @@ export class ApiError extends Error {
     this.keptBy = finalizers ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
     this.foreignKeys = this.deniedBy?.isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
     // all else of a denial is whatever the one who denied chose
-    const status = parsed?.kind === 'Status' && !this.deniedBy ? parsed : {};
+    const status = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
     const causes = Array.isArray(status.details?.causes) ? status.details.causes.filter(isObject) : [];
     this.retryAfter = this.deniedBy ? undefined : retryAfter;
     this.reason = known(REASON, status.reason) || 'without a known reason';
@@ -196,13 +197,8 @@ function denial(message: string, deployment: string): Denial | undefined {
 
 /** The field manager that the cause of a conflict names; undefined where it cannot be read. */
 function managerOf({ message }: { readonly [field: string]: unknown }): string | undefined {
-  const quoted = CONFLICT.exec(textOf(message))?.[1];
-  try {
-    const name = JSON.parse(quoted ?? '') as string;
-    return name.length <= LONGEST_MANAGER ? name : undefined;
-  } catch {
-    return undefined;
-  }
+  const name = parseJson(CONFLICT.exec(textOf(message))?.[1] ?? '');
+  return typeof name === 'string' && name.length <= LONGEST_MANAGER ? name : undefined;
 }
 
 function textOf(said: unknown): string {
@@ -218,15 +214,6 @@ interface Status {
   readonly reason?: unknown;
   readonly message?: unknown;
   readonly details?: { readonly kind?: unknown; readonly causes?: unknown } | null;
-}
-
-function parse(body: string): Status | undefined {
-  try {
-    const status: unknown = JSON.parse(body);
-    return isObject(status) ? status : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isObject(value: unknown): value is { readonly [field: string]: unknown } {

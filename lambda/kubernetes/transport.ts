@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher, errors } from 'undici';
 import type { Clock, Deadline } from '../context.ts';
-import { codeOf, DeadlineError, HelperError, InternalError, type Redacted } from '../errors.ts';
+import { codeOf, DeadlineError, HelperError, InternalError, parseJson, type Redacted } from '../errors.ts';
 import { ApiError, type Deployment, isTransientCode } from './api-error.ts';
 import { answerTooLong, exchange, type HttpAnswer, LONGEST_LIST_MIB, type Reading } from './exchange.ts';
 
@@ -233,12 +233,8 @@ function tlsOptions({ caPem, serverName, clientCertificate }: ApiEndpoint): TlsO
 }
 
 function parseObject(text: string): object {
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null) return json;
-  } catch {
-    // as any other answer that is not of the API server
-  }
+  const json = parseJson(text);
+  if (typeof json === 'object' && json !== null) return json;
   throw unreachableError('BrokenAnswer');
 }
 

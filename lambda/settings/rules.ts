@@ -1,4 +1,4 @@
-import { SettingsError } from '../errors.ts';
+import { parseJson, SettingsError } from '../errors.ts';
 import {
   accessPlaces,
   type Discovery,
@@ -81,12 +81,8 @@ export function checkSize(input: SettingsInput): number {
  */
 export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
   if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
-  let input: unknown;
-  try {
-    input = JSON.parse(SETTINGS);
-  } catch {
-    throw new SettingsError('the environment variable SETTINGS is not JSON');
-  }
+  const input = parseJson(SETTINGS);
+  if (input === undefined) throw new SettingsError('the environment variable SETTINGS is not JSON');
   return checkSettings(input);
 }
 
