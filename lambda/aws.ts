@@ -10,7 +10,7 @@ import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk
 import { partition } from '@aws-sdk/util-endpoints';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as z from 'zod';
-import type { Clock } from './context.ts';
+import type { Clock, RunContext } from './context.ts';
 import { codeOf, DeadlineError, HelperError, parseJson } from './errors.ts';
 
 /** The static keys of an IAM user. */
@@ -41,19 +41,7 @@ export interface VpcFunctionRoles {
   readonly credentialsRoleArn: string;
 }
 
-export interface AwsOptions {
-  /** Where the function runs. */
-  readonly region: string;
-  /** Of registries and secrets that name none. @default region */
-  readonly homeRegion?: string | undefined;
-  readonly sessionName: string;
-  readonly clock: Clock;
-  /** Aborts at the deadline. */
-  readonly signal: AbortSignal;
-  readonly vpcRoles?: VpcFunctionRoles | undefined;
-  /** As in the environment. */
-  readonly deployCommand: string;
-}
+type AwsContext = Pick<RunContext, 'settings' | 'environment' | 'clock' | 'deadline'>;
 
 interface SessionKeys extends StaticKeys {
   readonly sessionToken?: string;
@@ -65,20 +53,23 @@ type AssumedRole = () => Promise<SessionKeys>;
 
 /** The AWS clients of a run, which are closed together. */
 export class AwsClients {
+  /** Where the function runs. */
   readonly region: string;
+  /** Of registries and secrets that name none. */
   readonly homeRegion: string;
+  /** Aborts at the deadline. */
   readonly signal: AbortSignal;
   readonly vpcRoles: VpcFunctionRoles | undefined;
-  readonly #options: AwsOptions;
+  readonly #ctx: AwsContext;
   readonly #clients: { destroy(): void }[] = [];
   #callerArn: Promise<string> | undefined;
 
-  constructor(options: AwsOptions) {
-    this.#options = options;
-    this.region = options.region;
-    this.homeRegion = options.homeRegion ?? options.region;
-    this.signal = options.signal;
-    this.vpcRoles = options.vpcRoles;
+  constructor(ctx: AwsContext) {
+    this.#ctx = ctx;
+    this.region = ctx.environment.region;
+    this.homeRegion = ctx.settings.region ?? this.region;
+    this.signal = ctx.deadline.signal;
+    this.vpcRoles = ctx.environment.vpcRoles;
   }
 
   ecr(region: string, identity: Identity, { fips, dualStack }: EndpointKinds = {}): ECRClient {
@@ -163,7 +154,7 @@ export class AwsClients {
     const credentials = isOwn ? caller : this.#assumeRole(roleArn, { externalId, caller, region });
     return {
       region,
-      requestHandler: new BoundedHttpHandler(this.#options.clock),
+      requestHandler: new BoundedHttpHandler(this.#ctx.clock),
       ...(credentials && { credentials }),
     };
   }
@@ -180,23 +171,24 @@ export class AwsClients {
       region: wanted = this.region,
     }: { externalId?: string | undefined; caller?: StaticKeys | AssumedRole | undefined; region?: string },
   ): AssumedRole {
+    const { settings, environment, clock } = this.#ctx;
     const region = stsRegion(roleArn, [this.region, wanted]);
     const command = new AssumeRoleCommand({
       RoleArn: roleArn,
-      RoleSessionName: this.#options.sessionName,
+      RoleSessionName: settings.name,
       ...(externalId && { ExternalId: externalId }),
     });
     const toError = (awsCode: string) =>
       awsError('AssumeRoleError', `could not assume the role ${roleArn}`, awsCode, {
         service: 'sts',
         region,
-        ifDenied: `Allow the function's role in its trust policy, and sts:AssumeRole on it in the function's policy. If it is the role of an access stack, deploy it: ${this.#options.deployCommand}`,
+        ifDenied: `Allow the function's role in its trust policy, and sts:AssumeRole on it in the function's policy. If it is the role of an access stack, deploy it: ${environment.deployCommand}`,
         otherwise: 'Check the role; the next run retries transient errors.',
       });
     return async () => {
       const sts = new STSClient({
         region,
-        requestHandler: new BoundedHttpHandler(this.#options.clock),
+        requestHandler: new BoundedHttpHandler(clock),
         ...(caller && { credentials: caller }),
       });
       try {

@@ -131,16 +131,11 @@ export async function runAction(
   if (rest.awslogs !== undefined) throw new EventError('awslogs: only the deployed function takes it');
   const isRecent = dueAt !== undefined && clock.now() - dueAt <= LONGEST_DELAY_MS;
   const request = isRecent ? { ...rest, dueAt } : rest;
-  const { region, vpcRoles, pullRolePrefix, deployCommand } = environment;
-  const settings = withResolvedLocations(given, region);
+  const settings = withResolvedLocations(given, environment.region);
   const scope = resolveScope(settings, request);
-  const vpcStack = findVpcFunction(settings, scope, vpcRoles);
-  const { name: sessionName, region: homeRegion } = settings;
-  const { signal } = deadline;
-  const aws = new AwsClients({
-    ...{ region, homeRegion, sessionName, clock, signal, vpcRoles, deployCommand },
-  });
-  const reader = new CredentialReader(aws, clock, pullRolePrefix);
+  const vpcStack = findVpcFunction(settings, scope, environment.vpcRoles);
+  const aws = new AwsClients({ settings, environment, clock, deadline });
+  const reader = new CredentialReader(aws, clock, environment.pullRolePrefix);
   const ctx: RunContext = {
     ...{ settings, request, scope, environment, clock, deadline, aws },
     readCredentials: async (entry) => {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { AwsClients } from '../../../lambda/aws.ts';
-import { systemClock } from '../../../lambda/context.ts';
 import { furtherHosts, getEcrToken, isLikeEcrHost, readEcrHost } from '../../../lambda/registries/ecr.ts';
 import { checkSettings } from '../../../lambda/settings/rules.ts';
+import { awsClientsOf } from '../aws-clients.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const accountId = '111122223333';
@@ -93,13 +92,7 @@ test.for([
 ] as const)('with %j the token is asked of %s', async ([kinds, host]) => {
   const { signal } = new AbortController();
   const keys = { accessKeyId: 'AKIACANARYUSER000001', secretAccessKey: 'CanarySecretKey/0123' };
-  const client = new AwsClients({
-    region: 'us-east-1',
-    sessionName: 'test',
-    clock: systemClock,
-    signal,
-    deployCommand: '',
-  }).ecr('us-east-1', { keys }, kinds);
+  const client = awsClientsOf('us-east-1', signal).ecr('us-east-1', { keys }, kinds);
   const asked: string[] = [];
   // the SDK takes no endpoint of an emulator together with these
   client.middlewareStack.add(
