@@ -1,8 +1,8 @@
 import type { RunContext } from './context.ts';
 import { HelperError } from './errors.ts';
 import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.ts';
-import type { Requests } from './kubernetes/client.ts';
-import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster, Requests } from './kubernetes/client.ts';
+import { withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
 import type { ReportedError, RunTimes } from './refresh/report.ts';
 import { runInRounds, type Task } from './refresh/rounds.ts';
@@ -76,9 +76,8 @@ export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
   const [scope] = ctx.scope.clusters;
   if (!scope) throw new TypeError('a cleanup has a cluster');
   const found: Found = { removals: [], kept: 0, ignored: 0 };
-  const { error } = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) => cleanCluster(ctx, scope, cluster, found),
+  const { error } = await withCluster(ctx, scope.cluster, (cluster) =>
+    cleanCluster(ctx, scope, cluster, found),
   );
   const { removals, kept, ignored } = found;
   const count = (wanted: Removal['outcome']) => removals.filter(({ outcome }) => outcome === wanted).length;
@@ -113,7 +112,7 @@ async function cleanCluster(
   cluster: OpenCluster,
   found: Found,
 ): Promise<void> {
-  const { clock, deadline, request, settings } = ctx;
+  const { request, settings } = ctx;
   const { removals } = found;
   const labelled = new Map<string, readonly HeldSecret[]>();
   const names = new Set(entries.map((entry) => entry.name));
@@ -148,8 +147,7 @@ async function cleanCluster(
       tasks.push(removalTask(ctx, name, secret, naming?.get(secret.namespace) ?? [], record));
     }
   }
-  const { concurrency } = settings;
-  await runInRounds([() => tasks], { client: cluster, concurrency, clock, deadline });
+  await runInRounds(ctx, cluster, [() => tasks]);
 }
 
 function failedRemoval(namespace: string, object: string, fault: unknown, name = 'them'): Removal {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AwsClients, VpcFunctionRoles } from './aws.ts';
-import type { OpenCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster } from './kubernetes/client.ts';
 import type { PullCredentials } from './registries/credentials.ts';
 import type { RunRequest, Scope } from './request.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.ts';

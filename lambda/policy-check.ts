@@ -2,7 +2,7 @@ import { PatchStrategy } from '@kubernetes/client-node';
 import { applyRbacCommand } from './context.ts';
 import { HelperError } from './errors.ts';
 import { ApiError, applyFix } from './kubernetes/api-error.ts';
-import type { OpenCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster } from './kubernetes/client.ts';
 import { labelsOf, SECRET_TYPE } from './kubernetes/pull-secret.ts';
 import { rightsVersion, UNKNOWN_VERSION } from './kubernetes/rbac.ts';
 import type { ApiRequest } from './kubernetes/transport.ts';

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import type { RunContext } from './context.ts';
 import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error.ts';
-import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster } from './kubernetes/client.ts';
+import { withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
 import type { ReportedError, RunTimes, Verdict } from './refresh/report.ts';
@@ -93,9 +94,8 @@ export async function status(ctx: RunContext): Promise<StatusReport> {
 
 async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<ClusterStatus> {
   const found: SecretStatus[] = [];
-  const outcome = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) => readSecrets(ctx, scope, cluster, (one) => found.push(one)),
+  const outcome = await withCluster(ctx, scope.cluster, (cluster) =>
+    readSecrets(ctx, scope, cluster, (one) => found.push(one)),
   );
   const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0])) as Record<
     Condition,

@@ -1,7 +1,7 @@
 import { DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { codeOf, type HelperError, hasCode } from '../errors.ts';
 import { ApiError } from '../kubernetes/api-error.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { OpenCluster } from '../kubernetes/client.ts';
 import { connect, type FoundCluster, findByEks, isInVpc } from '../kubernetes/cluster.ts';
 import { type EksCluster, LONGEST_TOKEN, mapRoleCommand } from '../kubernetes/eks.ts';
 import { findByKubeconfig, type Kubeconfig } from '../kubernetes/kubeconfig.ts';
@@ -32,7 +32,7 @@ export interface ClusterState extends DoctorState, ClusterScope {
   readonly where: string;
   readonly region: string;
   found?: FoundCluster;
-  client?: KubernetesClient;
+  client?: OpenCluster;
   /** The error of a 401. */
   unauthorized?: HelperError;
   /** Whether the function is outside of the group that permissions and admission policies are for. */
@@ -221,7 +221,7 @@ async function connectAndCheck(state: ClusterState): Promise<Finding[]> {
  * The groups of the function in a cluster:
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review
  */
-async function readGroups(client: Pick<KubernetesClient, 'send'>): Promise<readonly string[]> {
+async function readGroups(client: Pick<OpenCluster, 'send'>): Promise<readonly string[]> {
   const { json } = await client.send({
     method: 'POST',
     path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',

@@ -7,7 +7,7 @@ import {
   judgeFailure,
   OF_ANOTHER_TYPE,
 } from '../kubernetes/api-error.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { OpenCluster } from '../kubernetes/client.ts';
 import { accountPolicyName } from '../kubernetes/pull-secret.ts';
 import { clusterRights, type Manifest, rightsVersion } from '../kubernetes/rbac.ts';
 import type { ApiRequest } from '../kubernetes/transport.ts';
@@ -57,10 +57,10 @@ export function permissionsIn(manifests: readonly Manifest[]): Permission[] {
 /**
  * Asks the API server whether the function has a permission, in all namespaces. Every authenticated user may ask
  * (`system:basic-user`): https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
- * @throws as {@link KubernetesClient.send}
+ * @throws as {@link OpenCluster.send}
  */
 export async function hasPermission(
-  client: Pick<KubernetesClient, 'send'>,
+  client: Pick<OpenCluster, 'send'>,
   permission: Permission,
 ): Promise<boolean> {
   const { json } = await client.send({
@@ -261,10 +261,7 @@ export async function checkApplies(state: ClusterState): Promise<Finding[]> {
   const { ctx, credentials, matched = [] } = state;
   const { settings, clock, request } = ctx;
   const applies = matched.flatMap(({ entry, writable }) => {
-    const secret = new PullSecret({
-      ...{ deployment: settings.name, entry, plan: true, clock },
-      credentials: credentials.get(entry) ?? placeholder(entry, clock),
-    });
+    const secret = new PullSecret(ctx, entry, credentials.get(entry) ?? placeholder(entry, clock));
     const { name } = entry;
     return (request.namespaces ? writable : writable.slice(0, 1)).map((namespace) => ({
       secret,

@@ -178,8 +178,10 @@ export interface Requests {
   readonly timeoutMs: number;
 }
 
-/** The API server of one cluster. Its requests are retried ({@link Transport.send}). */
-export interface KubernetesClient extends Requests {
+/** A cluster whose API server can be called. Its requests are retried ({@link Transport.send}). */
+export interface OpenCluster extends Requests {
+  /** Only of an EKS cluster. */
+  readonly arn?: string;
   /** Requests that are sent once, and wait so long for an answer ({@link Transport.attempt}). */
   readonly attempts: (timeoutMs: number) => Requests;
   /** Ends its connections; nothing may stay open when the function is frozen. */
@@ -187,7 +189,7 @@ export interface KubernetesClient extends Requests {
 }
 
 /** Puts the typed client on a transport: its own library makes a TLS session a request and follows redirects. */
-export function kubernetesClient(options: TransportOptions): KubernetesClient {
+export function openCluster(options: TransportOptions): OpenCluster {
   const transport = new Transport(options);
   const requests = (timeoutMs: number, send: Requests['send']): Requests => ({
     send,

@@ -1,9 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { readSecretValue, type SecretValue } from '../aws.ts';
+import type { RunContext } from '../context.ts';
 import { HelperError, hasCode, Redacted } from '../errors.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
-import type { ConnectionContext, FoundCluster } from './cluster.ts';
+import type { FoundCluster } from './cluster.ts';
 import type { ApiEndpoint } from './transport.ts';
 
 /** How to reach a cluster that is not one of EKS: its endpoint, and a token or a client certificate. */
@@ -68,7 +69,7 @@ const userSchema = z.strictObject({
  * @throws HelperError of readSecretValue and readKubeconfig; KubeconfigNotJsonError
  */
 export async function findByKubeconfig(
-  { settings, aws, clock }: ConnectionContext,
+  { settings, aws, clock }: RunContext,
   { name, publicCertificate }: ClusterSettings,
   secretId: string,
 ): Promise<FoundCluster> {

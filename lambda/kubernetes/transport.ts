@@ -38,17 +38,21 @@ export interface ApiEndpoint {
   readonly clientCertificate?: { readonly certificatePem: string; readonly key: Redacted } | undefined;
 }
 
-export interface TransportOptions {
+/** How to reach an API server, and to authenticate to it. */
+export interface ApiAccess {
   readonly endpoint: ApiEndpoint;
   readonly tokens: TokenSource;
+  /** The error of a request that is answered with 401, also after a new signature. */
+  readonly unauthorized: () => Promise<Error> | Error;
+}
+
+export interface TransportOptions extends ApiAccess {
   /** Requests in flight at most, each on a connection of its own; never more than {@link MOST_IN_FLIGHT}. */
   readonly concurrency: number;
   readonly deployment: Deployment;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly deadline: Deadline;
-  /** The error of a request that is answered with 401, also after a new signature. */
-  readonly unauthorized: () => Promise<Error> | Error;
 }
 
 /** A request to the API server that may be sent twice; the transport authenticates it. */

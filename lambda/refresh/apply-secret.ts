@@ -1,5 +1,5 @@
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import type { Clock } from '../context.ts';
+import type { Clock, RunContext } from '../context.ts';
 import { HelperError } from '../errors.ts';
 import { ApiError, managedBy, mustBeRecreated, outdatedPolicyError } from '../kubernetes/api-error.ts';
 import type { Requests } from '../kubernetes/client.ts';
@@ -30,16 +30,6 @@ const NOT_DELETED: Verdict = {
   remedy: 'Check its finalizers, and what else creates it.',
 };
 
-export interface PullSecretOptions {
-  /** The name of this deployment, which is its field manager. */
-  readonly deployment: string;
-  readonly entry: Pick<SecretEntry, 'name' | 'adoptFrom' | 'recreate'>;
-  readonly credentials: PullCredentials;
-  /** Asks the server what a write would do, with a placeholder for each password. */
-  readonly plan: boolean;
-  readonly clock: Clock;
-}
-
 /** What attempts in one namespace have done, though their answers may have been lost. */
 interface History {
   /** Milliseconds since the epoch. */
@@ -57,17 +47,21 @@ interface Attempt {
 
 /** The pull secret of one entry, as it is applied to namespaces of one cluster. */
 export class PullSecret {
-  readonly #options: PullSecretOptions;
+  readonly #clock: Clock;
+  readonly #entry: SecretEntry;
   readonly #query: { readonly fieldManager: string; readonly dryRun?: 'All' };
   /** The same bytes for every namespace. */
   readonly #body: Buffer;
   readonly #histories = new Map<string, History>();
 
-  constructor(options: PullSecretOptions) {
-    const { deployment, entry, credentials, plan, clock } = options;
-    this.#options = options;
+  /** All actions but a refresh only ask the server what a write would do, with a placeholder for each password. */
+  constructor(ctx: RunContext, entry: SecretEntry, credentials: PullCredentials) {
+    const { name: deployment } = ctx.settings;
+    const plan = ctx.request.action !== 'refresh';
+    this.#clock = ctx.clock;
+    this.#entry = entry;
     this.#query = { fieldManager: deployment, ...(plan && { dryRun: 'All' }) };
-    const body = secretBody(deployment, entry.name, credentials, { plan, readAt: new Date(clock.now()) });
+    const body = secretBody(deployment, entry.name, credentials, { plan, readAt: new Date(ctx.clock.now()) });
     this.#body = Buffer.from(JSON.stringify(body));
   }
 
@@ -76,14 +70,14 @@ export class PullSecret {
    * @throws the error of a write that failed: ApiError, or HelperError such as UnreachableError, LateAnswerError, DeadlineError
    */
   async write(namespace: string, requests: Requests): Promise<Verdict> {
-    const { entry, clock } = this.#options;
-    const history = this.#histories.get(namespace) ?? { startedAt: clock.now(), isDeleted: false };
+    const startedAt = this.#clock.now();
+    const history = this.#histories.get(namespace) ?? { startedAt, isDeleted: false };
     this.#histories.set(namespace, history);
     const attempt = { namespace, requests, history };
     try {
       return await this.#apply(attempt, false);
     } catch (fault) {
-      return await this.#resolve(attempt, fault, entry.recreate);
+      return await this.#resolve(attempt, fault, this.#entry.recreate);
     }
   }
 
@@ -97,7 +91,7 @@ export class PullSecret {
 
   /** A conflict names managers only; whether the secret is marked as ours is in its metadata. */
   async #resolveConflict(attempt: Attempt, { managers }: ApiError, mayDelete: boolean): Promise<Verdict> {
-    const permission = permissionOver(managers, this.#options.entry.adoptFrom);
+    const permission = permissionOver(managers, this.#entry.adoptFrom);
     if (permission === 'adopt') return await this.#adopt(attempt, mayDelete);
     const held = await this.#held(attempt);
     if (held?.owner === 'marked') return await this.#adopt(attempt, mayDelete);
@@ -133,13 +127,12 @@ export class PullSecret {
   async #judgeNewer(attempt: Attempt, denied: ApiError): Promise<Verdict> {
     const held = await this.#held(attempt);
     if (!held) return await this.#apply(attempt, false);
-    if (isPlausibleExpiry(held.expiresAt, this.#options.clock.now())) return { outcome: 'unchanged' };
+    if (isPlausibleExpiry(held.expiresAt, this.#clock.now())) return { outcome: 'unchanged' };
     throw outdatedPolicyError(denied.deniedBy?.name ?? '', denied.applyRbac);
   }
 
   async #held({ namespace, requests }: Attempt) {
-    const { entry, deployment } = this.#options;
-    const query = { name: entry.name, deployment, namespaces: [namespace] };
+    const query = { name: this.#entry.name, deployment: this.#query.fieldManager, namespaces: [namespace] };
     return (await listHeldSecrets(requests.core, query))[0];
   }
 
@@ -153,7 +146,7 @@ export class PullSecret {
     // between the two it is absent: a slow webhook must not end the second
     if (requests.timeoutMs < LATER_TIMEOUT_MS) throw postponed();
     const { dryRun } = this.#query;
-    const object = { name: this.#options.entry.name, namespace };
+    const object = { name: this.#entry.name, namespace };
     let miss: unknown;
     try {
       const { metadata } = await requests.core.readNamespacedSecret(object, ACCEPT);
@@ -184,15 +177,14 @@ export class PullSecret {
   }
 
   async #apply({ namespace, requests, history }: Attempt, force: boolean): Promise<Verdict> {
-    const { clock, entry } = this.#options;
     const { code, date, json } = await requests.send({
       method: 'PATCH',
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${entry.name}?${new URLSearchParams(this.#query)}&force=${force}`,
+      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${this.#entry.name}?${new URLSearchParams(this.#query)}&force=${force}`,
       headers: APPLY,
       body: this.#body,
     });
     if (code === 201) return { outcome: history.isDeleted ? 'refreshed' : 'created' };
-    const tookMs = clock.now() - history.startedAt;
+    const tookMs = this.#clock.now() - history.startedAt;
     return { outcome: this.#wasWritten(json, date, tookMs) ? 'refreshed' : 'unchanged' };
   }
 

@@ -2,7 +2,8 @@ import pMap from 'p-map';
 import type { RunContext } from '../context.ts';
 import { HelperError, toHelperError } from '../errors.ts';
 import { judgeFailure } from '../kubernetes/api-error.ts';
-import { type OpenCluster, withCluster } from '../kubernetes/cluster.ts';
+import type { OpenCluster } from '../kubernetes/client.ts';
+import { withCluster } from '../kubernetes/cluster.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import type { ClusterScope } from '../request.ts';
 import type { SecretEntry } from '../settings/schema.ts';
@@ -129,12 +130,10 @@ async function refreshCluster(
   const { ctx, scope, tally } = run;
   const startedAt = ctx.clock.now();
   const followUps = starts.map((Start) => new Start(run));
-  const outcome = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) =>
-      writeSecrets(run, cluster, followUps, onFirstRound).finally(() => {
-        for (const entry of run.entries) listUnreadable(entry, tally);
-      }),
+  const outcome = await withCluster(ctx, scope.cluster, (cluster) =>
+    writeSecrets(run, cluster, followUps, onFirstRound).finally(() => {
+      for (const entry of run.entries) listUnreadable(entry, tally);
+    }),
   );
   return {
     id: scope.id,
@@ -156,15 +155,11 @@ async function writeSecrets(
   onFirstRound: () => void,
 ): Promise<void> {
   const { ctx, tally } = run;
-  const { request, settings, clock, deadline } = ctx;
-  const plan = request.action === 'plan';
+  const { request } = ctx;
   const entries = run.entries.map(({ settings: entry, credentials }) => ({
     settings: entry,
     credentials,
-    secret:
-      credentials instanceof HelperError
-        ? undefined
-        : new PullSecret({ deployment: settings.name, entry, credentials, plan, clock }),
+    secret: credentials instanceof HelperError ? undefined : new PullSecret(ctx, entry, credentials),
   }));
   const { targets, problems, ...listed } = await findTargets(
     entries,
@@ -201,13 +196,8 @@ async function writeSecrets(
       },
     ];
   });
-  await runInRounds([() => tasks, ...followUps.map((one) => () => one.tasks(cluster))], {
-    client: cluster,
-    concurrency: settings.concurrency,
-    clock,
-    deadline,
-    onFirstRound,
-  });
+  const stages = [() => tasks, ...followUps.map((one) => () => one.tasks(cluster))];
+  await runInRounds(ctx, cluster, stages, onFirstRound);
   if ('fault' in listed) throw listed.fault;
 }
 

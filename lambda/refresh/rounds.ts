@@ -1,7 +1,7 @@
 import pMap from 'p-map';
-import type { Clock, Deadline } from '../context.ts';
+import type { Clock, Deadline, RunContext } from '../context.ts';
 import { DeadlineError, hasCode } from '../errors.ts';
-import type { KubernetesClient, Requests } from '../kubernetes/client.ts';
+import type { OpenCluster, Requests } from '../kubernetes/client.ts';
 import {
   FIRST_TIMEOUT_MS,
   isTransient,
@@ -23,16 +23,6 @@ export interface Task {
   readonly fail: (fault: unknown) => void;
 }
 
-export interface RoundOptions {
-  readonly client: Pick<KubernetesClient, 'attempts'>;
-  /** Tasks at once. */
-  readonly concurrency: number;
-  readonly clock: Clock;
-  readonly deadline: Deadline;
-  /** Called when every task has had its first attempt. */
-  readonly onFirstRound?: (() => void) | undefined;
-}
-
 /** A task, and the error of its last attempt if it had one. */
 interface Attempted {
   readonly task: Task;
@@ -49,13 +39,15 @@ const LAST_ATTEMPT_MS = 5_000;
  * their own. So a namespace that hangs or fails takes time from no other. Within a round the order is shuffled, so that
  * no namespace is the last in every run.
  * @param stages each gives its tasks when the stage before has been attempted
+ * @param onFirstRound called when every task has had its first attempt
  */
 export async function runInRounds(
+  { settings, clock, deadline }: Pick<RunContext, 'settings' | 'clock' | 'deadline'>,
+  client: Pick<OpenCluster, 'attempts'>,
   stages: readonly (() => readonly Task[])[],
-  options: RoundOptions,
+  onFirstRound?: () => void,
 ): Promise<void> {
-  const { client, concurrency, clock, deadline, onFirstRound } = options;
-  const atOnce = Math.min(concurrency, MOST_IN_FLIGHT);
+  const atOnce = Math.min(settings.concurrency, MOST_IN_FLIGHT);
   const over = new DeadlineError();
   const attemptAll = async (given: readonly Attempted[], requests: Requests, seats: number) => {
     const failed: Attempted[] = [];
