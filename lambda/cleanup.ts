@@ -4,7 +4,7 @@ import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.
 import type { OpenCluster, Requests } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
-import type { ReportedError, RunTimes } from './refresh/report.ts';
+import { type RunTimes, type ReportedError, timesOf } from './refresh/report.ts';
 import { runInRounds, type Task } from './refresh/rounds.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import type { ClusterScope } from './request.ts';
@@ -71,8 +71,6 @@ interface Found {
  * remove the name. Does not throw.
  */
 export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
-  const { clock, request } = ctx;
-  const startedAt = clock.now();
   const [scope] = ctx.scope.clusters;
   if (!scope) throw new TypeError('a cleanup has a cluster');
   const found: Found = { removals: [], kept: 0, ignored: 0 };
@@ -86,9 +84,8 @@ export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
   return {
     ok: !error && failed === 0,
     action: 'cleanup',
-    dryRun: request.dryRun === true,
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    dryRun: ctx.request.dryRun === true,
+    ...timesOf(ctx),
     cluster: scope.id,
     removed: count('removed'),
     kept,

@@ -16,6 +16,8 @@ export interface RunContext {
   readonly scope: Scope;
   readonly environment: Environment;
   readonly clock: Clock;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
   readonly deadline: Deadline;
   readonly aws: AwsClients;
   /** @throws HelperError of the first registry that cannot be read */

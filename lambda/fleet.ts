@@ -4,7 +4,7 @@ import { awsError, callAws } from './aws.ts';
 import type { RunContext } from './context.ts';
 import { HelperError, hasCode } from './errors.ts';
 import { callDescribeCluster } from './kubernetes/eks.ts';
-import type { RunTimes } from './refresh/report.ts';
+import { type RunTimes, timesOf } from './refresh/report.ts';
 import { discoveryRole } from './request.ts';
 import { type Discovery, discoveriesOf, listedClusters } from './settings/locations.ts';
 import { type ClusterSettings, clusterId } from './settings/schema.ts';
@@ -66,8 +66,7 @@ type ReportProblem = (where: string, fault: unknown) => void;
  * @throws HelperError (FleetTooLargeError) above {@link LARGEST_FLEET} clusters
  */
 export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
-  const { clock, settings } = ctx;
-  const startedAt = clock.now();
+  const { settings } = ctx;
   const listed = listedClusters(settings);
   const discoveries = discoveriesOf(settings);
   const problems: DiscoveryProblem[] = [];
@@ -105,8 +104,7 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
   return {
     ok: ids.size > 0 && problems.length === 0,
     action: 'discover',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     items: [...ids].map((id) => ({ action: 'refresh', clusters: [id] })),
     problems: problems.slice(0, MOST_PROBLEMS),
     ...(more > 0 && { moreProblems: more }),
@@ -221,14 +219,13 @@ const MOST_NAMED = 50;
 const LONGEST_REASON = 300;
 
 /** Summarizes the results of a whole fleet. */
-export async function summarize({ request, clock }: RunContext): Promise<FleetSummary> {
-  const { results = [] } = request;
+export async function summarize(ctx: RunContext): Promise<FleetSummary> {
+  const { results = [] } = ctx.request;
   const failed = results.filter(({ ok }) => !ok);
   return {
     ok: results.length > 0 && failed.length === 0,
     action: 'summarize',
-    startedAt: new Date(clock.now()).toISOString(),
-    durationMs: 0,
+    ...timesOf(ctx),
     clusters: results.length,
     failed,
   };

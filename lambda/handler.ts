@@ -137,7 +137,7 @@ export async function runAction(
   const aws = new AwsClients({ settings, environment, clock, deadline });
   const reader = new CredentialReader(aws, clock, environment.pullRolePrefix);
   const ctx: RunContext = {
-    ...{ settings, request, scope, environment, clock, deadline, aws },
+    ...{ settings, request, scope, environment, clock, startedAt: clock.now(), deadline, aws },
     readCredentials: async (entry) => {
       // every other run is there to write new tokens
       const cached = request.origin === 'logged' ? cache.find(entry, settings, clock.now()) : undefined;

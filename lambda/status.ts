@@ -5,7 +5,7 @@ import type { OpenCluster } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
-import type { ReportedError, RunTimes, Verdict } from './refresh/report.ts';
+import { type RunTimes, type ReportedError, timesOf, type Verdict } from './refresh/report.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import { pullRoleMismatch } from './registries/credentials.ts';
 import type { ClusterScope } from './request.ts';
@@ -78,16 +78,13 @@ const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
  * writes nothing. A cluster that fails is in the report and stops no other. Does not throw.
  */
 export async function status(ctx: RunContext): Promise<StatusReport> {
-  const { clock, scope } = ctx;
-  const startedAt = clock.now();
-  const clusters = await pMap(scope.clusters, (cluster) => readClusterStatus(ctx, cluster), {
+  const clusters = await pMap(ctx.scope.clusters, (cluster) => readClusterStatus(ctx, cluster), {
     concurrency: CLUSTERS_AT_ONCE,
   });
   return {
     ok: clusters.every(({ ok }) => ok),
     action: 'status',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     clusters,
   };
 }

@@ -6,7 +6,7 @@ import { checkRule } from './doctor/aws-checks.ts';
 import { type DoctorReport, failedBy } from './doctor/report.ts';
 import { codeOf, EventError, HelperError, parseJson, toHelperError } from './errors.ts';
 import type { Answer } from './handler.ts';
-import { type Report, reportError, Tally } from './refresh/report.ts';
+import { type Report, reportError, Tally, timesOf } from './refresh/report.ts';
 import type { Scope } from './request.ts';
 import { accessRole, accessRoleName, vpcStackOf } from './settings/locations.ts';
 import type { AccessStackSettings, Settings } from './settings/schema.ts';
@@ -40,18 +40,15 @@ export function findVpcFunction(
  * @throws HelperError for a status and a cleanup: VpcFunctionError, AssumeRoleError, DeadlineError
  */
 export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSettings): Promise<Answer> {
-  const { clock, request } = ctx;
-  const { action, clusters: ids = [] } = request;
-  const startedAt = clock.now();
+  const { action, clusters: ids = [] } = ctx.request;
   const answer = await invoke(ctx, stack).catch(toHelperError);
-  const time = { startedAt: new Date(startedAt).toISOString(), durationMs: clock.now() - startedAt };
   if (action === 'doctor') {
     const rule = await checkRule(ctx);
     const report = answer instanceof HelperError ? undefined : (answer as DoctorReport);
     const findings = report?.findings ?? ids.map((id) => failedBy('cluster', `cluster ${id}`, answer));
     const ok = rule.result !== 'fail' && report?.ok === true;
     const identity = report?.identity && { identity: report.identity };
-    return { ...time, action, ok, ...identity, findings: [rule, ...findings] };
+    return { ...timesOf(ctx), action, ok, ...identity, findings: [rule, ...findings] };
   }
   if (!(answer instanceof HelperError)) return answer;
   if (action !== 'refresh' && action !== 'plan') throw answer;
@@ -62,7 +59,7 @@ export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSetti
     durationMs: 0,
     error: reportError(answer),
   }));
-  return { ...time, action, ok: false, secrets: [], clusters };
+  return { ...timesOf(ctx), action, ok: false, secrets: [], clusters };
 }
 
 /** Sends no more than a person could send. */

@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import { type RunContext, VERSION } from '../context.ts';
 import { isInVpc } from '../kubernetes/cluster.ts';
 import { CLUSTERS_AT_ONCE } from '../refresh/refresh.ts';
+import { timesOf } from '../refresh/report.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import type { SecretEntry } from '../settings/schema.ts';
 import { checkHeadroom, checkIdentity, checkRule, checkTokens, neededEndpoints } from './aws-checks.ts';
@@ -40,8 +41,7 @@ const CHECKS: readonly Check<DoctorState>[] = [
  * @throws EventError for a repository of a registry that the settings lack
  */
 export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
-  const { clock, request, scope } = ctx;
-  const startedAt = clock.now();
+  const { request, scope } = ctx;
   const state: DoctorState = { ctx, credentials: new Map() };
   const general = await runChecks(CHECKS, state, 'function');
   const pull = request.repository ? await checkPull(state, request.repository) : [];
@@ -53,8 +53,7 @@ export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
   return {
     ok: findings.every(({ result }) => result !== 'fail'),
     action: 'doctor',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     ...(state.arn && { identity: state.arn }),
     findings,
   };

@@ -16,6 +16,7 @@ import {
   reportError,
   type SecretReport,
   Tally,
+  timesOf,
   type Verdict,
 } from './report.ts';
 import { runInRounds, type Task } from './rounds.ts';
@@ -63,7 +64,6 @@ export type StartFollowUp = new (run: ClusterRun) => FollowUp;
  */
 export async function refresh(ctx: RunContext, followUps: readonly StartFollowUp[]): Promise<Report> {
   const { clock, request, scope } = ctx;
-  const startedAt = clock.now();
   const reading = new Map(scope.entries.map((entry) => [entry, readEntry(ctx, entry)]));
   const running = scope.clusters.map((one) => ({
     scope: one,
@@ -91,8 +91,7 @@ export async function refresh(ctx: RunContext, followUps: readonly StartFollowUp
   return {
     ok: clusters.every(({ ok }) => ok) && secrets.every(({ error }) => !error),
     action: request.action === 'plan' ? 'plan' : 'refresh',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     secrets,
     clusters,
   };

@@ -1,3 +1,4 @@
+import type { RunContext } from '../context.ts';
 import type { HelperError } from '../errors.ts';
 import type { DiscoveryReport, FleetSummary } from '../fleet.ts';
 
@@ -112,6 +113,11 @@ export interface RunTimes {
   readonly startedAt: string;
   /** How long the run took, in milliseconds. */
   readonly durationMs: number;
+}
+
+/** The times of a report that is made now. */
+export function timesOf({ startedAt, clock }: RunContext): RunTimes {
+  return { startedAt: new Date(startedAt).toISOString(), durationMs: clock.now() - startedAt };
 }
 
 /** What a refresh or plan returns and logs. */
