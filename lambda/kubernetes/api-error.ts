@@ -220,12 +220,15 @@ function isObject(value: unknown): value is { readonly [field: string]: unknown 
   return typeof value === 'object' && value !== null;
 }
 
+const DELETE_IT = 'Delete it, or set recreate for this entry.';
+
 /** The verdict on a secret that has to be re-created. */
-export const OF_ANOTHER_TYPE: Verdict = {
-  outcome: 'blocked',
-  reason: 'a secret of another type has its name',
-  remedy: 'Delete it, or set recreate for this entry.',
-};
+export const OF_ANOTHER_TYPE = blocked('a secret of another type has its name', DELETE_IT);
+
+/** The verdict on what the owner of its namespace has to fix. */
+export function blocked(reason: string, remedy: string): Verdict {
+  return { outcome: 'blocked', reason, remedy };
+}
 
 /** Names that are printed at most: anybody may add field managers and choose their names. */
 const MOST_NAMES = 3;
@@ -240,11 +243,8 @@ export function managedBy(managers: readonly (string | undefined)[]): Verdict {
     ', ',
   );
   const isWhole = more === 0 && names.every((name, at) => JSON.stringify(name) === shown[at]);
-  return {
-    outcome: 'blocked',
-    reason: `it is managed by ${named}`,
-    remedy: `Ask its owner to delete it, or add ${isWhole ? named : '"*"'} to adoptFrom.`,
-  };
+  const adopted = isWhole ? named : '"*"';
+  return blocked(`it is managed by ${named}`, `Ask its owner to delete it, or add ${adopted} to adoptFrom.`);
 }
 
 function printName(name: string): string {
@@ -266,15 +266,15 @@ export function mustBeRecreated(error: ApiError): boolean {
  * @param object the object as a person would name it
  */
 export function judgeFailure(fault: unknown, object: string): Verdict {
-  if (fault instanceof ApiError) return judgeApiError(fault, object);
-  const { code, problem: reason, fix: remedy } = toHelperError(fault);
+  const judged = fault instanceof ApiError ? judgeApiError(fault, object) : toHelperError(fault);
+  if (!(judged instanceof HelperError)) return judged;
+  const { code, problem: reason, fix: remedy } = judged;
   // whoever changes an object all the time is in its namespace
   return { outcome: code === 'ObjectBusyError' ? 'blocked' : 'failed', code, reason, remedy };
 }
 
-function judgeApiError(error: ApiError, object: string): Verdict {
+function judgeApiError(error: ApiError, object: string): Verdict | HelperError {
   const { code, deniedBy, deniedVerb } = error;
-  const blocked = (reason: string, remedy: string): Verdict => ({ outcome: 'blocked', reason, remedy });
   if (error.newerIsThere) return { outcome: 'unchanged' };
   if (error.keptBy) {
     return blocked(
@@ -289,16 +289,13 @@ function judgeApiError(error: ApiError, object: string): Verdict {
     );
   }
   if (deniedBy && error.foreignKeys) {
-    return judgeFailure(
-      new HelperError(
-        'MutatedWriteError',
-        `the admission policy ${deniedBy.name} of this deployment denied it: something added or changed ${error.foreignKeys} that the function does not write`,
-        `Exclude this secret from the policy or webhook that mutates it; if there is none, the policy is older than the settings. ${applyFix(error.applyRbac)}`,
-      ),
-      object,
+    return new HelperError(
+      'MutatedWriteError',
+      `the admission policy ${deniedBy.name} of this deployment denied it: something added or changed ${error.foreignKeys} that the function does not write`,
+      `Exclude this secret from the policy or webhook that mutates it; if there is none, the policy is older than the settings. ${applyFix(error.applyRbac)}`,
     );
   }
-  if (deniedBy?.isOurs) return judgeFailure(outdatedPolicyError(deniedBy.name, error.applyRbac), object);
+  if (deniedBy?.isOurs) return outdatedPolicyError(deniedBy.name, error.applyRbac);
   if (deniedBy) {
     return blocked(
       `it was denied by the ${WHAT[deniedBy.what]} ${deniedBy.name}`,
@@ -309,14 +306,13 @@ function judgeApiError(error: ApiError, object: string): Verdict {
   if (code === 403 && error.hasCause('NamespaceTerminating')) return { outcome: 'skipped' };
   // Kubernetes 1.30 and 1.31 do not say which verb RBAC denied to an apply that would create
   if (deniedVerb || (code === 403 && error.reason === 'Forbidden' && !error.isTransient))
-    return judgeFailure(forbiddenError(deniedVerb ?? 'write', object, error.applyRbac), object);
+    return forbiddenError(deniedVerb ?? 'write', object, error.applyRbac);
   if (mustBeRecreated(error)) {
     const isType = error.causes.some(({ field }) => field === 'type');
-    return isType ? OF_ANOTHER_TYPE : { ...OF_ANOTHER_TYPE, reason: 'it is marked immutable' };
+    return isType ? OF_ANOTHER_TYPE : blocked('it is marked immutable', DELETE_IT);
   }
-  if (code === 409 && error.reason === 'Conflict' && !error.failedWebhook)
-    return judgeFailure(objectBusyError(), object);
-  return judgeFailure(serverError(error), object);
+  if (code === 409 && error.reason === 'Conflict' && !error.failedWebhook) return objectBusyError();
+  return serverError(error);
 }
 
 const WHAT = { quota: 'quota', webhook: 'admission webhook', policy: 'admission policy' } as const;

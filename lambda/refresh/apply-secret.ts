@@ -1,7 +1,13 @@
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Clock, RunContext } from '../context.ts';
 import { HelperError } from '../errors.ts';
-import { ApiError, managedBy, mustBeRecreated, outdatedPolicyError } from '../kubernetes/api-error.ts';
+import {
+  ApiError,
+  blocked,
+  managedBy,
+  mustBeRecreated,
+  outdatedPolicyError,
+} from '../kubernetes/api-error.ts';
 import type { Requests } from '../kubernetes/client.ts';
 import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE, SECRET_TYPE } from '../kubernetes/pull-secret.ts';
 import { isTransient, LATER_TIMEOUT_MS } from '../kubernetes/transport.ts';
@@ -17,18 +23,16 @@ const ACCEPT = setHeaderOptions('Accept', METADATA_ONLY);
 const APPLY = { accept: METADATA_ONLY, 'content-type': PatchStrategy.ServerSideApply };
 
 /** Our policy compares the annotation, whoever wrote it. */
-const FOREIGN_EXPIRY: Verdict = {
-  outcome: 'blocked',
-  reason: `another field manager set a later ${EXPIRES_AT} on it`,
-  remedy: 'Ask its owner to delete the secret, or that annotation.',
-};
+const FOREIGN_EXPIRY = blocked(
+  `another field manager set a later ${EXPIRES_AT} on it`,
+  'Ask its owner to delete the secret, or that annotation.',
+);
 
 /** Its deletion waits for its finalizers, or somebody created it again. */
-const NOT_DELETED: Verdict = {
-  outcome: 'blocked',
-  reason: 'it was deleted to be re-created, but still exists or was created again by something else',
-  remedy: 'Check its finalizers, and what else creates it.',
-};
+const NOT_DELETED = blocked(
+  'it was deleted to be re-created, but still exists or was created again by something else',
+  'Check its finalizers, and what else creates it.',
+);
 
 /** What attempts in one namespace have done, though their answers may have been lost. */
 interface History {
