@@ -15,14 +15,13 @@ import { PolicyCheck } from './policy-check.ts';
 import { refresh } from './refresh/refresh.ts';
 import {
   fleetMetrics,
-  METRICS,
   METRICS_NAMESPACE,
   type MetricLine,
-  type MetricName,
   policyProblems,
   type Report,
   runMetrics,
   summarizeFailures,
+  unitOf,
 } from './refresh/report.ts';
 import { CredentialCache, CredentialReader } from './registries/credentials.ts';
 import {
@@ -231,7 +230,7 @@ export function publish(service: string, lines: readonly MetricLine[]): void {
     const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: service });
     if (cluster !== undefined) metrics.addDimension('cluster', cluster);
     for (const [name, value] of Object.entries(values)) {
-      metrics.addMetric(name, METRICS[name as MetricName].unit, value);
+      metrics.addMetric(name, unitOf(name), value);
     }
     metrics.publishStoredMetrics();
   }

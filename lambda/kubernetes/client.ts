@@ -9,6 +9,7 @@ import {
 } from '@kubernetes/client-node';
 import { codeOf, HelperError, hasCode } from '../errors.ts';
 import { ApiError } from './api-error.ts';
+import { CHECK_ENDPOINT } from './exchange.ts';
 import {
   type ApiRequest,
   type ApiSuccess,
@@ -132,8 +133,6 @@ async function readPages<Item, Read>(
   }
   return { items };
 }
-
-const CHECK_ENDPOINT = 'Check that the endpoint is the API server itself.';
 
 /** @param most as `100 objects` */
 function listTooLong(most: string): HelperError {

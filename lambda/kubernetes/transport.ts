@@ -1,4 +1,3 @@
-import type { SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher, errors } from 'undici';
 import type { Clock, Deadline } from '../context.ts';
 import { codeOf, DeadlineError, HelperError, InternalError, parseJson, type Redacted } from '../errors.ts';
@@ -84,8 +83,9 @@ export class Transport {
   #throttled: { readonly until: number; readonly by: ApiError } | undefined;
 
   constructor(options: TransportOptions) {
+    const { url, caPem, serverName, clientCertificate } = options.endpoint;
     this.#options = options;
-    this.#base = new URL(options.endpoint.url);
+    this.#base = new URL(url);
     const connections = Math.min(options.concurrency, MOST_IN_FLIGHT);
     this.#seats = new Seats(connections);
     this.#agent = new Agent({
@@ -94,7 +94,14 @@ export class Transport {
       // one request on a connection: a reset costs one, and undici is faster so
       allowH2: false,
       maxResponseSize: LONGEST_LIST_MIB * 1024 * 1024,
-      connect: { ...tlsOptions(options.endpoint), rejectUnauthorized: true, timeout: CONNECT_TIMEOUT_MS },
+      connect: {
+        ca: caPem,
+        cert: clientCertificate?.certificatePem,
+        key: clientCertificate?.key.reveal(),
+        ...(serverName && { servername: serverName }),
+        rejectUnauthorized: true,
+        timeout: CONNECT_TIMEOUT_MS,
+      },
     });
     options.deadline.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
@@ -221,19 +228,6 @@ export class Transport {
     const error = new ApiError(code, text, { retryAfter, date, deployment: this.#options.deployment });
     throw isCutOff(error, headers['content-type']) ? unreachableError('BrokenAnswer') : error;
   }
-}
-
-type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> & { servername?: string };
-
-function tlsOptions({ caPem, serverName, clientCertificate }: ApiEndpoint): TlsOptions {
-  return {
-    ca: caPem,
-    ...(serverName && { servername: serverName }),
-    ...(clientCertificate && {
-      cert: clientCertificate.certificatePem,
-      key: clientCertificate.key.reveal(),
-    }),
-  };
 }
 
 function parseObject(text: string): object {
