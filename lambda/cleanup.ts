@@ -1,7 +1,7 @@
 import type { RunContext } from './context.ts';
 import { HelperError } from './errors.ts';
 import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.ts';
-import type { OpenCluster, Requests } from './kubernetes/client.ts';
+import { OBJECT_METADATA_ONLY, type OpenCluster, type Requests } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
 import { type RunTimes, type ReportedError, timesOf } from './refresh/report.ts';
@@ -52,10 +52,6 @@ export interface CleanupReport extends RunTimes {
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
 const MOST_REMOVALS = 5_000;
 const WORST_FIRST: readonly Removal['outcome'][] = ['failed', 'kept', 'removed'];
-const DELETE_HEADERS = {
-  accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json',
-  'content-type': 'application/json',
-};
 
 /** What was found and removed in one cluster. */
 interface Found {
@@ -282,14 +278,9 @@ async function deleteSecret(
     (await listHeldSecrets(requests.core, { name, deployment, namespaces: [namespace] }))[0];
   const sendUnlessChanged = async ({ uid, resourceVersion }: HeldSecret): Promise<boolean> => {
     // in the body: the server ignores the query of a delete that has one
-    const options = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
+    const body = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
     try {
-      await requests.send({
-        method: 'DELETE',
-        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${name}`,
-        headers: DELETE_HEADERS,
-        body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
-      });
+      await requests.core.deleteNamespacedSecret({ name, namespace, body }, OBJECT_METADATA_ONLY);
       return true;
     } catch (fault) {
       if (fault instanceof ApiError && fault.code === 409 && !fault.deniedBy) return false;

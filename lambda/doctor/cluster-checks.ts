@@ -14,6 +14,7 @@ import {
   checkPermissions,
   checkPolicies,
   type Matched,
+  review,
 } from './permission-checks.ts';
 import { type Check, type Finding, failed, passed, runChecks, unknown } from './report.ts';
 
@@ -222,13 +223,8 @@ async function connectAndCheck(state: ClusterState): Promise<Finding[]> {
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review
  */
 async function readGroups(client: Pick<OpenCluster, 'send'>): Promise<readonly string[]> {
-  const { json } = await client.send({
-    method: 'POST',
-    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }),
-  });
-  const groups = (json as { status?: { userInfo?: { groups?: unknown } } }).status?.userInfo?.groups;
+  const { userInfo } = await review(client, 'authentication', 'SelfSubjectReview');
+  const { groups } = (userInfo ?? {}) as { groups?: unknown };
   return Array.isArray(groups) ? groups : [];
 }
 

@@ -18,7 +18,10 @@ import {
   type TransportOptions,
 } from './transport.ts';
 
-/** Requests a list of metadata alone: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+const OBJECT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+/** Requests the metadata of one object alone: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+export const OBJECT_METADATA_ONLY = setHeaderOptions('Accept', OBJECT_METADATA);
+/** The same for a list. */
 export const METADATA_ONLY = setHeaderOptions(
   'Accept',
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
@@ -165,6 +168,21 @@ function itemsOf<Item>({ items, metadata }: Page<Item>): readonly Item[] {
     }
   }
   return items ?? [];
+}
+
+/** A PATCH of an object, which is answered with its metadata alone. @param type of the patch */
+export function patchOf(
+  { namespace, resource, name }: { namespace: string; resource: 'secrets' | 'serviceaccounts'; name: string },
+  type: string,
+  query: Readonly<Record<string, string>>,
+  body: Buffer | string,
+): ApiRequest {
+  return {
+    method: 'PATCH',
+    path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}/${name}?${new URLSearchParams(query)}`,
+    headers: { accept: OBJECT_METADATA, 'content-type': type },
+    body,
+  };
 }
 
 /** A way to send requests to an API server. */

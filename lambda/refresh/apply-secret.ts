@@ -1,4 +1,4 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { PatchStrategy } from '@kubernetes/client-node';
 import type { Clock, RunContext } from '../context.ts';
 import { HelperError } from '../errors.ts';
 import {
@@ -8,7 +8,7 @@ import {
   mustBeRecreated,
   outdatedPolicyError,
 } from '../kubernetes/api-error.ts';
-import type { Requests } from '../kubernetes/client.ts';
+import { OBJECT_METADATA_ONLY, patchOf, type Requests } from '../kubernetes/client.ts';
 import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE, SECRET_TYPE } from '../kubernetes/pull-secret.ts';
 import { isTransient, LATER_TIMEOUT_MS } from '../kubernetes/transport.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
@@ -16,11 +16,6 @@ import { dockerConfigData, withPlaceholders } from '../registries/docker-config.
 import type { SecretEntry } from '../settings/schema.ts';
 import { isPlausibleExpiry, listHeldSecrets, permissionOver } from './ownership.ts';
 import type { Verdict } from './report.ts';
-
-/** Answers contain metadata alone: nothing here reads a secret's data. */
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
-const ACCEPT = setHeaderOptions('Accept', METADATA_ONLY);
-const APPLY = { accept: METADATA_ONLY, 'content-type': PatchStrategy.ServerSideApply };
 
 /** Our policy compares the annotation, whoever wrote it. */
 const FOREIGN_EXPIRY = blocked(
@@ -49,7 +44,10 @@ interface Attempt {
   readonly history: History;
 }
 
-/** The pull secret of one entry, as it is applied to namespaces of one cluster. */
+/**
+ * The pull secret of one entry, as it is applied to namespaces of one cluster. Answers contain metadata alone: nothing
+ * here reads a secret's data.
+ */
 export class PullSecret {
   readonly #clock: Clock;
   readonly #entry: SecretEntry;
@@ -153,7 +151,7 @@ export class PullSecret {
     const object = { name: this.#entry.name, namespace };
     let miss: unknown;
     try {
-      const { metadata } = await requests.core.readNamespacedSecret(object, ACCEPT);
+      const { metadata } = await requests.core.readNamespacedSecret(object, OBJECT_METADATA_ONLY);
       // another run may have replaced what was rejected; after this it is surely the object of that uid
       const verdict = await this.#apply(attempt, force).catch((fault) => {
         if (fault instanceof ApiError && mustBeRecreated(fault)) return undefined;
@@ -163,7 +161,7 @@ export class PullSecret {
       // the server ignores the query of a delete that has a body: a dry run would delete
       const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
       history.isDeleted = !dryRun;
-      await requests.core.deleteNamespacedSecret({ ...object, body }, ACCEPT);
+      await requests.core.deleteNamespacedSecret({ ...object, body }, OBJECT_METADATA_ONLY);
     } catch (fault) {
       // where the answer is lost it may be deleted, and where another run put its own there (409) it may be written:
       // neither waits for the next round
@@ -181,12 +179,11 @@ export class PullSecret {
   }
 
   async #apply({ namespace, requests, history }: Attempt, force: boolean): Promise<Verdict> {
-    const { code, date, json } = await requests.send({
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${this.#entry.name}?${new URLSearchParams(this.#query)}&force=${force}`,
-      headers: APPLY,
-      body: this.#body,
-    });
+    const object = { namespace, resource: 'secrets', name: this.#entry.name } as const;
+    const query = { ...this.#query, force: String(force) };
+    const { code, date, json } = await requests.send(
+      patchOf(object, PatchStrategy.ServerSideApply, query, this.#body),
+    );
     if (code === 201) return { outcome: history.isDeleted ? 'refreshed' : 'created' };
     const tookMs = this.#clock.now() - history.startedAt;
     return { outcome: this.#wasWritten(json, date, tookMs) ? 'refreshed' : 'unchanged' };
