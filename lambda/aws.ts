@@ -59,6 +59,7 @@ export class AwsClients {
   readonly homeRegion: string;
   /** Aborts at the deadline. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
   readonly vpcRoles: VpcFunctionRoles | undefined;
   readonly #ctx: AwsContext;
   readonly #clients: { destroy(): void }[] = [];
@@ -69,6 +70,7 @@ export class AwsClients {
     this.region = ctx.environment.region;
     this.homeRegion = ctx.settings.region ?? this.region;
     this.signal = ctx.deadline.signal;
+    this.clock = ctx.clock;
     this.vpcRoles = ctx.environment.vpcRoles;
   }
 
@@ -154,7 +156,7 @@ export class AwsClients {
     const credentials = isOwn ? caller : this.#assumeRole(roleArn, { externalId, caller, region });
     return {
       region,
-      requestHandler: new BoundedHttpHandler(this.#ctx.clock),
+      requestHandler: new BoundedHttpHandler(this.clock),
       ...(credentials && { credentials }),
     };
   }
@@ -171,7 +173,7 @@ export class AwsClients {
       region: wanted = this.region,
     }: { externalId?: string | undefined; caller?: StaticKeys | AssumedRole | undefined; region?: string },
   ): AssumedRole {
-    const { settings, environment, clock } = this.#ctx;
+    const { settings, environment } = this.#ctx;
     const region = stsRegion(roleArn, [this.region, wanted]);
     const command = new AssumeRoleCommand({
       RoleArn: roleArn,
@@ -188,7 +190,7 @@ export class AwsClients {
     return async () => {
       const sts = new STSClient({
         region,
-        requestHandler: new BoundedHttpHandler(clock),
+        requestHandler: new BoundedHttpHandler(this.clock),
         ...(caller && { credentials: caller }),
       });
       try {

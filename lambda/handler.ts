@@ -134,7 +134,7 @@ export async function runAction(
   const scope = resolveScope(settings, request);
   const vpcStack = findVpcFunction(settings, scope, environment.vpcRoles);
   const aws = new AwsClients({ settings, environment, clock, deadline });
-  const reader = new CredentialReader(aws, clock, environment.pullRolePrefix);
+  const reader = new CredentialReader(aws, environment.pullRolePrefix);
   const ctx: RunContext = {
     ...{ settings, request, scope, environment, clock, startedAt: clock.now(), deadline, aws },
     readCredentials: async (entry) => {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { HelperError, parseJson, toHelperError } from '../errors.ts';
 import type { Verdict } from '../refresh/report.ts';
 import { SHOW_WEBHOOKS } from './exchange.ts';
@@ -68,15 +69,8 @@ export class ApiError extends Error {
   constructor(
     code: number,
     body: string,
-    {
-      retryAfter,
-      date,
-      deployment,
-    }: {
-      retryAfter?: string | undefined;
-      date?: string | undefined;
-      deployment: Deployment;
-    },
+    deployment: Deployment,
+    { date, 'retry-after': retryAfter }: IncomingHttpHeaders = {},
   ) {
     super(`the API server answered ${code}`);
     this.name = 'ApiError';

@@ -224,8 +224,7 @@ export class Transport {
   /** @throws ApiError; UnreachableError for an answer that is cut off or not JSON */
   #toSuccess({ code, headers, text }: HttpAnswer): ApiSuccess {
     if (code >= 200 && code <= 299) return { code, date: headers.date, text, json: parseObject(text) };
-    const { date, 'retry-after': retryAfter } = headers;
-    const error = new ApiError(code, text, { retryAfter, date, deployment: this.#options.deployment });
+    const error = new ApiError(code, text, this.#options.deployment, headers);
     throw isCutOff(error, headers['content-type']) ? unreachableError('BrokenAnswer') : error;
   }
 }

@@ -1,5 +1,4 @@
 import { type AwsClients, readSecretValue, type SecretValue, type StaticKeys } from '../aws.ts';
-import type { Clock } from '../context.ts';
 import { HelperError } from '../errors.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
@@ -26,14 +25,12 @@ export interface PullCredentials {
 /** Reads the credentials of entries: each token and each secret once a run, however many entries use it. */
 export class CredentialReader {
   readonly #aws: AwsClients;
-  readonly #clock: Clock;
   readonly #pullRolePrefix: string | undefined;
   readonly #calls = new Map<string, Promise<unknown>>();
 
   /** @param pullRolePrefix with which the ARNs of the pull roles begin; undefined outside of the deployed function */
-  constructor(aws: AwsClients, clock: Clock, pullRolePrefix?: string) {
+  constructor(aws: AwsClients, pullRolePrefix?: string) {
     this.#aws = aws;
-    this.#clock = clock;
     this.#pullRolePrefix = pullRolePrefix;
   }
 
@@ -67,9 +64,7 @@ export class CredentialReader {
       case 'ecr':
         return this.#readEcr(pullRole ? { ...registry, roleArn: pullRole } : registry);
       case 'ecr-public': {
-        const token = await this.#once('ecr-public', () =>
-          getPublicToken(this.#aws.ecrPublic(), this.#clock, this.#aws.signal),
-        );
+        const token = await this.#once('ecr-public', () => getPublicToken(this.#aws.ecrPublic(), this.#aws));
         return { auths: new Map([[PUBLIC_HOST, token.auth]]), token };
       }
       case 'stored':
@@ -83,12 +78,7 @@ export class CredentialReader {
     const region = registry.region ?? secret?.region ?? this.#aws.homeRegion;
     const identity = { roleArn, keys: secret?.keys };
     const token = await this.#once(['ecr', region, roleArn, keysSecretId, fips, dualStack].join(' '), () =>
-      getEcrToken(
-        this.#aws.ecr(region, identity, { fips, dualStack }),
-        region,
-        this.#clock,
-        this.#aws.signal,
-      ),
+      getEcrToken(this.#aws.ecr(region, identity, { fips, dualStack }), region, this.#aws),
     );
     const host = hostOfAccount(token.host, registry.accountId ?? secret?.accountId);
     const place = readEcrHost(host);

@@ -4,8 +4,7 @@ import {
   GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
 } from '@aws-sdk/client-ecr-public';
 import { partition } from '@aws-sdk/util-endpoints';
-import { awsError, callAws, type EndpointKinds } from '../aws.ts';
-import type { Clock } from '../context.ts';
+import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
 import { HelperError, Redacted } from '../errors.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 
@@ -36,8 +35,7 @@ const RUN_AGAIN = 'Run it again; if it persists, contact AWS support.';
 export async function getEcrToken(
   client: ECRClient,
   region: string,
-  clock: Clock,
-  signal: AbortSignal,
+  { clock, signal }: Pick<AwsClients, 'clock' | 'signal'>,
 ): Promise<EcrToken> {
   const fetchedAt = new Date(clock.now());
   const { authorizationData: [data] = [] } = await callAws(
@@ -67,8 +65,7 @@ export async function getEcrToken(
  */
 export async function getPublicToken(
   client: ECRPUBLICClient,
-  clock: Clock,
-  signal: AbortSignal,
+  { clock, signal }: Pick<AwsClients, 'clock' | 'signal'>,
 ): Promise<PullToken> {
   const fetchedAt = new Date(clock.now());
   const { authorizationData } = await callAws(

@@ -2,7 +2,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { expect, test } from 'vitest';
 
-import { systemClock } from '../../lambda/context.ts';
 import { getEcrToken } from '../../lambda/registries/ecr.ts';
 import { awsClientsOf } from './aws-clients.ts';
 
@@ -30,7 +29,7 @@ test.for([
     const { asked, credentials } = await firstRequest((signal) => {
       const aws = awsClientsOf(home, signal);
       const roleArn = `arn:${partition}:iam::111122223333:role/pull`;
-      return getEcrToken(aws.ecr(region, { roleArn, keys }), region, systemClock, signal);
+      return getEcrToken(aws.ecr(region, { roleArn, keys }), region, aws);
     });
     expect(asked).toBe(host);
     expect(credentials).toContain(`/${host.split('.')[1]}/sts/aws4_request`);
