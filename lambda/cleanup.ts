@@ -202,19 +202,17 @@ async function listNaming(
   cluster: OpenCluster,
   removals: Removal[],
 ): Promise<ReadonlyMap<string, AccountName[]> | undefined> {
-  const found = new Map<string, AccountName[]>();
+  let found: readonly AccountName[] = [];
   let isWhole = true;
   for (const name of names) {
     try {
-      for (const account of await listAccounts(cluster, name)) {
-        found.set(account.namespace, [...(found.get(account.namespace) ?? []), account]);
-      }
+      found = [...found, ...(await listAccounts(cluster, name))];
     } catch (fault) {
       isWhole = false;
       removals.push(failedRemoval('*', `service accounts ${name}`, fault));
     }
   }
-  return isWhole ? found : undefined;
+  return isWhole ? Map.groupBy(found, ({ namespace }) => namespace) : undefined;
 }
 
 /** Whether cleanup may delete it: it carries our label, and we have applied it. */

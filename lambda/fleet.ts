@@ -74,8 +74,12 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
     if (!(fault instanceof HelperError)) throw fault;
     problems.push({ where, reason: fault.problem, remedy: fault.fix });
   };
+  const locations = discoveries.flatMap((discovery): Location[] => {
+    const { accounts = [settings.accountId], regions = [] } = discovery;
+    return accounts.flatMap((accountId) => regions.map((region) => ({ discovery, accountId, region })));
+  });
   const found = await pMap(
-    discoveries.flatMap((discovery) => locationsOf(discovery, settings.accountId)),
+    locations,
     async (location) => ({ ...location, arns: await findClusters(ctx, location, report) }),
     { concurrency: LOCATIONS_AT_ONCE },
   );
@@ -109,11 +113,6 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
     problems: problems.slice(0, MOST_PROBLEMS),
     ...(more > 0 && { moreProblems: more }),
   };
-}
-
-function locationsOf(discovery: Discovery, ownAccount: string | undefined): Location[] {
-  const { accounts = [ownAccount], regions = [] } = discovery;
-  return accounts.flatMap((accountId) => regions.map((region) => ({ discovery, accountId, region })));
 }
 
 /** The ARNs of the clusters of a discovery in one location; undefined when it failed. */

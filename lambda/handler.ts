@@ -21,6 +21,7 @@ import {
   type Report,
   runMetrics,
   summarizeFailures,
+  timesOf,
   unitOf,
 } from './refresh/report.ts';
 import { CredentialCache, CredentialReader } from './registries/credentials.ts';
@@ -104,7 +105,8 @@ export async function handler(event: unknown, context: InvocationContext): Promi
       if (received.origin !== 'queued' || !hasCode(fault, ...OBSOLETE)) throw fault;
       const { origin } = received;
       log(logger, 'warn', `not retried: ${fault.problem}`, { origin, errorName: fault.name });
-      return emptyReport(systemClock.now());
+      const times = timesOf({ startedAt: systemClock.now(), clock: systemClock });
+      return { ok: true, action: 'refresh', ...times, secrets: [], clusters: [] };
     }
   } catch (fault) {
     const error = toHelperError(fault);
@@ -139,7 +141,8 @@ export async function runAction(
     ...{ settings, request, scope, environment, clock, startedAt: clock.now(), deadline, aws },
     readCredentials: async (entry) => {
       // every other run is there to write new tokens
-      const cached = request.origin === 'logged' ? cache.find(entry, settings, clock.now()) : undefined;
+      const cached =
+        request.origin === 'logged' ? cache.find(entry, settings.schedule, clock.now()) : undefined;
       return cached ?? cache.keep(entry, await reader.read(entry));
     },
     openCluster: async (cluster) => {
@@ -252,16 +255,4 @@ function whyObsolete({ origin }: RunRequest, { clusters }: Report): string | und
     failed.length > 0 &&
     failed.every(({ error }) => OBSOLETE.includes(error?.code ?? ''));
   return isOver ? failed.map(({ id, error }) => `cluster ${id}: ${error?.reason}`).join('; ') : undefined;
-}
-
-/** The report of a retry that had nothing to do. */
-function emptyReport(now: number): Report {
-  return {
-    ok: true,
-    action: 'refresh',
-    startedAt: new Date(now).toISOString(),
-    durationMs: 0,
-    secrets: [],
-    clusters: [],
-  };
 }

@@ -119,8 +119,8 @@ export function narrowToLogged(settings: Settings, request: RunRequest, function
   const isHere = (cluster: ClusterSettings) =>
     !cluster.roleArn &&
     !cluster.kubeconfigSecretId &&
-    isOwn(cluster.region, region) &&
-    isOwn(cluster.accountId, account);
+    (cluster.region ?? region) === region &&
+    (cluster.accountId ?? account) === account;
   const here = settings.newNamespaces ? listedClusters(settings).filter(isHere) : [];
   const clusters = here
     .filter(({ name }) => logGroup === logGroupOf(name) && owner === account)
@@ -143,8 +143,4 @@ export function narrowToLogged(settings: Settings, request: RunRequest, function
 /** The log group of a cluster's control plane: https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html */
 function logGroupOf(cluster: string): string {
   return `/aws/eks/${cluster}/cluster`;
-}
-
-function isOwn(given: string | undefined, own: string | undefined): boolean {
-  return given === undefined || given === own;
 }

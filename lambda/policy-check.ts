@@ -92,7 +92,7 @@ export async function checkPolicy(
     remedy,
   });
   try {
-    await send(forbiddenApply(trial));
+    await send(forbiddenApply(policy, trial.namespace, trial.name));
     const problem = `the admission policy ${policy} is not in force: a dry run of a secret that it must deny was accepted`;
     return report('missing', new HelperError('PolicyMissingError', problem, applyFix(applyRbac)));
   } catch (fault) {
@@ -114,11 +114,7 @@ export function isCurrent(named: string | undefined, version: string): boolean {
 }
 
 /** A dry run that puts a finalizer on a pull secret. */
-export function forbiddenApply({
-  deployment,
-  namespace,
-  name,
-}: Pick<PolicyTrial, 'deployment' | 'namespace' | 'name'>): ApiRequest {
+export function forbiddenApply(deployment: string, namespace: string, name: string): ApiRequest {
   const query = { fieldManager: deployment, dryRun: 'All', force: 'true' };
   const metadata = { name, labels: labelsOf(deployment), finalizers: FORBIDDEN_FINALIZERS };
   const data = { '.dockerconfigjson': dockerConfigData(new Map()).reveal() };

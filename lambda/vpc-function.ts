@@ -92,14 +92,9 @@ async function invoke(
     toError,
   );
   const answer = parseJson(payload?.transformToString() ?? '');
-  if (failed && answer !== undefined) throw toError(errorType(answer));
-  const { ok, action } = (answer ?? {}) as Partial<Answer>;
+  const { ok, action, errorType } = (answer ?? {}) as Partial<Answer> & { errorType?: unknown };
+  // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html
+  if (failed && answer !== undefined) throw toError(codeOf({ code: errorType }));
   if (typeof ok !== 'boolean' || action !== request.action) throw toError('NoAnswer');
   return answer as Answer;
-}
-
-/** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
-function errorType(answer: unknown): string {
-  const { errorType: code } = (answer ?? {}) as { errorType?: unknown };
-  return codeOf({ code });
 }

@@ -77,21 +77,13 @@ export async function review(
 }
 
 /** Checks each permission that the function needs in a cluster, and one that it must not have. */
-export async function checkPermissions({
-  ctx,
-  client,
-  cluster,
-  id,
-  where,
-}: ClusterState): Promise<Finding[]> {
+export async function checkPermissions(state: ClusterState): Promise<Finding[]> {
+  const { ctx, client, cluster, id, where } = state;
   const { concurrency } = ctx.settings;
-  const needed = permissionsIn(clusterRights(ctx.settings, cluster)).map((one) => ({
-    permission: one,
-    isNeeded: true,
-  }));
   return pMap(
-    [...needed, { permission: TOO_MUCH, isNeeded: false }],
-    async ({ permission, isNeeded }) => {
+    [...permissionsIn(clusterRights(ctx.settings, cluster)), TOO_MUCH],
+    async (permission) => {
+      const isNeeded = permission !== TOO_MUCH;
       const object = `${isNeeded ? printPermission(permission) : 'get any other secret'} in ${where}`;
       try {
         const spec = { resourceAttributes: permission };
@@ -193,7 +185,7 @@ export async function checkPolicies(state: ClusterState): Promise<Finding[]> {
   const version = rightsVersion(ctx.settings, cluster);
   const secrets = matched.flatMap(({ entry: { name }, writable }) =>
     writable.map((namespace): Trial => {
-      const request = forbiddenApply({ deployment, namespace, name });
+      const request = forbiddenApply(deployment, namespace, name);
       return { object: `secret ${namespace}/${name}`, request, version };
     }),
   );

@@ -78,10 +78,8 @@ export async function findByKubeconfig(
     const problem = `the Secrets Manager secret ${secretId} is not a kubeconfig in JSON`;
     throw new HelperError('KubeconfigNotJsonError', problem, STORE_KUBECONFIG);
   });
-  const source = readKubeconfig(secretId, config, {
-    now: clock.now(),
-    isPublic: publicCertificate === true,
-  });
+  const isPublic = publicCertificate === true;
+  const source = readKubeconfig(secretId, config, { now: clock.now(), isPublic });
   const { endpoint, token } = source;
   const unauthorized = () =>
     new HelperError(
@@ -92,22 +90,17 @@ export async function findByKubeconfig(
   return { endpoint, tokens: { current: async () => token }, unauthorized, source };
 }
 
-interface ReadOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** Whether the server has a certificate of a public authority, so that its own may be missing. */
-  readonly isPublic: boolean;
-}
-
 /**
  * Reads cluster and user of the current context, or of the only one. A field that is not in the schemas above
  * (commands, files, proxies, other ways to authenticate, TLS without verification) is an error; no value is ever printed.
+ * @param now milliseconds since the epoch
+ * @param isPublic whether the server has a certificate of a public authority, so that its own may be missing
  * @throws HelperError: KubeconfigFieldError, KubeconfigExpiredError
  */
 export function readKubeconfig(
   secretId: string,
   config: SecretValue,
-  { now, isPublic }: ReadOptions,
+  { now, isPublic }: { now: number; isPublic: boolean },
 ): Kubeconfig {
   const kubeconfig = `the kubeconfig in the Secrets Manager secret ${secretId}`;
   const fail = (field: string, problem: string) =>

@@ -165,7 +165,7 @@ export class Transport {
           tokens.forget(token);
         }
       }
-    }, isThrottling);
+    });
   }
 
   async #waitWhileThrottled(): Promise<void> {
@@ -317,31 +317,24 @@ export class Seats {
     this.#limit = most;
   }
 
-  /**
-   * Does `work` when there is a seat for it.
-   * @param isThrottled whether an error of it says that the server throttles
-   */
-  async use<Result>(work: () => Promise<Result>, isThrottled: (fault: unknown) => boolean): Promise<Result> {
+  /** Does `work` when there is a seat for it. */
+  async use<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#taken >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#taken += 1;
     const halved = this.#halved;
     try {
       const result = await work();
-      this.#succeed();
+      this.#successes += 1;
+      if (this.#successes % SUCCESSES_FOR_ONE_MORE === 0) this.#limit = Math.min(this.#most, this.#limit + 1);
       return result;
     } catch (fault) {
       // those that were sent together are throttled together, which says it once
-      if (isThrottled(fault) && halved === this.#halved) this.#halve();
+      if (isThrottling(fault) && halved === this.#halved) this.#halve();
       throw fault;
     } finally {
       this.#taken -= 1;
       for (const resume of this.#waiting.splice(0, Math.max(0, this.#limit - this.#taken))) resume();
     }
-  }
-
-  #succeed(): void {
-    this.#successes += 1;
-    if (this.#successes % SUCCESSES_FOR_ONE_MORE === 0) this.#limit = Math.min(this.#most, this.#limit + 1);
   }
 
   #halve(): void {

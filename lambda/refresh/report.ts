@@ -116,7 +116,7 @@ export interface RunTimes {
 }
 
 /** The times of a report that is made now. */
-export function timesOf({ startedAt, clock }: RunContext): RunTimes {
+export function timesOf({ startedAt, clock }: Pick<RunContext, 'startedAt' | 'clock'>): RunTimes {
   return { startedAt: new Date(startedAt).toISOString(), durationMs: clock.now() - startedAt };
 }
 

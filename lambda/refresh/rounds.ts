@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { Clock, Deadline, RunContext } from '../context.ts';
+import type { RunContext } from '../context.ts';
 import { DeadlineError, hasCode } from '../errors.ts';
 import type { OpenCluster, Requests } from '../kubernetes/client.ts';
 import {
@@ -89,7 +89,8 @@ export async function runInRounds(
   const retry = async (lane: Lane): Promise<void> => {
     for (let round = 1; lane.waiting.length > 0; round += 1) {
       const pause = Math.min(pauseBefore(round, Math.random()), deadline.at - clock.now() - LAST_ATTEMPT_MS);
-      const isOver = pause <= 0 || !(await slept(pause, clock, deadline));
+      if (pause > 0) await clock.sleep(pause, deadline.signal).catch(() => undefined);
+      const isOver = pause <= 0 || deadline.signal.aborted;
       const waiting = lane.waiting.splice(0);
       if (isOver) for (const { task, fault } of waiting) task.fail(fault);
       else sort(await attemptAll(waiting, later, lane.seats));
@@ -126,19 +127,8 @@ function asNew(task: Task): Attempted {
   return { task, attempts: 0 };
 }
 
-function slept(ms: number, clock: Clock, { signal }: Deadline): Promise<boolean> {
-  return clock.sleep(ms, signal).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** In random order: https://en.wikipedia.org/wiki/Fisher%E2%80%93Yates_shuffle */
+/** In random order. */
 function shuffled<Item>(items: readonly Item[]): Item[] {
-  const all = [...items];
-  for (let at = all.length - 1; at > 0; at -= 1) {
-    const other = Math.floor(Math.random() * (at + 1));
-    [all[at], all[other]] = [all[other] as Item, all[at] as Item];
-  }
-  return all;
+  const drawn = items.map((item) => ({ item, lot: Math.random() }));
+  return drawn.sort((one, other) => one.lot - other.lot).map(({ item }) => item);
 }

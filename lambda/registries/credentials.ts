@@ -1,4 +1,4 @@
-import { type AwsClients, readSecretValue, type SecretValue, type StaticKeys } from '../aws.ts';
+import { type AwsClients, readSecretValue, type SecretValue } from '../aws.ts';
 import { HelperError } from '../errors.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
@@ -8,7 +8,6 @@ import {
   pullRoleKey,
   type RegistrySettings,
   type SecretEntry,
-  type Settings,
 } from '../settings/schema.ts';
 import { type Auths, mergeAuths, readStoredConfig, secretKeyError } from './docker-config.ts';
 import { furtherHosts, getEcrToken, getPublicToken, hostOfAccount, readEcrHost } from './ecr.ts';
@@ -103,11 +102,13 @@ const RETRY_HEADROOM_MINUTES = 60;
 
 /** The credentials of entries while the function stays warm: of ECR alone, as only its tokens have an expiry. */
 export class CredentialCache {
+  /** By the whole entry: a changed one is another. */
   readonly #cached = new Map<string, PullCredentials>();
 
   /** Keeps what was just read, in place of what was read before. */
   keep(entry: SecretEntry, credentials: PullCredentials): PullCredentials {
-    if (entry.registries.every(({ type }) => type === 'ecr')) this.#cached.set(keyOf(entry), credentials);
+    const isOfEcr = entry.registries.every(({ type }) => type === 'ecr');
+    if (isOfEcr) this.#cached.set(JSON.stringify(entry), credentials);
     return credentials;
   }
 
@@ -116,21 +117,12 @@ export class CredentialCache {
    * whenever within the schedule's longest gap that is.
    * @param now milliseconds since the epoch
    */
-  find(
-    entry: SecretEntry,
-    { schedule }: Pick<Settings, 'schedule'>,
-    now: number,
-  ): PullCredentials | undefined {
-    const found = this.#cached.get(keyOf(entry));
+  find(entry: SecretEntry, schedule: string, now: number): PullCredentials | undefined {
+    const found = this.#cached.get(JSON.stringify(entry));
     const gap = longestGapMinutes(schedule) ?? Number.POSITIVE_INFINITY;
     const end = found?.token?.expiresAt.getTime() ?? 0;
     return end > now + (gap + RETRY_HEADROOM_MINUTES) * MINUTE_MS ? found : undefined;
   }
-}
-
-/** All of an entry: a changed one is another. */
-function keyOf(entry: SecretEntry): string {
-  return JSON.stringify(entry);
 }
 
 /**
@@ -165,19 +157,12 @@ export function pullRoleMismatch(
   return isMatch ? undefined : 'its token is of the pull role of another entry';
 }
 
-/** What the predecessor's secret `aws-conf` holds, as far as it is used (`output` is not). */
-export interface KeysSecret {
-  readonly keys: StaticKeys;
-  readonly region: string | undefined;
-  readonly accountId: string | undefined;
-}
-
 /**
  * Takes static keys out of a secret with the keys aws_access_key_id, aws_secret_access_key and, where the
- * settings do not say them, region and account_id. White space around values, as `echo` leaves it, is cut.
+ * settings do not say them, region and account_id, as the predecessor's secret `aws-conf` holds them. White space around values, as `echo` leaves it, is cut.
  * @throws SecretKeyError naming the key
  */
-export function readKeys(secretId: string, value: SecretValue): KeysSecret {
+export function readKeys(secretId: string, value: SecretValue) {
   const optional = (key: string, pattern: RegExp, what: string) => {
     const found = value[key];
     if (found === undefined) return undefined;
