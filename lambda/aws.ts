@@ -174,7 +174,9 @@ export class AwsClients {
     }: { externalId?: string | undefined; caller?: StaticKeys | AssumedRole | undefined; region?: string },
   ): AssumedRole {
     const { settings, environment } = this.#ctx;
-    const region = stsRegion(roleArn, [this.region, wanted]);
+    // of the role's partition, as the STS of no other knows it
+    const isOfRole = (one: string) => partition(one).name === roleArn.split(':')[1];
+    const region = [this.region, wanted].find(isOfRole) ?? this.region;
     const command = new AssumeRoleCommand({
       RoleArn: roleArn,
       RoleSessionName: settings.name,
@@ -219,11 +221,6 @@ export class AwsClients {
  */
 export function principalOf(arn: string): string {
   return arn.replace(/^(arn:[\w-]+):sts:(:\d+):assumed-role\/([^/]+)\/.*$/, '$1:iam:$2:role/$3');
-}
-
-/** The first region in the role's partition, as the STS of no other knows it; the first of all where none is. */
-function stsRegion(roleArn: string, regions: readonly [string, ...string[]]): string {
-  return regions.find((region) => partition(region).name === roleArn.split(':')[1]) ?? regions[0];
 }
 
 /** The region in the ARN of a secret; undefined where only its name is given. */

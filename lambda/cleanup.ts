@@ -4,7 +4,7 @@ import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.
 import { OBJECT_METADATA_ONLY, type OpenCluster, type Requests } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
-import { type RunTimes, type ReportedError, timesOf } from './refresh/report.ts';
+import { compare, type ReportedError, type RunTimes, timesOf } from './refresh/report.ts';
 import { runInRounds, type Task } from './refresh/rounds.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import type { ClusterScope } from './request.ts';
@@ -95,7 +95,7 @@ export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
 
 function worstFirst(one: Removal, other: Removal): number {
   const rank = WORST_FIRST.indexOf(one.outcome) - WORST_FIRST.indexOf(other.outcome);
-  return rank || (one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace));
+  return rank || compare(one.namespace, other.namespace);
 }
 
 /** Removes the secrets that no entry covers, and their names from service accounts. */

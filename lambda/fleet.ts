@@ -232,7 +232,10 @@ export async function summarize(ctx: RunContext): Promise<FleetSummary> {
 
 /** The error of a fleet's run: names the clusters that were not refreshed, in one line. */
 export function fleetFailedError({ clusters, failed }: FleetSummary): HelperError {
-  const causes = failed.map(({ id, reason }) => (reason ? `${id}: ${shorten(reason)}` : id));
+  const causes = failed.map(({ id, reason = '' }) => {
+    const shown = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)} …` : reason;
+    return shown ? `${id}: ${shown}` : id;
+  });
   const more = causes.length > MOST_NAMED ? `; and ${causes.length - MOST_NAMED} more` : '';
   const problem =
     clusters === 0
@@ -240,8 +243,4 @@ export function fleetFailedError({ clusters, failed }: FleetSummary): HelperErro
       : `${failed.length} of ${clusters} clusters were not refreshed: ${causes.slice(0, MOST_NAMED).join('; ')}${more}`;
   const fix = 'The report of each run in the log says what failed and how to fix it.';
   return new HelperError('FleetFailedError', problem, fix);
-}
-
-function shorten(reason: string): string {
-  return reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)} …` : reason;
 }

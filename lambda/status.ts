@@ -5,7 +5,7 @@ import type { OpenCluster } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
-import { type RunTimes, type ReportedError, timesOf, type Verdict } from './refresh/report.ts';
+import { compare, type ReportedError, type RunTimes, timesOf } from './refresh/report.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import { pullRoleMismatch } from './registries/credentials.ts';
 import type { ClusterScope } from './request.ts';
@@ -160,10 +160,6 @@ function worstFirst(one: SecretStatus, other: SecretStatus): number {
   return rank || compare(one.namespace, other.namespace) || compare(one.secret, other.secret);
 }
 
-function compare(one: string, other: string): number {
-  return one < other ? -1 : Number(one > other);
-}
-
 /** The state of a secret wherever it is. */
 export type SecretState = Omit<SecretStatus, 'namespace' | 'secret'>;
 
@@ -189,13 +185,21 @@ export function judgeSecret(
     ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
   };
   const stale = (reason: string): SecretState => ({ condition: 'stale', ...times, reason, remedy: REFRESH });
-  const found = obstacle(held, entry);
+  // as far as metadata shows: neither its type nor `immutable` is in it
+  const permission = permissionFor(held, entry);
+  const mayRecreate = held.isDockerConfig || entry.recreate;
+  const blocked =
+    typeof permission === 'object'
+      ? managedBy(permission.managers)
+      : mayRecreate
+        ? undefined
+        : OF_ANOTHER_TYPE;
   const other = owner === 'ours' && (expiresAt ?? 0) > now ? pullRoleMismatch(pullRole, entry) : undefined;
-  if (found && found !== 'adopt') {
-    const { reason = '', remedy = '' } = found;
+  if (blocked) {
+    const { reason = '', remedy = '' } = blocked;
     return { condition: 'blocked', ...times, reason: other ? `${reason}, and ${other}` : reason, remedy };
   }
-  if (found === 'adopt' || owner !== 'ours') {
+  if (permission === 'adopt' || owner !== 'ours') {
     const reason =
       owner === 'marked'
         ? 'it has our label and annotations, but no Apply entry of ours in its managed fields: a restored backup, a copy, or something removed them'
@@ -214,24 +218,10 @@ export function judgeSecret(
   }
   if (now - fetchedAt > staleAfterMs) {
     const what = isStored ? 'its stored credentials were read' : 'its token was fetched';
-    return stale(`${what} ${age(Math.floor((now - fetchedAt) / MINUTE_MS))} ago`);
+    const minutes = Math.floor((now - fetchedAt) / MINUTE_MS);
+    return stale(`${what} ${Math.floor(minutes / 60)} h ${minutes % 60} min ago`);
   }
   if (isStored && expiresAt !== undefined) return stale('it holds a token, and its entry has none');
   if (other) return stale(other);
   return { condition: 'fresh', ...times };
-}
-
-/** Why a refresh cannot overwrite it, as far as metadata shows: neither its type nor `immutable` is in it. */
-function obstacle(
-  held: HeldSecret,
-  entry: Pick<SecretEntry, 'adoptFrom' | 'recreate' | 'registries' | 'repositories'>,
-): 'adopt' | Verdict | undefined {
-  const permission = permissionFor(held, entry);
-  if (typeof permission === 'object') return managedBy(permission.managers);
-  if (!held.isDockerConfig && !entry.recreate) return OF_ANOTHER_TYPE;
-  return permission === 'adopt' ? 'adopt' : undefined;
-}
-
-function age(minutes: number): string {
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -78,7 +78,7 @@ export class ApiError extends Error {
     this.date = date;
     const json = parseJson(body);
     this.isWhole = isObject(json);
-    const parsed: Status = isObject(json) ? json : {};
+    const parsed = isObject(json) ? json : {};
     const message = textOf(parsed.message);
     this.applyRbac = deployment.applyRbac;
     this.deniedBy = denial(message, deployment.name);
@@ -89,11 +89,12 @@ export class ApiError extends Error {
     this.keptBy = finalizers ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
     this.foreignKeys = this.deniedBy?.isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
     // all else of a denial is whatever the one who denied chose
-    const status = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
-    const causes = Array.isArray(status.details?.causes) ? status.details.causes.filter(isObject) : [];
+    const status: Fields = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
+    const details = isObject(status.details) ? status.details : {};
+    const causes = Array.isArray(details.causes) ? details.causes.filter(isObject) : [];
     this.retryAfter = this.deniedBy ? undefined : retryAfter;
     this.reason = known(REASON, status.reason) || 'without a known reason';
-    this.kind = known(KIND, status.details?.kind);
+    this.kind = known(KIND, details.kind);
     this.causes = causes.map((cause) => ({
       reason: known(CAUSE, cause.reason),
       field: known(FIELD, cause.field),
@@ -117,18 +118,13 @@ export class ApiError extends Error {
   /** Whether the same request may be answered otherwise in a while; so may a write that raced with another. */
   get isTransient(): boolean {
     if (this.deniedBy || this.isTooLarge) return false;
-    return (
-      this.#isStarting || isTransientCode(this.code) || (this.code === 409 && this.managers.length === 0)
-    );
+    const hasRaced = this.code === 409 && this.managers.length === 0;
+    return this.#isStarting || TRANSIENT_CODES.includes(this.code) || hasRaced;
   }
 }
 
-const TRANSIENT = new Set([429, 500, 502, 503, 504]);
-
-/** Whether a code says that the same request may be answered otherwise in a while. */
-export function isTransientCode(code: number): boolean {
-  return TRANSIENT.has(code);
-}
+/** The codes that say that the same request may be answered otherwise in a while. */
+export const TRANSIENT_CODES: readonly number[] = [429, 500, 502, 503, 504];
 
 // k8s.io/apimachinery/pkg/apis/meta/v1/types.go, StatusReason and CauseType
 const REASON =
@@ -190,7 +186,7 @@ function denial(message: string, deployment: string): Denial | undefined {
 }
 
 /** The field manager that the cause of a conflict names; undefined where it cannot be read. */
-function managerOf({ message }: { readonly [field: string]: unknown }): string | undefined {
+function managerOf({ message }: Fields): string | undefined {
   const name = parseJson(CONFLICT.exec(textOf(message))?.[1] ?? '');
   return typeof name === 'string' && name.length <= LONGEST_MANAGER ? name : undefined;
 }
@@ -203,14 +199,9 @@ function known(pattern: RegExp, said: unknown): string {
   return typeof said === 'string' && pattern.test(said) ? said : '';
 }
 
-interface Status {
-  readonly kind?: unknown;
-  readonly reason?: unknown;
-  readonly message?: unknown;
-  readonly details?: { readonly kind?: unknown; readonly causes?: unknown } | null;
-}
+type Fields = { readonly [field: string]: unknown };
 
-function isObject(value: unknown): value is { readonly [field: string]: unknown } {
+function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 

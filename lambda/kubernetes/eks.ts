@@ -245,13 +245,10 @@ export function mapRoleCommand(
   { cluster: { name, region }, roleArn, group, authenticationMode }: RoleMapping,
   verb: 'create' | 'update',
 ): string {
+  // without its path: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html
+  const bareArn = roleArn.replace(/:role\/.*\//, ':role/');
   const at = region ? ` --region ${region}` : '';
   return authenticationMode === 'CONFIG_MAP'
-    ? `eksctl create iamidentitymapping${at} --cluster ${name} --arn ${withoutPath(roleArn)} --group ${group} --username ${group} --no-duplicate-arns`
+    ? `eksctl create iamidentitymapping${at} --cluster ${name} --arn ${bareArn} --group ${group} --username ${group} --no-duplicate-arns`
     : `aws eks ${verb}-access-entry${at} --cluster-name ${name} --principal-arn ${roleArn} --kubernetes-groups ${group}`;
-}
-
-/** A role's ARN as aws-auth needs it: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html */
-function withoutPath(roleArn: string): string {
-  return roleArn.replace(/:role\/.*\//, ':role/');
 }

@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher, errors } from 'undici';
 import type { Clock, Deadline } from '../context.ts';
 import { codeOf, DeadlineError, HelperError, InternalError, parseJson, type Redacted } from '../errors.ts';
-import { ApiError, type Deployment, isTransientCode } from './api-error.ts';
+import { ApiError, type Deployment, TRANSIENT_CODES } from './api-error.ts';
 import { answerTooLong, exchange, type HttpAnswer, LONGEST_LIST_MIB, type Reading } from './exchange.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -237,7 +237,12 @@ function parseObject(text: string): object {
 
 /** Whether an answer lacks the Status that explains its code; 401 and transient codes need none. */
 function isCutOff({ code, isWhole }: ApiError, type: string | undefined): boolean {
-  return !isWhole && type?.startsWith('application/json') === true && code !== 401 && !isTransientCode(code);
+  return (
+    !isWhole &&
+    type?.startsWith('application/json') === true &&
+    code !== 401 &&
+    !TRANSIENT_CODES.includes(code)
+  );
 }
 
 /** The error of a 401 where the server's clock explains it: tokens and certificates are valid for a time. */

@@ -145,8 +145,11 @@ export class PullSecret {
   ): Promise<Verdict> {
     if (!mayDelete || !mustBeRecreated(rejection)) throw rejection;
     const { namespace, requests, history } = attempt;
-    // between the two it is absent: a slow webhook must not end the second
-    if (requests.timeoutMs < LATER_TIMEOUT_MS) throw postponed();
+    // between the two it is absent: a slow webhook must not end the second, so a later attempt does it, which waits longer
+    if (requests.timeoutMs < LATER_TIMEOUT_MS) {
+      const problem = 'there was no time left to re-create it';
+      throw new HelperError('PostponedError', problem, 'The next run re-creates it.', { isTransient: true });
+    }
     const { dryRun } = this.#query;
     const object = { name: this.#entry.name, namespace };
     let miss: unknown;
@@ -208,16 +211,6 @@ interface Applied {
   readonly metadata?: {
     readonly managedFields?: readonly { manager?: string; operation?: string; time?: string }[];
   };
-}
-
-/** Leaves a re-creation to a later attempt, which waits longer for its answers. */
-function postponed(): HelperError {
-  return new HelperError(
-    'PostponedError',
-    'there was no time left to re-create it',
-    'The next run re-creates it.',
-    { isTransient: true },
-  );
 }
 
 /** Whether the object of a deletion is gone: somebody else deleted it, or an attempt of ours whose answer was lost. */

@@ -64,7 +64,11 @@ export type StartFollowUp = new (run: ClusterRun) => FollowUp;
  */
 export async function refresh(ctx: RunContext, followUps: readonly StartFollowUp[]): Promise<Report> {
   const { clock, request, scope } = ctx;
-  const reading = new Map(scope.entries.map((entry) => [entry, readEntry(ctx, entry)]));
+  const read = async (settings: SecretEntry): Promise<ReadEntry> => ({
+    settings,
+    credentials: await ctx.readCredentials(settings).catch(toHelperError),
+  });
+  const reading = new Map(scope.entries.map((entry) => [entry, read(entry)]));
   const running = scope.clusters.map((one) => ({
     scope: one,
     report: Promise.withResolvers<ClusterReport>(),
@@ -105,10 +109,6 @@ async function* asTheySettle<Value>(promises: readonly Promise<Value>[]): AsyncG
     left.delete(at);
     yield value;
   }
-}
-
-async function readEntry(ctx: RunContext, settings: SecretEntry): Promise<ReadEntry> {
-  return { settings, credentials: await ctx.readCredentials(settings).catch(toHelperError) };
 }
 
 function reportSecret({ settings: { name }, credentials }: ReadEntry): SecretReport {

@@ -178,14 +178,15 @@ export class Tally {
       ...this.counts,
       ...adopted,
       // the order of attempts is another in each run
-      problems: listed.toSorted(byNamespace),
+      problems: listed.toSorted((one, other) => compare(one.namespace, other.namespace)),
       ...(more > 0 && { moreProblems: more }),
     };
   }
 }
 
-function byNamespace(one: Problem, other: Problem): number {
-  return one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace);
+/** The order of two names. */
+export function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 /** What failed, in one line, for the error of a run that nobody waits for. */

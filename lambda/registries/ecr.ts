@@ -6,6 +6,7 @@ import {
 import { partition } from '@aws-sdk/util-endpoints';
 import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
 import { HelperError, Redacted } from '../errors.ts';
+import type { Place } from '../settings/locations.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 
 /** An ECR authorization token. */
@@ -123,14 +124,8 @@ export function hostOfAccount(host: string, accountId: string | undefined): stri
 
 const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.([a-z0-9.-]+)$/;
 
-/** A private registry of ECR. */
-export interface EcrPlace {
-  readonly accountId: string;
-  readonly region: string;
-}
-
 /** The account and region of a registry of ECR by its host, of the region's partition; undefined for any other host. */
-export function readEcrHost(host: string): EcrPlace | undefined {
+export function readEcrHost(host: string): Place | undefined {
   const [, accountId, kind, region, suffix] = HOST.exec(host) ?? [];
   if (!accountId || !region) return undefined;
   const known = suffixes(region);
@@ -147,7 +142,7 @@ export function isLikeEcrHost(host: string): boolean {
  * https://docs.aws.amazon.com/general/latest/gr/ecr.html#ecr_region
  */
 export function furtherHosts(
-  { accountId, region }: EcrPlace,
+  { accountId, region }: Place,
   { fips = false, dualStack = false }: EndpointKinds,
 ): string[] {
   const known = suffixes(region);

@@ -280,14 +280,15 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
     const hosts = (registry.type === 'ecr' && registry.hosts) || [];
     const served = [own, ...hosts.map(describeHost)];
     for (const [at, one] of served.entries()) {
-      if (!taken.has(one)) continue;
+      const earlier = taken.get(one) ?? nth;
+      taken.set(one, earlier);
+      if (earlier === nth) continue;
       report(
         ['registries', nth, ...(at > 0 ? ['hosts', at - 1] : [])],
-        `registries[${taken.get(one)}] serves ${one} already; remove one of the two, or move one to an entry with another name`,
+        `registries[${earlier}] serves ${one} already; remove one of the two, or move one to an entry with another name`,
       );
     }
     checkUnique(hosts, within(report, 'registries', nth, 'hosts'));
-    for (const one of served) if (!taken.has(one)) taken.set(one, nth);
   }
 }
 
