@@ -12,6 +12,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as z from 'zod';
 import type { Clock, RunContext } from './context.ts';
 import { codeOf, DeadlineError, HelperError, parseJson } from './errors.ts';
+import type { AccessRole } from './settings/locations.ts';
 
 /** The static keys of an IAM user. */
 export interface StaticKeys {
@@ -146,14 +147,14 @@ export class AwsClients {
 
   /** The role that reads registries and secrets for a VPC function; undefined elsewhere. */
   #credentialsRole(): AssumedRole | undefined {
-    return this.vpcRoles && this.#assumeRole(this.vpcRoles.credentialsRoleArn, {});
+    return this.vpcRoles && this.#assumeRole({ roleArn: this.vpcRoles.credentialsRoleArn }, this.region);
   }
 
   /** @param base the caller where the identity has no keys; the function's own role by default */
-  #config(region: string, { roleArn, externalId, keys }: Identity, base?: AssumedRole) {
+  #config(region: string, { roleArn, externalId, keys }: Identity, base?: StaticKeys | AssumedRole) {
     const caller = keys ?? base;
     const isOwn = roleArn === undefined || roleArn === this.vpcRoles?.accessRoleArn;
-    const credentials = isOwn ? caller : this.#assumeRole(roleArn, { externalId, caller, region });
+    const credentials = isOwn ? caller : this.#assumeRole({ roleArn, externalId }, region, caller);
     return {
       region,
       requestHandler: new BoundedHttpHandler(this.clock),
@@ -166,12 +167,9 @@ export class AwsClients {
    * They throw AssumeRoleError, DeadlineError, and what the caller's credentials throw.
    */
   #assumeRole(
-    roleArn: string,
-    {
-      externalId,
-      caller,
-      region: wanted = this.region,
-    }: { externalId?: string | undefined; caller?: StaticKeys | AssumedRole | undefined; region?: string },
+    { roleArn, externalId }: AccessRole,
+    wanted: string,
+    caller?: StaticKeys | AssumedRole,
   ): AssumedRole {
     const { settings, environment } = this.#ctx;
     // of the role's partition, as the STS of no other knows it
@@ -190,11 +188,7 @@ export class AwsClients {
         otherwise: 'Check the role; the next run retries transient errors.',
       });
     return async () => {
-      const sts = new STSClient({
-        region,
-        requestHandler: new BoundedHttpHandler(this.clock),
-        ...(caller && { credentials: caller }),
-      });
+      const sts = new STSClient(this.#config(region, {}, caller));
       try {
         const { Credentials: keys } = await callAws(
           (options) => sts.send(command, options),

@@ -51,6 +51,8 @@ export interface CleanupReport extends RunTimes {
 
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
 const MOST_REMOVALS = 5_000;
+/** How often a deletion is tried while others change the same secret. */
+const MOST_TRIES = 2;
 const WORST_FIRST: readonly Removal['outcome'][] = ['failed', 'kept', 'removed'];
 
 /** What was found and removed in one cluster. */
@@ -274,27 +276,22 @@ async function deleteSecret(
   const { namespace } = held;
   const current = async () =>
     (await listHeldSecrets(requests.core, { name, deployment, namespaces: [namespace] }))[0];
-  const sendUnlessChanged = async ({ uid, resourceVersion }: HeldSecret): Promise<boolean> => {
+  let listed = attempt === 1 ? held : await current();
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    if (!listed) return true;
+    if (!isRemovable(listed)) return false;
+    const { uid, resourceVersion } = listed;
     // in the body: the server ignores the query of a delete that has one
     const body = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
     try {
       await requests.core.deleteNamespacedSecret({ name, namespace, body }, OBJECT_METADATA_ONLY);
       return true;
     } catch (fault) {
-      if (fault instanceof ApiError && fault.code === 409 && !fault.deniedBy) return false;
-      throw fault;
+      if (!(fault instanceof ApiError) || fault.deniedBy) throw fault;
+      if (fault.code === 404) return true;
+      if (fault.code !== 409) throw fault;
+      listed = await current();
     }
-  };
-  try {
-    const listed = attempt === 1 ? held : await current();
-    if (!listed) return true;
-    if (!isRemovable(listed)) return false;
-    if (await sendUnlessChanged(listed)) return true;
-    const changed = await current();
-    if (changed && !isRemovable(changed)) return false;
-    if (changed && !(await sendUnlessChanged(changed))) throw objectBusyError();
-  } catch (fault) {
-    if (!(fault instanceof ApiError && fault.code === 404 && !fault.deniedBy)) throw fault;
   }
-  return true;
+  throw objectBusyError();
 }

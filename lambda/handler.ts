@@ -216,10 +216,7 @@ function removalCounts({ cluster, dryRun, removed, failed }: CleanupReport): obj
 function sendMetrics(settings: Settings, request: RunRequest, answer: Answer): void {
   switch (answer.action) {
     case 'refresh':
-      publish(
-        settings.name,
-        runMetrics(answer, { isNarrowed: request.namespaces !== undefined, inFleet: isFleet(settings) }),
-      );
+      publish(settings.name, runMetrics(answer, request, isFleet(settings)));
       break;
     case 'discover':
     case 'summarize':

@@ -67,8 +67,7 @@ function checkSettings({ ctx: { settings } }: DoctorState) {
 
 /** Names the interface endpoints that the function needs where its VPC has no NAT. */
 function listEndpoints({ ctx: { aws, scope } }: DoctorState) {
-  const clusters = scope.clusters.map(({ cluster }) => cluster);
-  const needed = neededEndpoints(aws, clusters, scope.entries).join(', ');
+  const needed = neededEndpoints(aws, scope).join(', ');
   const reason = `without a NAT it needs the interface endpoints ${needed}, with private DNS: docs/guides/private-clusters.md`;
   return [passed('settings', 'VPC', reason)];
 }

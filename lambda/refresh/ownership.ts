@@ -76,18 +76,14 @@ function bounded(managers: readonly string[]): (string | undefined)[] {
 }
 
 /** What a refresh may do with a secret of that ownership; `adoptFrom` names managers exactly, or `*` for all. */
-export function permissionFor(
-  { owner, managers: all, expiryManagers, pullRoleManagers }: Ownership,
-  entry: Pick<SecretEntry, 'adoptFrom' | 'registries' | 'repositories'>,
-): Permission {
-  const { adoptFrom, repositories } = entry;
+export function permissionFor(held: Ownership, entry: SecretEntry): Permission {
   const managers = [
-    ...all,
-    ...(hasToken(entry) ? expiryManagers : []),
-    ...(repositories ? pullRoleManagers : []),
+    ...held.managers,
+    ...(hasToken(entry) ? held.expiryManagers : []),
+    ...(entry.repositories ? held.pullRoleManagers : []),
   ];
   if (managers.length === 0) return 'write';
-  return owner === 'marked' ? 'adopt' : permissionOver(managers, adoptFrom);
+  return held.owner === 'marked' ? 'adopt' : permissionOver(managers, entry.adoptFrom);
 }
 
 /** The same over field managers that the API server named, of which none is ours. */

@@ -1,6 +1,7 @@
 import type { RunContext } from '../context.ts';
 import type { HelperError } from '../errors.ts';
 import type { DiscoveryReport, FleetSummary } from '../fleet.ts';
+import type { RunRequest } from '../request.ts';
 
 /** How many secrets of a cluster had each outcome; in a plan, would have. */
 export interface Counts {
@@ -263,20 +264,17 @@ export function unitOf(metric: string): 'Milliseconds' | 'Count' {
 
 /**
  * The metrics of a run, one line a cluster and one for all; none of a plan.
- * @param isNarrowed whether the run was for some namespaces only
  * @param inFleet leaves the cluster out: with it a fleet of 1,000 clusters would be 8,000 metrics, each of them billed
  */
-export function runMetrics(
-  { action, clusters }: Report,
-  { isNarrowed, inFleet }: { isNarrowed: boolean; inFleet: boolean },
-): MetricLine[] {
+export function runMetrics(report: Report, { namespaces }: RunRequest, inFleet: boolean): MetricLine[] {
+  const { action, clusters } = report;
   if (action === 'plan') return [];
   const tried = clusters.flatMap(({ policy }) => policy ?? []);
   return [
     ...clusters.map((cluster) => ({
       ...(!inFleet && { cluster: cluster.id }),
       values: {
-        ...(!isNarrowed && cluster.ok && { ClusterFresh: 1 }),
+        ...(!namespaces && cluster.ok && { ClusterFresh: 1 }),
         SecretsCreated: cluster.created,
         SecretsRefreshed: cluster.refreshed,
         SecretsUnchanged: cluster.unchanged,

@@ -3,7 +3,6 @@ import { HelperError } from '../errors.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
 import {
-  type Audience,
   type EcrRegistry,
   pullRoleKey,
   type RegistrySettings,
@@ -63,7 +62,7 @@ export class CredentialReader {
       case 'ecr':
         return this.#readEcr(pullRole ? { ...registry, roleArn: pullRole } : registry);
       case 'ecr-public': {
-        const token = await this.#once('ecr-public', () => getPublicToken(this.#aws.ecrPublic(), this.#aws));
+        const token = await this.#once('ecr-public', () => getPublicToken(this.#aws));
         return { auths: new Map([[PUBLIC_HOST, token.auth]]), token };
       }
       case 'stored':
@@ -130,10 +129,7 @@ export class CredentialCache {
  * @param prefix what the ARNs of all pull roles of this deployment begin with
  * @throws PullRoleUnknownError where there is none
  */
-export function pullRoleArn(
-  entry: Audience & Pick<SecretEntry, 'repositories'>,
-  prefix: string | undefined,
-): string | undefined {
+export function pullRoleArn(entry: SecretEntry, prefix: string | undefined): string | undefined {
   if (!entry.repositories) return undefined;
   if (!prefix)
     throw new HelperError(
@@ -148,10 +144,7 @@ export function pullRoleArn(
  * Why the token in a secret is not of the role of its entry; undefined where it is.
  * @param pullRole the role in its annotation; undefined for the function's own
  */
-export function pullRoleMismatch(
-  pullRole: string | undefined,
-  entry: Audience & Pick<SecretEntry, 'repositories'>,
-): string | undefined {
+export function pullRoleMismatch(pullRole: string | undefined, entry: SecretEntry): string | undefined {
   if (entry.repositories && pullRole === undefined) return 'its token is wider than its entry says';
   const isMatch = entry.repositories ? pullRole?.endsWith(`-${pullRoleKey(entry)}`) : pullRole === undefined;
   return isMatch ? undefined : 'its token is of the pull role of another entry';

@@ -1,8 +1,5 @@
 import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
-import {
-  type ECRPUBLICClient,
-  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
-} from '@aws-sdk/client-ecr-public';
+import { GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand } from '@aws-sdk/client-ecr-public';
 import { partition } from '@aws-sdk/util-endpoints';
 import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
 import { HelperError, Redacted } from '../errors.ts';
@@ -61,17 +58,13 @@ export async function getEcrToken(
 /**
  * Gets an authorization token of ECR Public.
  * https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
- * @param client with an identity of the commercial partition
  * @throws HelperError: EcrPublicCallError, EcrTokenMissingError, EcrTokenMalformedError, DeadlineError
  */
-export async function getPublicToken(
-  client: ECRPUBLICClient,
-  { clock, signal }: Pick<AwsClients, 'clock' | 'signal'>,
-): Promise<PullToken> {
-  const fetchedAt = new Date(clock.now());
+export async function getPublicToken(aws: AwsClients): Promise<PullToken> {
+  const fetchedAt = new Date(aws.clock.now());
   const { authorizationData } = await callAws(
-    (options) => client.send(new GetPublicAuthorizationTokenCommand({}), options),
-    signal,
+    (options) => aws.ecrPublic().send(new GetPublicAuthorizationTokenCommand({}), options),
+    aws.signal,
     (awsCode) =>
       new HelperError(
         'EcrPublicCallError',

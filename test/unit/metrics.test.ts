@@ -33,8 +33,10 @@ function linesOf(report: Report, request: Partial<RunRequest> = {}, inFleet = fa
     printed += chunk;
     return true;
   });
-  const isNarrowed = request.namespaces !== undefined;
-  publish('ecr-registry-helper', runMetrics(report, { isNarrowed, inFleet }));
+  publish(
+    'ecr-registry-helper',
+    runMetrics(report, { origin: 'manual', action: 'refresh', ...request }, inFleet),
+  );
   vi.restoreAllMocks();
   return printed
     .split('\n')
