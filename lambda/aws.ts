@@ -252,20 +252,12 @@ const BAD_SIGNATURE =
   /^(?:RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|SignatureDoesNotMatch|InvalidSignature(?:Exception)?)$/;
 const DENIED = /^(?:AccessDenied|DecryptionFailure)/;
 
-/** How to fix a failed call of a service in a region, by the code that AWS gave. */
-interface AwsFixes {
-  readonly service: string;
-  readonly region: string;
-  readonly ifDenied: string;
-  readonly otherwise: string;
-}
-
-/** The error of a failed call of AWS. */
+/** The error of a failed call of a service in a region, with the fix for the code that AWS gave. */
 export function awsError(
   code: string,
   problem: string,
   awsCode: string,
-  { service, region, ifDenied, otherwise }: AwsFixes,
+  { service, region, ifDenied, otherwise }: Record<'service' | 'region' | 'ifDenied' | 'otherwise', string>,
 ): HelperError {
   const fix = BAD_SIGNATURE.test(awsCode)
     ? 'AWS rejected the signature. Check the secret access key, and compare the clock of this machine with AWS: curl -sI https://aws.amazon.com | grep -i ^date'

@@ -221,33 +221,17 @@ export function openCluster(options: TransportOptions): OpenCluster {
 }
 
 function typedClient(url: string, send: Requests['send']): CoreV1Api {
-  const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(url, {}),
-    httpApi: wrapHttpLibrary({
-      send: async (request) => toResponse(await send(toRequest(request, url))),
-    }),
-  });
-  return new CoreV1Api(configuration);
-}
-
-function toRequest(request: RequestContext, url: string): ApiRequest {
-  const body = request.getBody();
-  return {
-    method: request.getHttpMethod() as ApiRequest['method'],
-    path: request.getUrl().slice(url.length),
-    headers: request.getHeaders(),
-    ...(typeof body === 'string' && { body }),
+  const sendTyped = async (request: RequestContext) => {
+    const body = request.getBody();
+    const { code, text } = await send({
+      method: request.getHttpMethod() as ApiRequest['method'],
+      path: request.getUrl().slice(url.length),
+      headers: request.getHeaders(),
+      ...(typeof body === 'string' && { body }),
+    });
+    const read = { text: async () => text, binary: async () => Buffer.from(text), stream: () => null };
+    return new ResponseContext(code, { 'content-type': 'application/json' }, read);
   };
-}
-
-function toResponse({ code, text }: ApiSuccess): ResponseContext {
-  return new ResponseContext(
-    code,
-    { 'content-type': 'application/json' },
-    {
-      text: () => Promise.resolve(text),
-      binary: () => Promise.resolve(Buffer.from(text)),
-      stream: () => null,
-    },
-  );
+  const baseServer = new ServerConfiguration(url, {});
+  return new CoreV1Api(createConfiguration({ baseServer, httpApi: wrapHttpLibrary({ send: sendTyped }) }));
 }

@@ -1,6 +1,6 @@
 import { applyRbacCommand, type RunContext, VERSION } from '../context.ts';
 import { HelperError } from '../errors.ts';
-import type { ReportedError } from '../refresh/report.ts';
+import type { ClusterReport } from '../refresh/report.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
 import { ApiError, judgeFailure } from './api-error.ts';
 import { type OpenCluster, openCluster } from './client.ts';
@@ -76,19 +76,15 @@ export function connect(
   return { ...('arn' in source && { arn: source.arn }), ...client };
 }
 
-/** What a report says of a cluster that was opened, or not. */
-export interface ClusterOutcome {
-  readonly arn?: string;
-  /** Why the cluster could not be opened, or `work` ended early. */
-  readonly error?: ReportedError;
-}
-
-/** Opens a cluster, does `work` with it and closes it in any case. Does not throw: errors are returned. */
+/**
+ * Opens a cluster, does `work` with it and closes it in any case. Does not throw.
+ * @returns what a report says of it: its ARN, and why it could not be opened or `work` ended early
+ */
 export async function withCluster(
   { openCluster: open }: RunContext,
   settings: ClusterSettings,
   work: (cluster: OpenCluster) => Promise<void>,
-): Promise<ClusterOutcome> {
+): Promise<Pick<ClusterReport, 'arn' | 'error'>> {
   let cluster: OpenCluster | undefined;
   let fault: unknown;
   try {

@@ -45,14 +45,14 @@ const contextSchema = z.strictObject({
   namespace: z.unknown().optional(),
 });
 const clusterSchema = z.strictObject({
-  server: z.unknown().transform((server, check) => {
-    const url = serverUrl(server);
-    if (url) return url;
-    check.addIssue(
-      'is not https://HOST:PORT or https://HOST:PORT/PATH without a user, query, fragment, and without "..", "//" or encoded characters in the path',
-    );
-    return z.NEVER;
-  }),
+  server: z
+    .unknown()
+    .transform(serverUrl)
+    .pipe(
+      z.string(
+        'is not https://HOST:PORT or https://HOST:PORT/PATH without a user, query, fragment, and without "..", "//" or encoded characters in the path',
+      ),
+    ),
   'certificate-authority-data': certificates.optional(),
   'tls-server-name': text(HOST_NAME, 'is not the name of a host').optional(),
 });

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, errors } from 'undici';
+import { Agent, errors } from 'undici';
 import type { Clock, Deadline } from '../context.ts';
 import { codeOf, DeadlineError, HelperError, InternalError, parseJson, type Redacted } from '../errors.ts';
 import { ApiError, type Deployment, TRANSIENT_CODES } from './api-error.ts';
@@ -155,7 +155,7 @@ export class Transport {
         if (deadline.signal.aborted) throw new DeadlineError();
         const token = await tokens.current();
         try {
-          return this.#toSuccess(await this.#exchange(this.#signed(request, token), timeoutMs));
+          return this.#toSuccess(await this.#exchange(request, token, timeoutMs));
         } catch (fault) {
           if (deadline.signal.aborted) throw new DeadlineError();
           if (isThrottling(fault)) this.#slowDown(fault);
@@ -192,22 +192,16 @@ export class Transport {
     }
   }
 
-  #signed(request: ApiRequest, token: Redacted | undefined): Dispatcher.DispatchOptions {
-    return {
+  /** @throws as {@link exchange}; UnreachableError for a request without an answer; InternalError for one that cannot be sent */
+  async #exchange(request: ApiRequest, token: Redacted | undefined, timeoutMs: number): Promise<HttpAnswer> {
+    const { clock, endpoint, userAgent } = this.#options;
+    const authorization = token && { authorization: `Bearer ${token.reveal()}` };
+    const signed = {
       ...request,
       origin: this.#base.origin,
       path: `${this.#base.pathname.replace(/\/$/, '')}${request.path}`,
-      headers: {
-        ...request.headers,
-        ...(token && { authorization: `Bearer ${token.reveal()}` }),
-        'user-agent': this.#options.userAgent,
-      },
+      headers: { ...request.headers, ...authorization, 'user-agent': userAgent },
     };
-  }
-
-  /** @throws as {@link exchange}; UnreachableError for a request without an answer; InternalError for one that cannot be sent */
-  async #exchange(signed: Dispatcher.DispatchOptions, timeoutMs: number): Promise<HttpAnswer> {
-    const { clock, endpoint } = this.#options;
     try {
       return await exchange(this.#agent, signed, { timeoutMs, clock, reading: this.#reading });
     } catch (fault) {
@@ -223,16 +217,14 @@ export class Transport {
 
   /** @throws ApiError; UnreachableError for an answer that is cut off or not JSON */
   #toSuccess({ code, headers, text }: HttpAnswer): ApiSuccess {
-    if (code >= 200 && code <= 299) return { code, date: headers.date, text, json: parseObject(text) };
+    if (code >= 200 && code <= 299) {
+      const json = parseJson(text);
+      if (typeof json === 'object' && json !== null) return { code, date: headers.date, text, json };
+      throw unreachableError('BrokenAnswer');
+    }
     const error = new ApiError(code, text, this.#options.deployment, headers);
     throw isCutOff(error, headers['content-type']) ? unreachableError('BrokenAnswer') : error;
   }
-}
-
-function parseObject(text: string): object {
-  const json = parseJson(text);
-  if (typeof json === 'object' && json !== null) return json;
-  throw unreachableError('BrokenAnswer');
 }
 
 /** Whether an answer lacks the Status that explains its code; 401 and transient codes need none. */

@@ -1,4 +1,4 @@
-import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { type AuthorizationData, type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand } from '@aws-sdk/client-ecr-public';
 import { partition } from '@aws-sdk/util-endpoints';
 import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
@@ -78,11 +78,7 @@ export async function getPublicToken(aws: AwsClients): Promise<PullToken> {
 }
 
 /** @param source of the answer, for a person */
-function checkToken(
-  data: { authorizationToken?: string | undefined; expiresAt?: Date | undefined } | undefined,
-  source: string,
-  fetchedAt: Date,
-): PullToken {
+function checkToken(data: AuthorizationData | undefined, source: string, fetchedAt: Date): PullToken {
   const { authorizationToken: token, expiresAt } = data ?? {};
   if (!token) throw missing(source, 'token');
   if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw missing(source, 'expiry');
