@@ -162,23 +162,19 @@ function keptCopy(name: string, { namespace }: HeldSecret): Removal {
   };
 }
 
-/** The namespaces in which nothing is removed. */
-interface Spared {
-  /** As `SECRET/NAMESPACE`. */
-  readonly covered: ReadonlySet<string>;
-  readonly ignored: ReadonlySet<string>;
-}
-
-/** @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed */
+/**
+ * Finds the namespaces in which nothing is removed: ignored ones, and covered ones as `SECRET/NAMESPACE`.
+ * @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed
+ */
 async function findSpared(
   { request: { namespaces, all } }: RunContext,
   entries: ClusterScope['entries'],
   { core }: OpenCluster,
-): Promise<Spared> {
+) {
   const listed = await listNamespaces(core, { names: namespaces });
   if ('fault' in listed) throw listed.fault;
   const ignored = listed.items.filter(({ skip }) => skip === 'ignored by label').map(({ name }) => name);
-  if (all) return { covered: new Set(), ignored: new Set(ignored) };
+  if (all) return { covered: new Set<string>(), ignored: new Set(ignored) };
   const coverage = entries.map((settings) => ({ settings }));
   const found = await findTargets(coverage, (query) => listNamespaces(core, query), undefined);
   if ('fault' in found) throw found.fault;

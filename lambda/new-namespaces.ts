@@ -7,15 +7,7 @@ import { type ClusterSettings, clusterId, explain, type Settings } from './setti
 import { coversNamespace, entriesOf } from './settings/selection.ts';
 
 /** The namespaces in a batch of audit records, and its source. */
-export interface LoggedNamespaces {
-  /** The account of the log group. */
-  readonly owner: string;
-  readonly logGroup: string;
-  /** Each once, in the order of the log. */
-  readonly names: readonly string[];
-  /** How many records could not be read; nothing of them is printed. */
-  readonly unreadable: number;
-}
+export type LoggedNamespaces = NonNullable<ReturnType<typeof readLogBatch>>;
 
 /** What CloudWatch Logs sends is 1 MiB of payload at most; it unpacks to some times that. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -56,7 +48,7 @@ const record = z.object({
  * @returns undefined for the control message of a new subscription
  * @throws EventError when it is no such batch, or unpacks to more than 8 MiB
  */
-export function readLogBatch(data: string): LoggedNamespaces | undefined {
+export function readLogBatch(data: string) {
   const sent = parseJson(unpacked(data));
   if (sent === undefined) throw refused('is not JSON');
   const checked = batch.safeParse(sent);
@@ -65,9 +57,12 @@ export function readLogBatch(data: string): LoggedNamespaces | undefined {
   const { owner, logGroup, logEvents } = checked.data;
   const names = logEvents.map(({ message }) => createdNamespace(message));
   return {
+    /** The account of the log group. */
     owner,
     logGroup,
+    /** Each once, in the order of the log. */
     names: [...new Set(names.filter((name) => typeof name === 'string'))],
+    /** How many records could not be read; nothing of them is printed. */
     unreadable: names.filter((name) => name === undefined).length,
   };
 }

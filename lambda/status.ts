@@ -5,7 +5,7 @@ import type { OpenCluster } from './kubernetes/client.ts';
 import { withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
-import { compare, type ReportedError, type RunTimes, timesOf } from './refresh/report.ts';
+import { compare, type ReportedError, type RunTimes, timesOf, zeros } from './refresh/report.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import { pullRoleMismatch } from './registries/credentials.ts';
 import type { ClusterScope } from './request.ts';
@@ -94,10 +94,7 @@ async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<
   const outcome = await withCluster(ctx, scope.cluster, (cluster) =>
     readSecrets(ctx, scope, cluster, (one) => found.push(one)),
   );
-  const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0])) as Record<
-    Condition,
-    number
-  >;
+  const counts = zeros(CONDITIONS);
   for (const { condition } of found) counts[condition] += 1;
   const most = Math.floor(MOST_SECRETS / ctx.scope.clusters.length);
   return {

@@ -136,14 +136,7 @@ const MOST_PROBLEMS = 100;
 
 /** Counts the outcomes of one cluster and keeps its first problems, those that failed before those that are blocked. */
 export class Tally {
-  readonly counts: Record<Outcome, number> = {
-    created: 0,
-    refreshed: 0,
-    unchanged: 0,
-    skipped: 0,
-    blocked: 0,
-    failed: 0,
-  };
+  readonly counts = zeros<Outcome>([...OURS, 'skipped', 'blocked', 'failed']);
   readonly #problems: Record<Problem['outcome'], Problem[]> = { failed: [], blocked: [] };
   #reported = 0;
   #adopted = 0;
@@ -183,6 +176,11 @@ export class Tally {
       ...(more > 0 && { moreProblems: more }),
     };
   }
+}
+
+/** A count for each key. */
+export function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
 }
 
 /** The order of two names. */

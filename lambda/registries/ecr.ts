@@ -15,18 +15,13 @@ export interface PullToken {
   readonly expiresAt: Date;
 }
 
-/** A token for every registry of a region that its principal may read. */
-export interface EcrToken extends PullToken {
-  /** The host of the principal's own registry. */
-  readonly host: string;
-}
-
 const USER = 'AWS';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const RUN_AGAIN = 'Run it again; if it persists, contact AWS support.';
 
 /**
- * Gets an ECR authorization token with the client's region and identity.
+ * Gets an ECR authorization token with the client's region and identity, for every registry of the region that its
+ * principal may read, and the host of the principal's own.
  * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
  * @throws HelperError: EcrCallError, EcrEndpointError, EcrTokenMissingError, EcrTokenMalformedError, AssumeRoleError, DeadlineError
  */
@@ -34,7 +29,7 @@ export async function getEcrToken(
   client: ECRClient,
   region: string,
   { clock, signal }: Pick<AwsClients, 'clock' | 'signal'>,
-): Promise<EcrToken> {
+): Promise<PullToken & { readonly host: string }> {
   const fetchedAt = new Date(clock.now());
   const { authorizationData: [data] = [] } = await callAws(
     (options) => client.send(new GetAuthorizationTokenCommand({}), options),
