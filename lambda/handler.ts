@@ -214,14 +214,10 @@ function removalCounts({ cluster, dryRun, removed, failed }: CleanupReport): obj
 }
 
 function sendMetrics(settings: Settings, request: RunRequest, answer: Answer): void {
-  switch (answer.action) {
-    case 'refresh':
-      publish(settings.name, runMetrics(answer, request, isFleet(settings)));
-      break;
-    case 'discover':
-    case 'summarize':
-      publish(settings.name, fleetMetrics(answer));
-  }
+  const { name } = settings;
+  const { action } = answer;
+  if (action === 'refresh') publish(name, runMetrics(answer, request, isFleet(settings)));
+  if (action === 'discover' || action === 'summarize') publish(name, fleetMetrics(answer));
 }
 
 /** Prints metrics in the embedded metric format. */

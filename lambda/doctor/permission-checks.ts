@@ -92,11 +92,8 @@ export async function checkPermissions(state: ClusterState): Promise<Finding[]> 
           return passed('right', object, isNeeded ? undefined : 'denied, as it has to be');
         if (!isNeeded) return tooWide(object, applyRbacCommand(ctx.environment, id));
         const { verb, ...target } = permission;
-        return failedBy(
-          'right',
-          object,
-          forbiddenError(verb, printTarget(target), applyRbacCommand(ctx.environment, id)),
-        );
+        const command = applyRbacCommand(ctx.environment, id);
+        return failedBy('right', object, forbiddenError(verb, printTarget(target), command));
       } catch (fault) {
         const { reason = '', remedy = '' } = judgeFailure(fault, object);
         return unknown('right', object, reason, remedy);

@@ -149,17 +149,11 @@ const MANIFEST = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** What a registry answered: the HTTP code, and in an error the code of the distribution protocol. */
-export interface RegistryAnswer {
-  readonly code: number;
-  readonly error?: string | undefined;
-}
-
 /**
  * Sends a request to a registry of ECR by https and follows no redirect, so that nobody else gets the token.
  * Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  * @param path such as `/v2/`
- * @returns the answer, or the code of why there was none
+ * @returns the HTTP code, and of an error the code of the distribution protocol; or the code of why there was no answer
  * @throws TypeError for any other host, before anything is sent
  */
 export async function requestEcr(
@@ -167,7 +161,7 @@ export async function requestEcr(
   path: string,
   auth: Redacted,
   signal: AbortSignal,
-): Promise<RegistryAnswer | string> {
+): Promise<{ readonly code: number; readonly error?: string | undefined } | string> {
   if (!readEcrHost(host)) throw new TypeError('not a host of ECR');
   const options = {
     headers: { authorization: `Basic ${auth.reveal()}`, accept: MANIFEST.join(', ') },

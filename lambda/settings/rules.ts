@@ -296,7 +296,10 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
 function describeRegistry(registry: RegistrySettings, home: Home): string {
   if (registry.type === 'ecr-public') return PUBLIC_HOST;
   if (registry.type === 'ecr') return describeEcr(registry, home);
-  return `what is in the Secrets Manager secret ${secretNameAtHome(registry.secretId, home)}`;
+  // its name in the function's account and region, also where it is given by its ARN
+  const [, , , region, accountId, , name = ''] = registry.secretId.split(':');
+  const isAtHome = region && region === home.region && accountId === home.accountId;
+  return `what is in the Secrets Manager secret ${isAtHome ? name.slice(0, -7) : registry.secretId}`;
 }
 
 /** The account and region are found as for the credentials: of the registry, the static keys, the role, the function. */
@@ -319,12 +322,6 @@ function describeHost(host: string): string {
 }
 
 const ecrOf = (account: string, region: string) => `ECR of ${account} in ${region}`;
-
-/** The name of a secret in the function's account and region, also where it is given by its ARN. */
-function secretNameAtHome(secretId: string, { accountId, region }: Home): string {
-  const [, , , ofRegion, ofAccount, , name = ''] = secretId.split(':');
-  return ofRegion && ofRegion === region && ofAccount === accountId ? name.slice(0, -7) : secretId;
-}
 
 /**
  * Refuses an entry that never gets a namespace, because earlier ones of the same name cover all of its clusters and
