@@ -7,7 +7,7 @@ import { callDescribeCluster } from './kubernetes/eks.ts';
 import { type RunTimes, timesOf } from './refresh/report.ts';
 import { discoveryRole } from './request.ts';
 import { type Discovery, discoveriesOf, listedClusters } from './settings/locations.ts';
-import { type ClusterSettings, clusterId } from './settings/schema.ts';
+import { clusterId } from './settings/schema.ts';
 import { matchesAny } from './settings/selection.ts';
 
 /** So many items of at most 200 bytes, and so many problems, stay under the 256 KiB of a state's input. */
@@ -93,9 +93,9 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
       report(`discover ${nth + 1}`, new HelperError('NothingFoundError', 'it finds no cluster', fix));
     }
   }
-  const isListed = (location: Location, arn: string) =>
-    listed.some((cluster) => isSame(cluster, location, arn, ctx.aws.region));
-  const others = found.flatMap((location) => (location.arns ?? []).filter((arn) => !isListed(location, arn)));
+  const others = found.flatMap(({ arns = [], ...location }) =>
+    arns.filter((arn) => !isListed(ctx, location, arn)),
+  );
   const ids = new Set([...listed.map(clusterId), ...others]);
   if (ids.size > LARGEST_FLEET) {
     throw new HelperError(
@@ -178,18 +178,15 @@ async function listClusters(client: EKSClient, where: string, signal: AbortSigna
   );
 }
 
-/** Whether a cluster that was found is this listed one, which its item names by its id. */
-function isSame(
-  { name, region, accountId, roleArn }: ClusterSettings,
-  { discovery }: Location,
-  arn: string,
-  ownRegion: string,
-): boolean {
+/** Whether a cluster that was found is a listed one, which its item names by its id. */
+function isListed({ aws, settings }: RunContext, { discovery }: Location, arn: string): boolean {
   const [, , , foundRegion, foundAccount, resource] = arn.split(':');
-  const account = roleArn?.split(':')[4] ?? accountId;
-  // without a role both are of the function's own account
-  const isOfAccount = account === undefined ? !discovery.roleName : account === foundAccount;
-  return resource === `cluster/${name}` && foundRegion === (region ?? ownRegion) && isOfAccount;
+  return listedClusters(settings).some(({ name, region = aws.region, accountId, roleArn }) => {
+    const account = roleArn?.split(':')[4] ?? accountId;
+    // without a role both are of the function's own account
+    const isOfAccount = account === undefined ? !discovery.roleName : account === foundAccount;
+    return resource === `cluster/${name}` && foundRegion === region && isOfAccount;
+  });
 }
 
 /** The result of the run for one cluster. */

@@ -246,12 +246,8 @@ export async function checkApplies(state: ClusterState): Promise<Finding[]> {
   const { settings, clock, request } = ctx;
   const applies = matched.flatMap(({ entry, writable }) => {
     const secret = new PullSecret(ctx, entry, credentials.get(entry) ?? placeholder(entry, clock));
-    const { name } = entry;
-    return (request.namespaces ? writable : writable.slice(0, 1)).map((namespace) => ({
-      secret,
-      name,
-      namespace,
-    }));
+    const namespaces = request.namespaces ? writable : writable.slice(0, 1);
+    return namespaces.map((namespace) => ({ secret, name: entry.name, namespace }));
   });
   return pMap(applies, (apply) => checkApply(state, apply), { concurrency: settings.concurrency });
 }

@@ -224,9 +224,8 @@ export function managedBy(managers: readonly (string | undefined)[]): Verdict {
   const names = managers.filter((manager) => manager !== undefined);
   const shown = names.slice(0, MOST_NAMES).map(printName);
   const more = managers.length - shown.length;
-  const named = [...shown, ...(more > 0 ? [`${more} ${shown.length > 0 ? 'more' : 'unknown'}`] : [])].join(
-    ', ',
-  );
+  const rest = more > 0 ? [`${more} ${shown.length > 0 ? 'more' : 'unknown'}`] : [];
+  const named = [...shown, ...rest].join(', ');
   const isWhole = more === 0 && names.every((name, at) => JSON.stringify(name) === shown[at]);
   const adopted = isWhole ? named : '"*"';
   return blocked(`it is managed by ${named}`, `Ask its owner to delete it, or add ${adopted} to adoptFrom.`);

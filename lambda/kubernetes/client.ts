@@ -127,11 +127,7 @@ async function readPages<Item, Read>(
         next = '';
       } else if (fault instanceof HelperError || fault instanceof ApiError) return { items, fault };
       // the typed client and `read` take the form of an answer for granted
-      else
-        return {
-          items: [],
-          fault: brokenList(`an object that cannot be read (${codeOf(fault)})`),
-        };
+      else return { items: [], fault: brokenList(`an object that cannot be read (${codeOf(fault)})`) };
     }
   }
   return { items };
