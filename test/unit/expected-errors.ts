@@ -12,7 +12,7 @@ export const clusterNotFoundError = (cluster: string, region: string) =>
   new HelperError(
     'ClusterNotFoundError',
     `there is no EKS cluster ${cluster} in ${region}`,
-    'Correct name, region or roleArn of the cluster in the settings.',
+    `Correct name, region or roleArn of the cluster in the settings. See the clusters there: aws eks list-clusters --region ${region}`,
   );
 
 export const clusterNotReadyError = (cluster: string, status: string, lack: string) =>
