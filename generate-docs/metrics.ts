@@ -2,11 +2,10 @@ import { QUERIES } from '../infra/dashboard.ts';
 import {
   CLUSTER_DIMENSIONS,
   CLUSTER_METRICS,
-  DEPLOYMENT_DIMENSIONS,
   DEPLOYMENT_METRICS,
-  FLEET_DIMENSIONS,
   FLEET_METRICS,
   METRICS_NAMESPACE,
+  unitOf,
 } from '../lambda/refresh/report.ts';
 import { type Alarm, alarmsOf, widgetsOf } from '../test/infra/monitored.ts';
 import { DEMO, synth } from '../test/infra/synth.ts';
@@ -58,14 +57,11 @@ function writeMetrics(): string {
     })),
     ...[template, ofFleet].flatMap(dashboardReadings),
   ];
-  const own = (
-    metrics: Readonly<Record<string, { unit: string; meaning: string }>>,
-    dimensions: readonly string[],
-  ) =>
+  const own = (metrics: Readonly<Record<string, string>>, dimensions: readonly string[]) =>
     markdownTable(
       ['Metric', 'Unit', 'Dimensions', 'Meaning', 'Read by'],
-      Object.entries(metrics).map(([name, { unit, meaning }]) => [
-        ...[code(name), unit, dimensions.map(code).join(', '), sentence(meaning)],
+      Object.entries(metrics).map(([name, meaning]) => [
+        ...[code(name), unitOf(name), dimensions.map(code).join(', '), sentence(meaning)],
         readersOf(`${METRICS_NAMESPACE} ${name}`, readings),
       ]),
     );
@@ -78,10 +74,10 @@ function writeMetrics(): string {
     own(CLUSTER_METRICS, CLUSTER_DIMENSIONS),
     '## Metrics of a run',
     'In the same namespace, once for all clusters of a run.',
-    own(DEPLOYMENT_METRICS, DEPLOYMENT_DIMENSIONS),
+    own(DEPLOYMENT_METRICS, ['service']),
     '## Metrics of a fleet',
     'In the same namespace, beside those above.',
-    own(FLEET_METRICS, FLEET_DIMENSIONS),
+    own(FLEET_METRICS, ['service']),
     '## Metrics of AWS services',
     'Those that the alarms and the dashboard read.',
     markdownTable(['Metric', 'Dimensions', 'Meaning', 'Read by'], awsRows(readings)),

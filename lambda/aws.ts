@@ -10,8 +10,9 @@ import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk
 import { partition } from '@aws-sdk/util-endpoints';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as z from 'zod';
-import type { Clock } from './context.ts';
-import { codeOf, DeadlineError, HelperError } from './errors.ts';
+import type { Clock, RunContext } from './context.ts';
+import { codeOf, DeadlineError, HelperError, parseJson } from './errors.ts';
+import type { AccessRole } from './settings/locations.ts';
 
 /** The static keys of an IAM user. */
 export interface StaticKeys {
@@ -41,19 +42,7 @@ export interface VpcFunctionRoles {
   readonly credentialsRoleArn: string;
 }
 
-export interface AwsOptions {
-  /** Where the function runs. */
-  readonly region: string;
-  /** Of registries and secrets that name none. @default region */
-  readonly homeRegion?: string | undefined;
-  readonly sessionName: string;
-  readonly clock: Clock;
-  /** Aborts at the deadline. */
-  readonly signal: AbortSignal;
-  readonly vpcRoles?: VpcFunctionRoles | undefined;
-  /** As in the environment. */
-  readonly deployCommand: string;
-}
+type AwsContext = Pick<RunContext, 'settings' | 'environment' | 'clock' | 'deadline'>;
 
 interface SessionKeys extends StaticKeys {
   readonly sessionToken?: string;
@@ -65,20 +54,25 @@ type AssumedRole = () => Promise<SessionKeys>;
 
 /** The AWS clients of a run, which are closed together. */
 export class AwsClients {
+  /** Where the function runs. */
   readonly region: string;
+  /** Of registries and secrets that name none. */
   readonly homeRegion: string;
+  /** Aborts at the deadline. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
   readonly vpcRoles: VpcFunctionRoles | undefined;
-  readonly #options: AwsOptions;
+  readonly #ctx: AwsContext;
   readonly #clients: { destroy(): void }[] = [];
   #callerArn: Promise<string> | undefined;
 
-  constructor(options: AwsOptions) {
-    this.#options = options;
-    this.region = options.region;
-    this.homeRegion = options.homeRegion ?? options.region;
-    this.signal = options.signal;
-    this.vpcRoles = options.vpcRoles;
+  constructor(ctx: AwsContext) {
+    this.#ctx = ctx;
+    this.region = ctx.environment.region;
+    this.homeRegion = ctx.settings.region ?? this.region;
+    this.signal = ctx.deadline.signal;
+    this.clock = ctx.clock;
+    this.vpcRoles = ctx.environment.vpcRoles;
   }
 
   ecr(region: string, identity: Identity, { fips, dualStack }: EndpointKinds = {}): ECRClient {
@@ -153,17 +147,17 @@ export class AwsClients {
 
   /** The role that reads registries and secrets for a VPC function; undefined elsewhere. */
   #credentialsRole(): AssumedRole | undefined {
-    return this.vpcRoles && this.#assumeRole(this.vpcRoles.credentialsRoleArn, {});
+    return this.vpcRoles && this.#assumeRole({ roleArn: this.vpcRoles.credentialsRoleArn }, this.region);
   }
 
   /** @param base the caller where the identity has no keys; the function's own role by default */
-  #config(region: string, { roleArn, externalId, keys }: Identity, base?: AssumedRole) {
+  #config(region: string, { roleArn, externalId, keys }: Identity, base?: StaticKeys | AssumedRole) {
     const caller = keys ?? base;
     const isOwn = roleArn === undefined || roleArn === this.vpcRoles?.accessRoleArn;
-    const credentials = isOwn ? caller : this.#assumeRole(roleArn, { externalId, caller, region });
+    const credentials = isOwn ? caller : this.#assumeRole({ roleArn, externalId }, region, caller);
     return {
       region,
-      requestHandler: new BoundedHttpHandler(this.#options.clock),
+      requestHandler: new BoundedHttpHandler(this.clock),
       ...(credentials && { credentials }),
     };
   }
@@ -173,32 +167,28 @@ export class AwsClients {
    * They throw AssumeRoleError, DeadlineError, and what the caller's credentials throw.
    */
   #assumeRole(
-    roleArn: string,
-    {
-      externalId,
-      caller,
-      region: wanted = this.region,
-    }: { externalId?: string | undefined; caller?: StaticKeys | AssumedRole | undefined; region?: string },
+    { roleArn, externalId }: AccessRole,
+    wanted: string,
+    caller?: StaticKeys | AssumedRole,
   ): AssumedRole {
-    const region = stsRegion(roleArn, [this.region, wanted]);
+    const { settings, environment } = this.#ctx;
+    // of the role's partition, as the STS of no other knows it
+    const isOfRole = (one: string) => partition(one).name === roleArn.split(':')[1];
+    const region = [this.region, wanted].find(isOfRole) ?? this.region;
     const command = new AssumeRoleCommand({
       RoleArn: roleArn,
-      RoleSessionName: this.#options.sessionName,
+      RoleSessionName: settings.name,
       ...(externalId && { ExternalId: externalId }),
     });
     const toError = (awsCode: string) =>
       awsError('AssumeRoleError', `could not assume the role ${roleArn}`, awsCode, {
         service: 'sts',
         region,
-        ifDenied: `Allow the function's role in its trust policy, and sts:AssumeRole on it in the function's policy. If it is the role of an access stack, deploy it: ${this.#options.deployCommand}`,
+        ifDenied: `Allow the function's role in its trust policy, and sts:AssumeRole on it in the function's policy. If it is the role of an access stack, deploy it: ${environment.deployCommand}`,
         otherwise: 'Check the role; the next run retries transient errors.',
       });
     return async () => {
-      const sts = new STSClient({
-        region,
-        requestHandler: new BoundedHttpHandler(this.#options.clock),
-        ...(caller && { credentials: caller }),
-      });
+      const sts = new STSClient(this.#config(region, {}, caller));
       try {
         const { Credentials: keys } = await callAws(
           (options) => sts.send(command, options),
@@ -225,11 +215,6 @@ export class AwsClients {
  */
 export function principalOf(arn: string): string {
   return arn.replace(/^(arn:[\w-]+):sts:(:\d+):assumed-role\/([^/]+)\/.*$/, '$1:iam:$2:role/$3');
-}
-
-/** The first region in the role's partition, as the STS of no other knows it; the first of all where none is. */
-function stsRegion(roleArn: string, regions: readonly [string, ...string[]]): string {
-  return regions.find((region) => partition(region).name === roleArn.split(':')[1]) ?? regions[0];
 }
 
 /** The region in the ARN of a secret; undefined where only its name is given. */
@@ -267,20 +252,12 @@ const BAD_SIGNATURE =
   /^(?:RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|SignatureDoesNotMatch|InvalidSignature(?:Exception)?)$/;
 const DENIED = /^(?:AccessDenied|DecryptionFailure)/;
 
-/** How to fix a failed call of a service in a region, by the code that AWS gave. */
-interface AwsFixes {
-  readonly service: string;
-  readonly region: string;
-  readonly ifDenied: string;
-  readonly otherwise: string;
-}
-
-/** The error of a failed call of AWS. */
+/** The error of a failed call of a service in a region, with the fix for the code that AWS gave. */
 export function awsError(
   code: string,
   problem: string,
   awsCode: string,
-  { service, region, ifDenied, otherwise }: AwsFixes,
+  { service, region, ifDenied, otherwise }: Record<'service' | 'region' | 'ifDenied' | 'otherwise', string>,
 ): HelperError {
   const fix = BAD_SIGNATURE.test(awsCode)
     ? 'AWS rejected the signature. Check the secret access key, and compare the clock of this machine with AWS: curl -sI https://aws.amazon.com | grep -i ^date'
@@ -380,12 +357,4 @@ export async function readSecretValue(aws: AwsClients, secretId: string): Promis
   const checked = jsonObject.safeParse(parseJson(text));
   if (checked.success) return checked.data;
   throw new HelperError('SecretNotJsonError', `${secret} is not a JSON object`, 'Store a JSON object in it.');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

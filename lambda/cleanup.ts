@@ -1,10 +1,10 @@
 import type { RunContext } from './context.ts';
 import { HelperError } from './errors.ts';
 import { ApiError, judgeFailure, objectBusyError } from './kubernetes/api-error.ts';
-import type { Requests } from './kubernetes/client.ts';
-import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import { OBJECT_METADATA_ONLY, type OpenCluster, type Requests } from './kubernetes/client.ts';
+import { withCluster } from './kubernetes/cluster.ts';
 import { type HeldSecret, listHeldSecrets } from './refresh/ownership.ts';
-import type { ReportedError, RunTimes } from './refresh/report.ts';
+import { compare, type ReportedError, type RunTimes, timesOf } from './refresh/report.ts';
 import { runInRounds, type Task } from './refresh/rounds.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import type { ClusterScope } from './request.ts';
@@ -51,11 +51,9 @@ export interface CleanupReport extends RunTimes {
 
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
 const MOST_REMOVALS = 5_000;
+/** How often a deletion is tried while others change the same secret. */
+const MOST_TRIES = 2;
 const WORST_FIRST: readonly Removal['outcome'][] = ['failed', 'kept', 'removed'];
-const DELETE_HEADERS = {
-  accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json',
-  'content-type': 'application/json',
-};
 
 /** What was found and removed in one cluster. */
 interface Found {
@@ -71,14 +69,11 @@ interface Found {
  * remove the name. Does not throw.
  */
 export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
-  const { clock, request } = ctx;
-  const startedAt = clock.now();
   const [scope] = ctx.scope.clusters;
   if (!scope) throw new TypeError('a cleanup has a cluster');
   const found: Found = { removals: [], kept: 0, ignored: 0 };
-  const { error } = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) => cleanCluster(ctx, scope, cluster, found),
+  const { error } = await withCluster(ctx, scope.cluster, (cluster) =>
+    cleanCluster(ctx, scope, cluster, found),
   );
   const { removals, kept, ignored } = found;
   const count = (wanted: Removal['outcome']) => removals.filter(({ outcome }) => outcome === wanted).length;
@@ -87,9 +82,8 @@ export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
   return {
     ok: !error && failed === 0,
     action: 'cleanup',
-    dryRun: request.dryRun === true,
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    dryRun: ctx.request.dryRun === true,
+    ...timesOf(ctx),
     cluster: scope.id,
     removed: count('removed'),
     kept,
@@ -103,7 +97,7 @@ export async function cleanup(ctx: RunContext): Promise<CleanupReport> {
 
 function worstFirst(one: Removal, other: Removal): number {
   const rank = WORST_FIRST.indexOf(one.outcome) - WORST_FIRST.indexOf(other.outcome);
-  return rank || (one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace));
+  return rank || compare(one.namespace, other.namespace);
 }
 
 /** Removes the secrets that no entry covers, and their names from service accounts. */
@@ -113,7 +107,7 @@ async function cleanCluster(
   cluster: OpenCluster,
   found: Found,
 ): Promise<void> {
-  const { clock, deadline, request, settings } = ctx;
+  const { request, settings } = ctx;
   const { removals } = found;
   const labelled = new Map<string, readonly HeldSecret[]>();
   const names = new Set(entries.map((entry) => entry.name));
@@ -148,8 +142,7 @@ async function cleanCluster(
       tasks.push(removalTask(ctx, name, secret, naming?.get(secret.namespace) ?? [], record));
     }
   }
-  const { concurrency } = settings;
-  await runInRounds([() => tasks], { client: cluster, concurrency, clock, deadline });
+  await runInRounds(ctx, cluster, [() => tasks]);
 }
 
 function failedRemoval(namespace: string, object: string, fault: unknown, name = 'them'): Removal {
@@ -169,23 +162,19 @@ function keptCopy(name: string, { namespace }: HeldSecret): Removal {
   };
 }
 
-/** The namespaces in which nothing is removed. */
-interface Spared {
-  /** As `SECRET/NAMESPACE`. */
-  readonly covered: ReadonlySet<string>;
-  readonly ignored: ReadonlySet<string>;
-}
-
-/** @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed */
+/**
+ * Finds the namespaces in which nothing is removed: ignored ones, and covered ones as `SECRET/NAMESPACE`.
+ * @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed
+ */
 async function findSpared(
   { request: { namespaces, all } }: RunContext,
   entries: ClusterScope['entries'],
   { core }: OpenCluster,
-): Promise<Spared> {
+) {
   const listed = await listNamespaces(core, { names: namespaces });
   if ('fault' in listed) throw listed.fault;
   const ignored = listed.items.filter(({ skip }) => skip === 'ignored by label').map(({ name }) => name);
-  if (all) return { covered: new Set(), ignored: new Set(ignored) };
+  if (all) return { covered: new Set<string>(), ignored: new Set(ignored) };
   const coverage = entries.map((settings) => ({ settings }));
   const found = await findTargets(coverage, (query) => listNamespaces(core, query), undefined);
   if ('fault' in found) throw found.fault;
@@ -211,19 +200,17 @@ async function listNaming(
   cluster: OpenCluster,
   removals: Removal[],
 ): Promise<ReadonlyMap<string, AccountName[]> | undefined> {
-  const found = new Map<string, AccountName[]>();
+  let found: readonly AccountName[] = [];
   let isWhole = true;
   for (const name of names) {
     try {
-      for (const account of await listAccounts(cluster, name)) {
-        found.set(account.namespace, [...(found.get(account.namespace) ?? []), account]);
-      }
+      found = [...found, ...(await listAccounts(cluster, name))];
     } catch (fault) {
       isWhole = false;
       removals.push(failedRemoval('*', `service accounts ${name}`, fault));
     }
   }
-  return isWhole ? found : undefined;
+  return isWhole ? Map.groupBy(found, ({ namespace }) => namespace) : undefined;
 }
 
 /** Whether cleanup may delete it: it carries our label, and we have applied it. */
@@ -285,32 +272,22 @@ async function deleteSecret(
   const { namespace } = held;
   const current = async () =>
     (await listHeldSecrets(requests.core, { name, deployment, namespaces: [namespace] }))[0];
-  const sendUnlessChanged = async ({ uid, resourceVersion }: HeldSecret): Promise<boolean> => {
-    // in the body: the server ignores the query of a delete that has one
-    const options = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
-    try {
-      await requests.send({
-        method: 'DELETE',
-        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${name}`,
-        headers: DELETE_HEADERS,
-        body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
-      });
-      return true;
-    } catch (fault) {
-      if (fault instanceof ApiError && fault.code === 409 && !fault.deniedBy) return false;
-      throw fault;
-    }
-  };
-  try {
-    const listed = attempt === 1 ? held : await current();
+  let listed = attempt === 1 ? held : await current();
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     if (!listed) return true;
     if (!isRemovable(listed)) return false;
-    if (await sendUnlessChanged(listed)) return true;
-    const changed = await current();
-    if (changed && !isRemovable(changed)) return false;
-    if (changed && !(await sendUnlessChanged(changed))) throw objectBusyError();
-  } catch (fault) {
-    if (!(fault instanceof ApiError && fault.code === 404 && !fault.deniedBy)) throw fault;
+    const { uid, resourceVersion } = listed;
+    // in the body: the server ignores the query of a delete that has one
+    const body = { preconditions: { uid, resourceVersion }, ...(dryRun && { dryRun: ['All'] }) };
+    try {
+      await requests.core.deleteNamespacedSecret({ name, namespace, body }, OBJECT_METADATA_ONLY);
+      return true;
+    } catch (fault) {
+      if (!(fault instanceof ApiError) || fault.deniedBy) throw fault;
+      if (fault.code === 404) return true;
+      if (fault.code !== 409) throw fault;
+      listed = await current();
+    }
   }
-  return true;
+  throw objectBusyError();
 }

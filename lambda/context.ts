@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AwsClients, VpcFunctionRoles } from './aws.ts';
-import type { OpenCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster } from './kubernetes/client.ts';
 import type { PullCredentials } from './registries/credentials.ts';
 import type { RunRequest, Scope } from './request.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.ts';
@@ -16,6 +16,8 @@ export interface RunContext {
   readonly scope: Scope;
   readonly environment: Environment;
   readonly clock: Clock;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
   readonly deadline: Deadline;
   readonly aws: AwsClients;
   /** @throws HelperError of the first registry that cannot be read */

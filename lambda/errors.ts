@@ -100,6 +100,15 @@ export function codeOf(fault: unknown): string {
   );
 }
 
+/** The value of a JSON text; undefined where it is none: the error of `JSON.parse` would echo the text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 const MASK = '[redacted]';
 
 /**

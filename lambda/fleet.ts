@@ -4,10 +4,10 @@ import { awsError, callAws } from './aws.ts';
 import type { RunContext } from './context.ts';
 import { HelperError, hasCode } from './errors.ts';
 import { callDescribeCluster } from './kubernetes/eks.ts';
-import type { RunTimes } from './refresh/report.ts';
+import { type RunTimes, timesOf } from './refresh/report.ts';
 import { discoveryRole } from './request.ts';
 import { type Discovery, discoveriesOf, listedClusters } from './settings/locations.ts';
-import { type ClusterSettings, clusterId } from './settings/schema.ts';
+import { clusterId } from './settings/schema.ts';
 import { matchesAny } from './settings/selection.ts';
 
 /** So many items of at most 200 bytes, and so many problems, stay under the 256 KiB of a state's input. */
@@ -66,8 +66,7 @@ type ReportProblem = (where: string, fault: unknown) => void;
  * @throws HelperError (FleetTooLargeError) above {@link LARGEST_FLEET} clusters
  */
 export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
-  const { clock, settings } = ctx;
-  const startedAt = clock.now();
+  const { settings } = ctx;
   const listed = listedClusters(settings);
   const discoveries = discoveriesOf(settings);
   const problems: DiscoveryProblem[] = [];
@@ -75,8 +74,12 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
     if (!(fault instanceof HelperError)) throw fault;
     problems.push({ where, reason: fault.problem, remedy: fault.fix });
   };
+  const locations = discoveries.flatMap((discovery): Location[] => {
+    const { accounts = [settings.accountId], regions = [] } = discovery;
+    return accounts.flatMap((accountId) => regions.map((region) => ({ discovery, accountId, region })));
+  });
   const found = await pMap(
-    discoveries.flatMap((discovery) => locationsOf(discovery, settings.accountId)),
+    locations,
     async (location) => ({ ...location, arns: await findClusters(ctx, location, report) }),
     { concurrency: LOCATIONS_AT_ONCE },
   );
@@ -90,9 +93,9 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
       report(`discover ${nth + 1}`, new HelperError('NothingFoundError', 'it finds no cluster', fix));
     }
   }
-  const isListed = (location: Location, arn: string) =>
-    listed.some((cluster) => isSame(cluster, location, arn, ctx.aws.region));
-  const others = found.flatMap((location) => (location.arns ?? []).filter((arn) => !isListed(location, arn)));
+  const others = found.flatMap(({ arns = [], ...location }) =>
+    arns.filter((arn) => !isListed(ctx, location, arn)),
+  );
   const ids = new Set([...listed.map(clusterId), ...others]);
   if (ids.size > LARGEST_FLEET) {
     throw new HelperError(
@@ -105,17 +108,11 @@ export async function discover(ctx: RunContext): Promise<DiscoveryReport> {
   return {
     ok: ids.size > 0 && problems.length === 0,
     action: 'discover',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     items: [...ids].map((id) => ({ action: 'refresh', clusters: [id] })),
     problems: problems.slice(0, MOST_PROBLEMS),
     ...(more > 0 && { moreProblems: more }),
   };
-}
-
-function locationsOf(discovery: Discovery, ownAccount: string | undefined): Location[] {
-  const { accounts = [ownAccount], regions = [] } = discovery;
-  return accounts.flatMap((accountId) => regions.map((region) => ({ discovery, accountId, region })));
 }
 
 /** The ARNs of the clusters of a discovery in one location; undefined when it failed. */
@@ -181,18 +178,15 @@ async function listClusters(client: EKSClient, where: string, signal: AbortSigna
   );
 }
 
-/** Whether a cluster that was found is this listed one, which its item names by its id. */
-function isSame(
-  { name, region, accountId, roleArn }: ClusterSettings,
-  { discovery }: Location,
-  arn: string,
-  ownRegion: string,
-): boolean {
+/** Whether a cluster that was found is a listed one, which its item names by its id. */
+function isListed({ aws, settings }: RunContext, { discovery }: Location, arn: string): boolean {
   const [, , , foundRegion, foundAccount, resource] = arn.split(':');
-  const account = roleArn?.split(':')[4] ?? accountId;
-  // without a role both are of the function's own account
-  const isOfAccount = account === undefined ? !discovery.roleName : account === foundAccount;
-  return resource === `cluster/${name}` && foundRegion === (region ?? ownRegion) && isOfAccount;
+  return listedClusters(settings).some(({ name, region = aws.region, accountId, roleArn }) => {
+    const account = roleArn?.split(':')[4] ?? accountId;
+    // without a role both are of the function's own account
+    const isOfAccount = account === undefined ? !discovery.roleName : account === foundAccount;
+    return resource === `cluster/${name}` && foundRegion === region && isOfAccount;
+  });
 }
 
 /** The result of the run for one cluster. */
@@ -221,14 +215,13 @@ const MOST_NAMED = 50;
 const LONGEST_REASON = 300;
 
 /** Summarizes the results of a whole fleet. */
-export async function summarize({ request, clock }: RunContext): Promise<FleetSummary> {
-  const { results = [] } = request;
+export async function summarize(ctx: RunContext): Promise<FleetSummary> {
+  const { results = [] } = ctx.request;
   const failed = results.filter(({ ok }) => !ok);
   return {
     ok: results.length > 0 && failed.length === 0,
     action: 'summarize',
-    startedAt: new Date(clock.now()).toISOString(),
-    durationMs: 0,
+    ...timesOf(ctx),
     clusters: results.length,
     failed,
   };
@@ -236,7 +229,10 @@ export async function summarize({ request, clock }: RunContext): Promise<FleetSu
 
 /** The error of a fleet's run: names the clusters that were not refreshed, in one line. */
 export function fleetFailedError({ clusters, failed }: FleetSummary): HelperError {
-  const causes = failed.map(({ id, reason }) => (reason ? `${id}: ${shorten(reason)}` : id));
+  const causes = failed.map(({ id, reason = '' }) => {
+    const shown = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)} …` : reason;
+    return shown ? `${id}: ${shown}` : id;
+  });
   const more = causes.length > MOST_NAMED ? `; and ${causes.length - MOST_NAMED} more` : '';
   const problem =
     clusters === 0
@@ -244,8 +240,4 @@ export function fleetFailedError({ clusters, failed }: FleetSummary): HelperErro
       : `${failed.length} of ${clusters} clusters were not refreshed: ${causes.slice(0, MOST_NAMED).join('; ')}${more}`;
   const fix = 'The report of each run in the log says what failed and how to fix it.';
   return new HelperError('FleetFailedError', problem, fix);
-}
-
-function shorten(reason: string): string {
-  return reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)} …` : reason;
 }

@@ -15,16 +15,16 @@ import { PolicyCheck } from './policy-check.ts';
 import { refresh } from './refresh/refresh.ts';
 import {
   fleetMetrics,
-  METRICS,
   METRICS_NAMESPACE,
   type MetricLine,
-  type MetricName,
   policyProblems,
   type Report,
   type ReportedError,
   reportError,
   runMetrics,
   summarizeFailures,
+  timesOf,
+  unitOf,
 } from './refresh/report.ts';
 import { CredentialCache, CredentialReader } from './registries/credentials.ts';
 import {
@@ -114,7 +114,8 @@ export async function handler(event: unknown, context: InvocationContext): Promi
       if (received.origin !== 'queued' || !hasCode(fault, ...OBSOLETE)) throw fault;
       const { origin } = received;
       log(logger, 'warn', `not retried: ${fault.problem}`, { origin, errorName: fault.name });
-      return emptyReport(systemClock.now());
+      const times = timesOf({ startedAt: systemClock.now(), clock: systemClock });
+      return { ok: true, action: 'refresh', ...times, secrets: [], clusters: [] };
     }
   } catch (fault) {
     const error = toHelperError(fault);
@@ -143,21 +144,17 @@ export async function runAction(
   if (rest.awslogs !== undefined) throw new EventError('awslogs: only the deployed function takes it');
   const isRecent = dueAt !== undefined && clock.now() - dueAt <= LONGEST_DELAY_MS;
   const request = isRecent ? { ...rest, dueAt } : rest;
-  const { region, vpcRoles, pullRolePrefix, deployCommand } = environment;
-  const settings = withResolvedLocations(given, region);
+  const settings = withResolvedLocations(given, environment.region);
   const scope = resolveScope(settings, request);
-  const vpcStack = findVpcFunction(settings, scope, vpcRoles);
-  const { name: sessionName, region: homeRegion } = settings;
-  const { signal } = deadline;
-  const aws = new AwsClients({
-    ...{ region, homeRegion, sessionName, clock, signal, vpcRoles, deployCommand },
-  });
-  const reader = new CredentialReader(aws, clock, pullRolePrefix);
+  const vpcStack = findVpcFunction(settings, scope, environment.vpcRoles);
+  const aws = new AwsClients({ settings, environment, clock, deadline });
+  const reader = new CredentialReader(aws, environment.pullRolePrefix);
   const ctx: RunContext = {
-    ...{ settings, request, scope, environment, clock, deadline, aws },
+    ...{ settings, request, scope, environment, clock, startedAt: clock.now(), deadline, aws },
     readCredentials: async (entry) => {
       // every other run is there to write new tokens
-      const cached = request.origin === 'logged' ? cache.find(entry, settings, clock.now()) : undefined;
+      const cached =
+        request.origin === 'logged' ? cache.find(entry, settings.schedule, clock.now()) : undefined;
       return cached ?? cache.keep(entry, await reader.read(entry));
     },
     openCluster: async (cluster) => {
@@ -229,18 +226,12 @@ function removalCounts({ cluster, dryRun, removed, failed }: CleanupReport): obj
 }
 
 function sendMetrics(settings: Settings, request: RunRequest, answer: Answer): void {
-  switch (answer.action) {
-    case 'refresh':
-      publish(
-        settings.name,
-        runMetrics(answer, { isNarrowed: request.namespaces !== undefined, inFleet: isFleet(settings) }),
-      );
-      break;
-    case 'discover':
-    case 'summarize':
-      // one by hand must not keep the alarm for silence from firing
-      if (!request.dryRun) publish(settings.name, fleetMetrics(answer));
-  }
+  const { name } = settings;
+  const { action } = answer;
+  if (action === 'refresh') publish(name, runMetrics(answer, request, isFleet(settings)));
+  // one by hand must not keep the alarm for silence from firing
+  const isFleetStep = (action === 'discover' || action === 'summarize') && !request.dryRun;
+  if (isFleetStep) publish(name, fleetMetrics(answer));
 }
 
 /** Prints metrics in the embedded metric format. */
@@ -249,7 +240,7 @@ export function publish(service: string, lines: readonly MetricLine[]): void {
     const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: service });
     if (cluster !== undefined) metrics.addDimension('cluster', cluster);
     for (const [name, value] of Object.entries(values)) {
-      metrics.addMetric(name, METRICS[name as MetricName].unit, value);
+      metrics.addMetric(name, unitOf(name), value);
     }
     metrics.publishStoredMetrics();
   }
@@ -271,16 +262,4 @@ function whyObsolete({ origin }: RunRequest, { clusters }: Report): string | und
     failed.length > 0 &&
     failed.every(({ error }) => OBSOLETE.includes(error?.code ?? ''));
   return isOver ? failed.map(({ id, error }) => `cluster ${id}: ${error?.reason}`).join('; ') : undefined;
-}
-
-/** The report of a retry that had nothing to do. */
-function emptyReport(now: number): Report {
-  return {
-    ok: true,
-    action: 'refresh',
-    startedAt: new Date(now).toISOString(),
-    durationMs: 0,
-    secrets: [],
-    clusters: [],
-  };
 }

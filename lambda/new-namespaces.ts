@@ -1,21 +1,13 @@
 import { gunzipSync } from 'node:zlib';
 import * as z from 'zod';
-import { EventError, NotCoveredError } from './errors.ts';
+import { EventError, NotCoveredError, parseJson } from './errors.ts';
 import type { RunRequest } from './request.ts';
 import { listedClusters } from './settings/locations.ts';
 import { type ClusterSettings, clusterId, explain, type Settings } from './settings/schema.ts';
 import { coversNamespace, entriesOf } from './settings/selection.ts';
 
 /** The namespaces in a batch of audit records, and its source. */
-export interface LoggedNamespaces {
-  /** The account of the log group. */
-  readonly owner: string;
-  readonly logGroup: string;
-  /** Each once, in the order of the log. */
-  readonly names: readonly string[];
-  /** How many records could not be read; nothing of them is printed. */
-  readonly unreadable: number;
-}
+export type LoggedNamespaces = NonNullable<ReturnType<typeof readLogBatch>>;
 
 /** What CloudWatch Logs sends is 1 MiB of payload at most; it unpacks to some times that. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -56,23 +48,28 @@ const record = z.object({
  * @returns undefined for the control message of a new subscription
  * @throws EventError when it is no such batch, or unpacks to more than 8 MiB
  */
-export function readLogBatch(data: string): LoggedNamespaces | undefined {
-  const checked = batch.safeParse(parsed(unpacked(data)));
+export function readLogBatch(data: string) {
+  const sent = parseJson(unpacked(data));
+  if (sent === undefined) throw refused('is not JSON');
+  const checked = batch.safeParse(sent);
   if (!checked.success) throw refused(explain(checked.error));
   if (checked.data.messageType === 'CONTROL_MESSAGE') return undefined;
   const { owner, logGroup, logEvents } = checked.data;
   const names = logEvents.map(({ message }) => createdNamespace(message));
   return {
+    /** The account of the log group. */
     owner,
     logGroup,
+    /** Each once, in the order of the log. */
     names: [...new Set(names.filter((name) => typeof name === 'string'))],
+    /** How many records could not be read; nothing of them is printed. */
     unreadable: names.filter((name) => name === undefined).length,
   };
 }
 
 /** The namespace whose creation an audit record reports; null for another record, undefined for one that cannot be read. */
 function createdNamespace(message: string): string | null | undefined {
-  const read = record.safeParse(jsonOf(message));
+  const read = record.safeParse(parseJson(message));
   if (!read.success) return undefined;
   const { stage, verb, requestURI, objectRef, responseStatus, responseObject } = read.data;
   const made = responseStatus?.code === 201 && (verb === 'create' || verb === 'patch');
@@ -92,20 +89,6 @@ function unpacked(data: string): string {
   } catch (fault) {
     const tooLarge = (fault as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     throw refused(tooLarge ? `unpacks to more than ${MOST_BYTES} bytes` : 'is not gzip in base64');
-  }
-}
-
-function parsed(text: string): unknown {
-  const value = jsonOf(text);
-  if (value === undefined) throw refused('is not JSON');
-  return value;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 
@@ -131,8 +114,8 @@ export function narrowToLogged(settings: Settings, request: RunRequest, function
   const isHere = (cluster: ClusterSettings) =>
     !cluster.roleArn &&
     !cluster.kubeconfigSecretId &&
-    isOwn(cluster.region, region) &&
-    isOwn(cluster.accountId, account);
+    (cluster.region ?? region) === region &&
+    (cluster.accountId ?? account) === account;
   const here = settings.newNamespaces ? listedClusters(settings).filter(isHere) : [];
   const clusters = here
     .filter(({ name }) => logGroup === logGroupOf(name) && owner === account)
@@ -155,8 +138,4 @@ export function narrowToLogged(settings: Settings, request: RunRequest, function
 /** The log group of a cluster's control plane: https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html */
 function logGroupOf(cluster: string): string {
   return `/aws/eks/${cluster}/cluster`;
-}
-
-function isOwn(given: string | undefined, own: string | undefined): boolean {
-  return given === undefined || given === own;
 }

@@ -2,7 +2,7 @@ import { PatchStrategy } from '@kubernetes/client-node';
 import { applyRbacCommand } from './context.ts';
 import { HelperError } from './errors.ts';
 import { ApiError, applyFix } from './kubernetes/api-error.ts';
-import type { OpenCluster } from './kubernetes/cluster.ts';
+import { type OpenCluster, patchOf } from './kubernetes/client.ts';
 import { labelsOf, SECRET_TYPE } from './kubernetes/pull-secret.ts';
 import { rightsVersion, UNKNOWN_VERSION } from './kubernetes/rbac.ts';
 import type { ApiRequest } from './kubernetes/transport.ts';
@@ -92,7 +92,7 @@ export async function checkPolicy(
     remedy,
   });
   try {
-    await send(forbiddenApply(trial));
+    await send(forbiddenApply(policy, trial.namespace, trial.name));
     const problem = `the admission policy ${policy} is not in force: a dry run of a secret that it must deny was accepted`;
     return report('missing', new HelperError('PolicyMissingError', problem, applyFix(applyRbac)));
   } catch (fault) {
@@ -114,21 +114,10 @@ export function isCurrent(named: string | undefined, version: string): boolean {
 }
 
 /** A dry run that puts a finalizer on a pull secret. */
-export function forbiddenApply({
-  deployment,
-  namespace,
-  name,
-}: Pick<PolicyTrial, 'deployment' | 'namespace' | 'name'>): ApiRequest {
-  const query = new URLSearchParams({ fieldManager: deployment, dryRun: 'All', force: 'true' });
+export function forbiddenApply(deployment: string, namespace: string, name: string): ApiRequest {
+  const query = { fieldManager: deployment, dryRun: 'All', force: 'true' };
   const metadata = { name, labels: labelsOf(deployment), finalizers: FORBIDDEN_FINALIZERS };
   const data = { '.dockerconfigjson': dockerConfigData(new Map()).reveal() };
-  return {
-    method: 'PATCH',
-    path: `/api/v1/namespaces/${namespace}/secrets/${name}?${query}`,
-    headers: {
-      accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-      'content-type': PatchStrategy.ServerSideApply,
-    },
-    body: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type: SECRET_TYPE, data }),
-  };
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type: SECRET_TYPE, data });
+  return patchOf({ namespace, resource: 'secrets', name }, PatchStrategy.ServerSideApply, query, body);
 }

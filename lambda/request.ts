@@ -1,6 +1,6 @@
 import { partition } from '@aws-sdk/util-endpoints';
 import * as z from 'zod';
-import { EventError, HelperError, NotCoveredError } from './errors.ts';
+import { EventError, HelperError, NotCoveredError, parseJson } from './errors.ts';
 import type { FleetResult } from './fleet.ts';
 import type { LoggedNamespaces } from './new-namespaces.ts';
 import {
@@ -195,12 +195,8 @@ function readQueued(records: { body: string }[]): RunRequest {
   const [record, ...others] = records;
   if (!record || others.length > 0)
     throw new EventError(`${records.length} queued records; expected exactly one`);
-  let body: unknown;
-  try {
-    body = JSON.parse(record.body);
-  } catch {
-    throw new EventError('Records[0].body is not JSON');
-  }
+  const body = parseJson(record.body);
+  if (body === undefined) throw new EventError('Records[0].body is not JSON');
   const failed = failedRun.safeParse(body);
   if (!failed.success || queuedEvent.safeParse(failed.data.requestPayload).success) {
     throw new EventError('Records[0].body is not the record of a failed run (it has no requestPayload)');

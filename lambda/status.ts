@@ -1,10 +1,11 @@
 import pMap from 'p-map';
 import type { RunContext } from './context.ts';
 import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error.ts';
-import { type OpenCluster, withCluster } from './kubernetes/cluster.ts';
+import type { OpenCluster } from './kubernetes/client.ts';
+import { withCluster } from './kubernetes/cluster.ts';
 import { EXPIRES_AT, FETCHED_AT } from './kubernetes/pull-secret.ts';
 import { type HeldSecret, isPlausibleExpiry, listHeldSecrets, permissionFor } from './refresh/ownership.ts';
-import type { ReportedError, RunTimes, Verdict } from './refresh/report.ts';
+import { compare, type ReportedError, type RunTimes, timesOf, zeros } from './refresh/report.ts';
 import { findTargets, listNamespaces } from './refresh/targets.ts';
 import { pullRoleMismatch } from './registries/credentials.ts';
 import type { ClusterScope } from './request.ts';
@@ -77,25 +78,21 @@ const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
  * writes nothing. A cluster that fails is in the report and stops no other. Does not throw.
  */
 export async function status(ctx: RunContext): Promise<StatusReport> {
-  const { clock, scope } = ctx;
-  const startedAt = clock.now();
-  const clusters = await pMap(scope.clusters, (cluster) => readClusterStatus(ctx, cluster), {
+  const clusters = await pMap(ctx.scope.clusters, (cluster) => readClusterStatus(ctx, cluster), {
     concurrency: CLUSTERS_AT_ONCE,
   });
   return {
     ok: clusters.every(({ ok }) => ok),
     action: 'status',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     clusters,
   };
 }
 
 async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<ClusterStatus> {
   const found: SecretStatus[] = [];
-  const outcome = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) => readSecrets(ctx, scope, cluster, (one) => found.push(one)),
+  const outcome = await withCluster(ctx, scope.cluster, (cluster) =>
+    readSecrets(ctx, scope, cluster, (one) => found.push(one)),
   );
   const counts = countConditions(found);
   const most = Math.floor(MOST_SECRETS / ctx.scope.clusters.length);
@@ -110,9 +107,9 @@ async function readClusterStatus(ctx: RunContext, scope: ClusterScope): Promise<
 }
 
 function countConditions(found: readonly SecretStatus[]): ClusterStatus['counts'] {
-  const counts = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0]));
-  for (const { condition } of found) counts[condition] = (counts[condition] ?? 0) + 1;
-  return counts as ClusterStatus['counts'];
+  const counts = zeros(CONDITIONS);
+  for (const { condition } of found) counts[condition] += 1;
+  return counts;
 }
 
 /**
@@ -179,10 +176,6 @@ function worstFirst(one: SecretStatus, other: SecretStatus): number {
   return rank || compare(one.namespace, other.namespace) || compare(one.secret, other.secret);
 }
 
-function compare(one: string, other: string): number {
-  return one < other ? -1 : Number(one > other);
-}
-
 /** The state of a secret wherever it is. */
 export type SecretState = Omit<SecretStatus, 'namespace' | 'secret'>;
 
@@ -208,13 +201,21 @@ export function judgeSecret(
     ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
   };
   const stale = (reason: string): SecretState => ({ condition: 'stale', ...times, reason, remedy: REFRESH });
-  const found = obstacle(held, entry);
+  // as far as metadata shows: neither its type nor `immutable` is in it
+  const permission = permissionFor(held, entry);
+  const mayRecreate = held.isDockerConfig || entry.recreate;
+  const blocked =
+    typeof permission === 'object'
+      ? managedBy(permission.managers)
+      : mayRecreate
+        ? undefined
+        : OF_ANOTHER_TYPE;
   const other = owner === 'ours' && (expiresAt ?? 0) > now ? pullRoleMismatch(pullRole, entry) : undefined;
-  if (found && found !== 'adopt') {
-    const { reason = '', remedy = '' } = found;
+  if (blocked) {
+    const { reason = '', remedy = '' } = blocked;
     return { condition: 'blocked', ...times, reason: other ? `${reason}, and ${other}` : reason, remedy };
   }
-  if (found === 'adopt' || owner !== 'ours') {
+  if (permission === 'adopt' || owner !== 'ours') {
     const reason =
       owner === 'marked'
         ? 'it has our label and annotations, but no Apply entry of ours in its managed fields: a restored backup, a copy, or something removed them'
@@ -233,24 +234,10 @@ export function judgeSecret(
   }
   if (now - fetchedAt > staleAfterMs) {
     const what = isStored ? 'its stored credentials were read' : 'its token was fetched';
-    return stale(`${what} ${age(Math.floor((now - fetchedAt) / MINUTE_MS))} ago`);
+    const minutes = Math.floor((now - fetchedAt) / MINUTE_MS);
+    return stale(`${what} ${Math.floor(minutes / 60)} h ${minutes % 60} min ago`);
   }
   if (isStored && expiresAt !== undefined) return stale('it holds a token, and its entry has none');
   if (other) return stale(other);
   return { condition: 'fresh', ...times };
-}
-
-/** Why a refresh cannot overwrite it, as far as metadata shows: neither its type nor `immutable` is in it. */
-function obstacle(
-  held: HeldSecret,
-  entry: Pick<SecretEntry, 'adoptFrom' | 'recreate' | 'registries' | 'repositories'>,
-): 'adopt' | Verdict | undefined {
-  const permission = permissionFor(held, entry);
-  if (typeof permission === 'object') return managedBy(permission.managers);
-  if (!held.isDockerConfig && !entry.recreate) return OF_ANOTHER_TYPE;
-  return permission === 'adopt' ? 'adopt' : undefined;
-}
-
-function age(minutes: number): string {
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

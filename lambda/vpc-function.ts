@@ -4,9 +4,9 @@ import { callAws, type VpcFunctionRoles } from './aws.ts';
 import type { RunContext } from './context.ts';
 import { checkRule } from './doctor/aws-checks.ts';
 import { type DoctorReport, failedBy } from './doctor/report.ts';
-import { codeOf, EventError, HelperError, toHelperError } from './errors.ts';
+import { codeOf, EventError, HelperError, parseJson, toHelperError } from './errors.ts';
 import type { Answer, Refusal } from './handler.ts';
-import { type Report, reportError, Tally } from './refresh/report.ts';
+import { type Report, reportError, Tally, timesOf } from './refresh/report.ts';
 import type { Scope } from './request.ts';
 import { accessRole, accessRoleName, vpcStackOf } from './settings/locations.ts';
 import type { AccessStackSettings, Settings } from './settings/schema.ts';
@@ -40,11 +40,8 @@ export function findVpcFunction(
  * @throws HelperError for a status and a cleanup: VpcFunctionError, AssumeRoleError, DeadlineError
  */
 export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSettings): Promise<Answer> {
-  const { clock, request } = ctx;
-  const { action, clusters: ids = [] } = request;
-  const startedAt = clock.now();
+  const { action, clusters: ids = [] } = ctx.request;
   const answer = await invoke(ctx, stack).catch(toHelperError);
-  const time = { startedAt: new Date(startedAt).toISOString(), durationMs: clock.now() - startedAt };
   if (action === 'doctor') {
     const rule = await checkRule(ctx);
     const report = answer instanceof HelperError ? undefined : (answer as DoctorReport);
@@ -52,7 +49,7 @@ export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSetti
     const ok = rule.result !== 'fail' && report?.ok === true;
     const identity = report?.identity && { identity: report.identity };
     const secrets = report?.secrets ?? [];
-    return { ...time, action, ok, ...identity, findings: [rule, ...findings], secrets };
+    return { ...timesOf(ctx), action, ok, ...identity, findings: [rule, ...findings], secrets };
   }
   if (!(answer instanceof HelperError)) return answer;
   if (action !== 'refresh' && action !== 'plan') throw answer;
@@ -63,7 +60,7 @@ export async function invokeVpcFunction(ctx: RunContext, stack: AccessStackSetti
     durationMs: 0,
     error: reportError(answer),
   }));
-  return { ...time, action, ok: false, secrets: [], clusters };
+  return { ...timesOf(ctx), action, ok: false, secrets: [], clusters };
 }
 
 /** Sends no more than a person could send. */
@@ -96,23 +93,12 @@ async function invoke(
     toError,
   );
   const answer = parseJson(payload?.transformToString() ?? '');
-  if (failed && answer !== undefined) throw toError(errorType(answer));
-  const { ok, action, error } = (answer ?? {}) as Partial<Report & Refusal>;
+  const { ok, action, error, errorType } = (answer ?? {}) as Partial<Report & Refusal> & {
+    errorType?: unknown;
+  };
+  // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html
+  if (failed && answer !== undefined) throw toError(codeOf({ code: errorType }));
   if (error && !action) throw toError(codeOf(error));
   if (typeof ok !== 'boolean' || action !== request.action) throw toError('NoAnswer');
   return answer as Answer;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The error of a function that threw: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
-function errorType(answer: unknown): string {
-  const { errorType: code } = (answer ?? {}) as { errorType?: unknown };
-  return codeOf({ code });
 }

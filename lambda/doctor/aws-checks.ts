@@ -2,13 +2,9 @@ import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
 import { type AwsClients, principalOf, regionOfSecret } from '../aws.ts';
 import type { RunContext } from '../context.ts';
 import { codeOf, hasCode } from '../errors.ts';
+import type { Scope } from '../request.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
-import {
-  type ClusterSettings,
-  type RegistrySettings,
-  type SecretEntry,
-  storedSecretId,
-} from '../settings/schema.ts';
+import { type RegistrySettings, type SecretEntry, storedSecretId } from '../settings/schema.ts';
 import type { DoctorState } from './doctor.ts';
 import { type Finding, failed, failedBy, passed, skipped, unknown } from './report.ts';
 
@@ -179,9 +175,9 @@ function secretArn({ homeRegion }: AwsClients, secretId: string, principal = '')
  */
 export function neededEndpoints(
   { region, homeRegion, vpcRoles }: Pick<AwsClients, 'region' | 'homeRegion' | 'vpcRoles'>,
-  clusters: readonly ClusterSettings[],
-  entries: readonly SecretEntry[],
+  { entries, ...scope }: Scope,
 ): string[] {
+  const clusters = scope.clusters.map(({ cluster }) => cluster);
   const registries = entries.flatMap((entry) => entry.registries);
   const secretIds = [
     ...clusters.flatMap(({ kubeconfigSecretId }) => kubeconfigSecretId ?? []),

@@ -1,7 +1,7 @@
 import { DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { codeOf, type HelperError, hasCode } from '../errors.ts';
 import { ApiError } from '../kubernetes/api-error.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { OpenCluster } from '../kubernetes/client.ts';
 import { connect, type FoundCluster, findByEks, isInVpc } from '../kubernetes/cluster.ts';
 import { type EksCluster, LONGEST_TOKEN, mapRoleCommand } from '../kubernetes/eks.ts';
 import { findByKubeconfig, type Kubeconfig } from '../kubernetes/kubeconfig.ts';
@@ -15,6 +15,7 @@ import {
   checkPermissions,
   checkPolicies,
   type Matched,
+  review,
 } from './permission-checks.ts';
 import { type Check, type Finding, failed, passed, runChecks, unknown } from './report.ts';
 
@@ -33,7 +34,7 @@ export interface ClusterState extends DoctorState, ClusterScope {
   readonly where: string;
   readonly region: string;
   found?: FoundCluster;
-  client?: KubernetesClient;
+  client?: OpenCluster;
   /** The error of a 401. */
   unauthorized?: HelperError;
   /** Whether the function is outside of the group that permissions and admission policies are for. */
@@ -227,14 +228,9 @@ async function connectAndCheck(state: ClusterState): Promise<Finding[]> {
  * The groups of the function in a cluster:
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review
  */
-async function readGroups(client: Pick<KubernetesClient, 'send'>): Promise<readonly string[]> {
-  const { json } = await client.send({
-    method: 'POST',
-    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }),
-  });
-  const groups = (json as { status?: { userInfo?: { groups?: unknown } } }).status?.userInfo?.groups;
+async function readGroups(client: Pick<OpenCluster, 'send'>): Promise<readonly string[]> {
+  const { userInfo } = await review(client, 'authentication', 'SelfSubjectReview');
+  const { groups } = (userInfo ?? {}) as { groups?: unknown };
   return Array.isArray(groups) ? groups : [];
 }
 

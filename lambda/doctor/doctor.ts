@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import { type RunContext, VERSION } from '../context.ts';
 import { isInVpc } from '../kubernetes/cluster.ts';
 import { CLUSTERS_AT_ONCE } from '../refresh/refresh.ts';
+import { timesOf } from '../refresh/report.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import type { SecretEntry } from '../settings/schema.ts';
 import type { ClusterStatus } from '../status.ts';
@@ -43,8 +44,7 @@ const CHECKS: readonly Check<DoctorState>[] = [
  * @throws EventError for a repository of a registry that the settings lack
  */
 export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
-  const { clock, request, scope } = ctx;
-  const startedAt = clock.now();
+  const { request, scope } = ctx;
   const state: DoctorState = { ctx, credentials: new Map(), secrets: new Map() };
   const general = await runChecks(CHECKS, state, 'function');
   const pull = request.repository ? await checkPull(state, request.repository) : [];
@@ -56,8 +56,7 @@ export async function diagnose(ctx: RunContext): Promise<DoctorReport> {
   return {
     ok: findings.every(({ result }) => result !== 'fail'),
     action: 'doctor',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     ...(state.arn && { identity: state.arn }),
     findings,
     secrets: scope.clusters.flatMap(({ id }) => {
@@ -75,8 +74,7 @@ function checkSettings({ ctx: { settings } }: DoctorState) {
 
 /** Names the interface endpoints that the function needs where its VPC has no NAT. */
 function listEndpoints({ ctx: { aws, scope } }: DoctorState) {
-  const clusters = scope.clusters.map(({ cluster }) => cluster);
-  const needed = neededEndpoints(aws, clusters, scope.entries).join(', ');
+  const needed = neededEndpoints(aws, scope).join(', ');
   const reason = `without a NAT it needs the interface endpoints ${needed}, with private DNS: docs/guides/private-clusters.md`;
   return [passed('settings', 'VPC', reason)];
 }

@@ -1,3 +1,4 @@
+import { PatchStrategy } from '@kubernetes/client-node';
 import pMap from 'p-map';
 import { applyRbacCommand, type Clock } from '../context.ts';
 import {
@@ -7,7 +8,7 @@ import {
   judgeFailure,
   OF_ANOTHER_TYPE,
 } from '../kubernetes/api-error.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import { type OpenCluster, patchOf } from '../kubernetes/client.ts';
 import { accountPolicyName } from '../kubernetes/pull-secret.ts';
 import { clusterRights, type Manifest, rightsVersion } from '../kubernetes/rbac.ts';
 import type { ApiRequest } from '../kubernetes/transport.ts';
@@ -55,55 +56,44 @@ export function permissionsIn(manifests: readonly Manifest[]): Permission[] {
 }
 
 /**
- * Asks the API server whether the function has a permission, in all namespaces. Every authenticated user may ask
- * (`system:basic-user`): https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
- * @throws as {@link KubernetesClient.send}
+ * Creates a review, which the API server answers at once and stores nowhere. Every authenticated user may:
+ * https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+ * @returns its status
  */
-export async function hasPermission(
-  client: Pick<KubernetesClient, 'send'>,
-  permission: Permission,
-): Promise<boolean> {
-  const { json } = await client.send({
+export async function review(
+  { send }: Pick<OpenCluster, 'send'>,
+  group: string,
+  kind: string,
+  spec?: object,
+): Promise<Readonly<Record<string, unknown>>> {
+  const apiVersion = `${group}.k8s.io/v1`;
+  const { json } = await send({
     method: 'POST',
-    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    path: `/apis/${apiVersion}/${kind.toLowerCase()}s`,
     headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SelfSubjectAccessReview',
-      spec: { resourceAttributes: permission },
-    }),
+    body: JSON.stringify({ apiVersion, kind, spec }),
   });
-  return (json as { status?: { allowed?: unknown } }).status?.allowed === true;
+  return (json as { status?: Record<string, unknown> }).status ?? {};
 }
 
 /** Checks each permission that the function needs in a cluster, and one that it must not have. */
-export async function checkPermissions({
-  ctx,
-  client,
-  cluster,
-  id,
-  where,
-}: ClusterState): Promise<Finding[]> {
+export async function checkPermissions(state: ClusterState): Promise<Finding[]> {
+  const { ctx, client, cluster, id, where } = state;
   const { concurrency } = ctx.settings;
-  const needed = permissionsIn(clusterRights(ctx.settings, cluster)).map((one) => ({
-    permission: one,
-    isNeeded: true,
-  }));
   return pMap(
-    [...needed, { permission: TOO_MUCH, isNeeded: false }],
-    async ({ permission, isNeeded }) => {
+    [...permissionsIn(clusterRights(ctx.settings, cluster)), TOO_MUCH],
+    async (permission) => {
+      const isNeeded = permission !== TOO_MUCH;
       const object = `${isNeeded ? printPermission(permission) : 'get any other secret'} in ${where}`;
       try {
-        const isHeld = await hasPermission(opened(client), permission);
-        if (isHeld === isNeeded)
+        const spec = { resourceAttributes: permission };
+        const { allowed } = await review(opened(client), 'authorization', 'SelfSubjectAccessReview', spec);
+        if ((allowed === true) === isNeeded)
           return passed('right', object, isNeeded ? undefined : 'denied, as it has to be');
         if (!isNeeded) return tooWide(object, applyRbacCommand(ctx.environment, id));
         const { verb, ...target } = permission;
-        return failedBy(
-          'right',
-          object,
-          forbiddenError(verb, printTarget(target), applyRbacCommand(ctx.environment, id)),
-        );
+        const command = applyRbacCommand(ctx.environment, id);
+        return failedBy('right', object, forbiddenError(verb, printTarget(target), command));
       } catch (fault) {
         const { reason = '', remedy = '' } = judgeFailure(fault, object);
         return unknown('right', object, reason, remedy);
@@ -192,7 +182,7 @@ export async function checkPolicies(state: ClusterState): Promise<Finding[]> {
   const version = rightsVersion(ctx.settings, cluster);
   const secrets = matched.flatMap(({ entry: { name }, writable }) =>
     writable.map((namespace): Trial => {
-      const request = forbiddenApply({ deployment, namespace, name });
+      const request = forbiddenApply(deployment, namespace, name);
       return { object: `secret ${namespace}/${name}`, request, version };
     }),
   );
@@ -236,18 +226,12 @@ async function checkPolicy(
 }
 
 function onAccount(deployment: string, namespace: string, name: string): Trial {
-  const query = new URLSearchParams({ fieldManager: deployment, dryRun: 'All' });
+  const query = { fieldManager: deployment, dryRun: 'All' };
+  const patch = JSON.stringify([{ op: 'add', path: '/metadata/finalizers', value: FORBIDDEN_FINALIZERS }]);
+  const account = { namespace, resource: 'serviceaccounts', name } as const;
   return {
     object: `service account ${namespace}/${name}`,
-    request: {
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${name}?${query}`,
-      headers: {
-        accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-        'content-type': 'application/json-patch+json',
-      },
-      body: JSON.stringify([{ op: 'add', path: '/metadata/finalizers', value: FORBIDDEN_FINALIZERS }]),
-    },
+    request: patchOf(account, PatchStrategy.JsonPatch, query, patch),
   };
 }
 
@@ -261,16 +245,9 @@ export async function checkApplies(state: ClusterState): Promise<Finding[]> {
   const { ctx, credentials, matched = [] } = state;
   const { settings, clock, request } = ctx;
   const applies = matched.flatMap(({ entry, writable }) => {
-    const secret = new PullSecret({
-      ...{ deployment: settings.name, entry, plan: true, clock },
-      credentials: credentials.get(entry) ?? placeholder(entry, clock),
-    });
-    const { name } = entry;
-    return (request.namespaces ? writable : writable.slice(0, 1)).map((namespace) => ({
-      secret,
-      name,
-      namespace,
-    }));
+    const secret = new PullSecret(ctx, entry, credentials.get(entry) ?? placeholder(entry, clock));
+    const namespaces = request.namespaces ? writable : writable.slice(0, 1);
+    return namespaces.map((namespace) => ({ secret, name: entry.name, namespace }));
   });
   return pMap(applies, (apply) => checkApply(state, apply), { concurrency: settings.concurrency });
 }

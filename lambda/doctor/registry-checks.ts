@@ -1,8 +1,8 @@
 import { request } from 'undici';
 import { attempt } from '../aws.ts';
 import { type RunContext, systemClock } from '../context.ts';
-import { codeOf, EventError, type Redacted } from '../errors.ts';
-import { type EcrPlace, isLikeEcrHost, readEcrHost } from '../registries/ecr.ts';
+import { codeOf, EventError, parseJson, type Redacted } from '../errors.ts';
+import { isLikeEcrHost, readEcrHost } from '../registries/ecr.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import type { DoctorState } from './doctor.ts';
 import { type Finding, failed, passed, skipped, unknown } from './report.ts';
@@ -32,7 +32,8 @@ export async function checkPull({ ctx, credentials }: DoctorState, repository: s
       : `no registry of the settings is ${host}`;
     throw new EventError(`repository: ${problem}; hosts of ECR in them are ${known}`);
   }
-  const target = { repository, host, name, ecr };
+  const place = `--registry-id ${ecr.accountId} --region ${ecr.region}`;
+  const target = { repository, host, name, place };
   const pulls = await Promise.all(
     [...tokens.values()].map(async (auth) => ({ auth, finding: await checkManifest(auth, target, signal) })),
   );
@@ -55,17 +56,17 @@ interface Target {
   readonly repository: string;
   readonly host: string;
   readonly name: string;
-  readonly ecr: EcrPlace;
+  /** Account and region, as options of the AWS CLI. */
+  readonly place: string;
 }
 
 /** Checks whether a token pulls. */
 async function checkManifest(
   auth: Redacted,
-  { repository, host, name, ecr }: Target,
+  { repository, host, name, place }: Target,
   signal: AbortSignal,
 ): Promise<Finding> {
   const answer = await requestEcr(host, `/v2/${name}/manifests/${NO_TAG}`, auth, signal);
-  const place = `--registry-id ${ecr.accountId} --region ${ecr.region}`;
   const look = `aws ecr describe-repositories ${place} --repository-names ${name}`;
   if (typeof answer === 'string') {
     const reason = `${host} could not be reached from here (${answer})`;
@@ -91,7 +92,7 @@ async function checkManifest(
 async function checkTags(
   { aws, environment }: RunContext,
   auth: Redacted,
-  { repository, host, name, ecr }: Target,
+  { repository, host, name, place }: Target,
 ): Promise<Finding> {
   const object = `tags of ${repository}`;
   const answer = await requestEcr(host, `/v2/${name}/tags/list?n=1`, auth, aws.signal);
@@ -102,7 +103,6 @@ async function checkTags(
       ? `listing tags is denied (${code})`
       : `listing tags was answered by ${code}`;
   const reason = `${what}: pulls do not need ecr:ListImages; Argo CD Image Updater, Flux image automation and Renovate do`;
-  const place = `--registry-id ${ecr.accountId} --region ${ecr.region}`;
   const remedy = `If a tool lists tags with this secret, allow ecr:ListImages to the role that fetches the token. The stack does so for its own role: ${environment.deployCommand}. A repository of another account must allow it to that role in its policy: aws ecr get-repository-policy ${place} --repository-name ${name}`;
   return unknown(STEP, object, reason, remedy);
 }
@@ -149,17 +149,11 @@ const MANIFEST = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** What a registry answered: the HTTP code, and in an error the code of the distribution protocol. */
-export interface RegistryAnswer {
-  readonly code: number;
-  readonly error?: string | undefined;
-}
-
 /**
  * Sends a request to a registry of ECR by https and follows no redirect, so that nobody else gets the token.
  * Protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  * @param path such as `/v2/`
- * @returns the answer, or the code of why there was none
+ * @returns the HTTP code, and of an error the code of the distribution protocol; or the code of why there was no answer
  * @throws TypeError for any other host, before anything is sent
  */
 export async function requestEcr(
@@ -167,7 +161,7 @@ export async function requestEcr(
   path: string,
   auth: Redacted,
   signal: AbortSignal,
-): Promise<RegistryAnswer | string> {
+): Promise<{ readonly code: number; readonly error?: string | undefined } | string> {
   if (!readEcrHost(host)) throw new TypeError('not a host of ECR');
   const options = {
     headers: { authorization: `Basic ${auth.reveal()}`, accept: MANIFEST.join(', ') },
@@ -186,11 +180,7 @@ export async function requestEcr(
 }
 
 function errorIn(text: string): string | undefined {
-  try {
-    const { errors } = JSON.parse(text) as { errors?: { code?: unknown }[] };
-    const code = errors?.[0]?.code;
-    return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : undefined;
-  } catch {
-    return undefined;
-  }
+  const { errors } = (parseJson(text) ?? {}) as { errors?: { code?: unknown }[] };
+  const code = errors?.[0]?.code;
+  return typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : undefined;
 }

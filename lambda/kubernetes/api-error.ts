@@ -1,4 +1,5 @@
-import { HelperError, toHelperError } from '../errors.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { HelperError, parseJson, toHelperError } from '../errors.ts';
 import type { Verdict } from '../refresh/report.ts';
 import { SHOW_WEBHOOKS } from './exchange.ts';
 import { accountPolicyName, NEWER_IS_THERE, NO_FINALIZERS, NO_OWNERS } from './pull-secret.ts';
@@ -68,23 +69,17 @@ export class ApiError extends Error {
   constructor(
     code: number,
     body: string,
-    {
-      retryAfter,
-      date,
-      deployment,
-    }: {
-      retryAfter?: string | undefined;
-      date?: string | undefined;
-      deployment: Deployment;
-    },
+    deployment: Deployment,
+    { date, 'retry-after': retryAfter }: IncomingHttpHeaders = {},
   ) {
     super(`the API server answered ${code}`);
     this.name = 'ApiError';
     this.code = code;
     this.date = date;
-    const parsed = parse(body);
-    this.isWhole = parsed !== undefined;
-    const message = textOf(parsed?.message);
+    const json = parseJson(body);
+    this.isWhole = isObject(json);
+    const parsed = isObject(json) ? json : {};
+    const message = textOf(parsed.message);
     this.applyRbac = deployment.applyRbac;
     this.deniedBy = denial(message, deployment.name);
     const said = (own: string) => this.deniedBy?.isOurs === true && message.endsWith(`: ${own}`);
@@ -94,11 +89,12 @@ export class ApiError extends Error {
     this.keptBy = finalizers ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
     this.foreignKeys = this.deniedBy?.isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
     // all else of a denial is whatever the one who denied chose
-    const status = parsed?.kind === 'Status' && !this.deniedBy ? parsed : {};
-    const causes = Array.isArray(status.details?.causes) ? status.details.causes.filter(isObject) : [];
+    const status: Fields = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
+    const details = isObject(status.details) ? status.details : {};
+    const causes = Array.isArray(details.causes) ? details.causes.filter(isObject) : [];
     this.retryAfter = this.deniedBy ? undefined : retryAfter;
     this.reason = known(REASON, status.reason) || 'without a known reason';
-    this.kind = known(KIND, status.details?.kind);
+    this.kind = known(KIND, details.kind);
     this.causes = causes.map((cause) => ({
       reason: known(CAUSE, cause.reason),
       field: known(FIELD, cause.field),
@@ -122,18 +118,13 @@ export class ApiError extends Error {
   /** Whether the same request may be answered otherwise in a while; so may a write that raced with another. */
   get isTransient(): boolean {
     if (this.deniedBy || this.isTooLarge) return false;
-    return (
-      this.#isStarting || isTransientCode(this.code) || (this.code === 409 && this.managers.length === 0)
-    );
+    const hasRaced = this.code === 409 && this.managers.length === 0;
+    return this.#isStarting || TRANSIENT_CODES.includes(this.code) || hasRaced;
   }
 }
 
-const TRANSIENT = new Set([429, 500, 502, 503, 504]);
-
-/** Whether a code says that the same request may be answered otherwise in a while. */
-export function isTransientCode(code: number): boolean {
-  return TRANSIENT.has(code);
-}
+/** The codes that say that the same request may be answered otherwise in a while. */
+export const TRANSIENT_CODES: readonly number[] = [429, 500, 502, 503, 504];
 
 // k8s.io/apimachinery/pkg/apis/meta/v1/types.go, StatusReason and CauseType
 const REASON =
@@ -195,14 +186,9 @@ function denial(message: string, deployment: string): Denial | undefined {
 }
 
 /** The field manager that the cause of a conflict names; undefined where it cannot be read. */
-function managerOf({ message }: { readonly [field: string]: unknown }): string | undefined {
-  const quoted = CONFLICT.exec(textOf(message))?.[1];
-  try {
-    const name = JSON.parse(quoted ?? '') as string;
-    return name.length <= LONGEST_MANAGER ? name : undefined;
-  } catch {
-    return undefined;
-  }
+function managerOf({ message }: Fields): string | undefined {
+  const name = parseJson(CONFLICT.exec(textOf(message))?.[1] ?? '');
+  return typeof name === 'string' && name.length <= LONGEST_MANAGER ? name : undefined;
 }
 
 function textOf(said: unknown): string {
@@ -213,32 +199,21 @@ function known(pattern: RegExp, said: unknown): string {
   return typeof said === 'string' && pattern.test(said) ? said : '';
 }
 
-interface Status {
-  readonly kind?: unknown;
-  readonly reason?: unknown;
-  readonly message?: unknown;
-  readonly details?: { readonly kind?: unknown; readonly causes?: unknown } | null;
-}
+type Fields = { readonly [field: string]: unknown };
 
-function parse(body: string): Status | undefined {
-  try {
-    const status: unknown = JSON.parse(body);
-    return isObject(status) ? status : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is { readonly [field: string]: unknown } {
+function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
+const DELETE_IT = 'Delete it, or set recreate for this entry.';
+
 /** The verdict on a secret that has to be re-created. */
-export const OF_ANOTHER_TYPE: Verdict = {
-  outcome: 'blocked',
-  reason: 'a secret of another type has its name',
-  remedy: 'Delete it, or set recreate for this entry.',
-};
+export const OF_ANOTHER_TYPE = blocked('a secret of another type has its name', DELETE_IT);
+
+/** The verdict on what the owner of its namespace has to fix. */
+export function blocked(reason: string, remedy: string): Verdict {
+  return { outcome: 'blocked', reason, remedy };
+}
 
 /** Names that are printed at most: anybody may add field managers and choose their names. */
 const MOST_NAMES = 3;
@@ -249,15 +224,11 @@ export function managedBy(managers: readonly (string | undefined)[]): Verdict {
   const names = managers.filter((manager) => manager !== undefined);
   const shown = names.slice(0, MOST_NAMES).map(printName);
   const more = managers.length - shown.length;
-  const named = [...shown, ...(more > 0 ? [`${more} ${shown.length > 0 ? 'more' : 'unknown'}`] : [])].join(
-    ', ',
-  );
+  const rest = more > 0 ? [`${more} ${shown.length > 0 ? 'more' : 'unknown'}`] : [];
+  const named = [...shown, ...rest].join(', ');
   const isWhole = more === 0 && names.every((name, at) => JSON.stringify(name) === shown[at]);
-  return {
-    outcome: 'blocked',
-    reason: `it is managed by ${named}`,
-    remedy: `Ask its owner to delete it, or add ${isWhole ? named : '"*"'} to adoptFrom.`,
-  };
+  const adopted = isWhole ? named : '"*"';
+  return blocked(`it is managed by ${named}`, `Ask its owner to delete it, or add ${adopted} to adoptFrom.`);
 }
 
 function printName(name: string): string {
@@ -279,15 +250,15 @@ export function mustBeRecreated(error: ApiError): boolean {
  * @param object the object as a person would name it
  */
 export function judgeFailure(fault: unknown, object: string): Verdict {
-  if (fault instanceof ApiError) return judgeApiError(fault, object);
-  const { code, problem: reason, fix: remedy } = toHelperError(fault);
+  const judged = fault instanceof ApiError ? judgeApiError(fault, object) : toHelperError(fault);
+  if (!(judged instanceof HelperError)) return judged;
+  const { code, problem: reason, fix: remedy } = judged;
   // whoever changes an object all the time is in its namespace
   return { outcome: code === 'ObjectBusyError' ? 'blocked' : 'failed', code, reason, remedy };
 }
 
-function judgeApiError(error: ApiError, object: string): Verdict {
+function judgeApiError(error: ApiError, object: string): Verdict | HelperError {
   const { code, deniedBy, deniedVerb } = error;
-  const blocked = (reason: string, remedy: string): Verdict => ({ outcome: 'blocked', reason, remedy });
   if (error.newerIsThere) return { outcome: 'unchanged' };
   if (error.keptBy) {
     return blocked(
@@ -302,16 +273,13 @@ function judgeApiError(error: ApiError, object: string): Verdict {
     );
   }
   if (deniedBy && error.foreignKeys) {
-    return judgeFailure(
-      new HelperError(
-        'MutatedWriteError',
-        `the admission policy ${deniedBy.name} of this deployment denied it: something added or changed ${error.foreignKeys} that the function does not write`,
-        `Exclude this secret from the policy or webhook that mutates it; if there is none, the policy is older than the settings. ${applyFix(error.applyRbac)}`,
-      ),
-      object,
+    return new HelperError(
+      'MutatedWriteError',
+      `the admission policy ${deniedBy.name} of this deployment denied it: something added or changed ${error.foreignKeys} that the function does not write`,
+      `Exclude this secret from the policy or webhook that mutates it; if there is none, the policy is older than the settings. ${applyFix(error.applyRbac)}`,
     );
   }
-  if (deniedBy?.isOurs) return judgeFailure(outdatedPolicyError(deniedBy.name, error.applyRbac), object);
+  if (deniedBy?.isOurs) return outdatedPolicyError(deniedBy.name, error.applyRbac);
   if (deniedBy) {
     return blocked(
       `it was denied by the ${WHAT[deniedBy.what]} ${deniedBy.name}`,
@@ -322,14 +290,13 @@ function judgeApiError(error: ApiError, object: string): Verdict {
   if (code === 403 && error.hasCause('NamespaceTerminating')) return { outcome: 'skipped' };
   // Kubernetes 1.30 and 1.31 do not say which verb RBAC denied to an apply that would create
   if (deniedVerb || (code === 403 && error.reason === 'Forbidden' && !error.isTransient))
-    return judgeFailure(forbiddenError(deniedVerb ?? 'write', object, error.applyRbac), object);
+    return forbiddenError(deniedVerb ?? 'write', object, error.applyRbac);
   if (mustBeRecreated(error)) {
     const isType = error.causes.some(({ field }) => field === 'type');
-    return isType ? OF_ANOTHER_TYPE : { ...OF_ANOTHER_TYPE, reason: 'it is marked immutable' };
+    return isType ? OF_ANOTHER_TYPE : blocked('it is marked immutable', DELETE_IT);
   }
-  if (code === 409 && error.reason === 'Conflict' && !error.failedWebhook)
-    return judgeFailure(objectBusyError(), object);
-  return judgeFailure(serverError(error), object);
+  if (code === 409 && error.reason === 'Conflict' && !error.failedWebhook) return objectBusyError();
+  return serverError(error);
 }
 
 const WHAT = { quota: 'quota', webhook: 'admission webhook', policy: 'admission policy' } as const;

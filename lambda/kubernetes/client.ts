@@ -9,6 +9,7 @@ import {
 } from '@kubernetes/client-node';
 import { codeOf, HelperError, hasCode } from '../errors.ts';
 import { ApiError } from './api-error.ts';
+import { CHECK_ENDPOINT } from './exchange.ts';
 import {
   type ApiRequest,
   type ApiSuccess,
@@ -17,7 +18,10 @@ import {
   type TransportOptions,
 } from './transport.ts';
 
-/** Requests a list of metadata alone: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+const OBJECT_METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+/** Requests the metadata of one object alone: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+export const OBJECT_METADATA_ONLY = setHeaderOptions('Accept', OBJECT_METADATA);
+/** The same for a list. */
 export const METADATA_ONLY = setHeaderOptions(
   'Accept',
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
@@ -123,17 +127,11 @@ async function readPages<Item, Read>(
         next = '';
       } else if (fault instanceof HelperError || fault instanceof ApiError) return { items, fault };
       // the typed client and `read` take the form of an answer for granted
-      else
-        return {
-          items: [],
-          fault: brokenList(`an object that cannot be read (${codeOf(fault)})`),
-        };
+      else return { items: [], fault: brokenList(`an object that cannot be read (${codeOf(fault)})`) };
     }
   }
   return { items };
 }
-
-const CHECK_ENDPOINT = 'Check that the endpoint is the API server itself.';
 
 /** @param most as `100 objects` */
 function listTooLong(most: string): HelperError {
@@ -168,6 +166,21 @@ function itemsOf<Item>({ items, metadata }: Page<Item>): readonly Item[] {
   return items ?? [];
 }
 
+/** A PATCH of an object, which is answered with its metadata alone. @param type of the patch */
+export function patchOf(
+  { namespace, resource, name }: { namespace: string; resource: 'secrets' | 'serviceaccounts'; name: string },
+  type: string,
+  query: Readonly<Record<string, string>>,
+  body: Buffer | string,
+): ApiRequest {
+  return {
+    method: 'PATCH',
+    path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}/${name}?${new URLSearchParams(query)}`,
+    headers: { accept: OBJECT_METADATA, 'content-type': type },
+    body,
+  };
+}
+
 /** A way to send requests to an API server. */
 export interface Requests {
   /** The typed client, for what is done a few times in a run. */
@@ -178,8 +191,10 @@ export interface Requests {
   readonly timeoutMs: number;
 }
 
-/** The API server of one cluster. Its requests are retried ({@link Transport.send}). */
-export interface KubernetesClient extends Requests {
+/** A cluster whose API server can be called. Its requests are retried ({@link Transport.send}). */
+export interface OpenCluster extends Requests {
+  /** Only of an EKS cluster. */
+  readonly arn?: string;
   /** Requests that are sent once, and wait so long for an answer ({@link Transport.attempt}). */
   readonly attempts: (timeoutMs: number) => Requests;
   /** Ends its connections; nothing may stay open when the function is frozen. */
@@ -187,7 +202,7 @@ export interface KubernetesClient extends Requests {
 }
 
 /** Puts the typed client on a transport: its own library makes a TLS session a request and follows redirects. */
-export function kubernetesClient(options: TransportOptions): KubernetesClient {
+export function openCluster(options: TransportOptions): OpenCluster {
   const transport = new Transport(options);
   const requests = (timeoutMs: number, send: Requests['send']): Requests => ({
     send,
@@ -202,33 +217,17 @@ export function kubernetesClient(options: TransportOptions): KubernetesClient {
 }
 
 function typedClient(url: string, send: Requests['send']): CoreV1Api {
-  const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(url, {}),
-    httpApi: wrapHttpLibrary({
-      send: async (request) => toResponse(await send(toRequest(request, url))),
-    }),
-  });
-  return new CoreV1Api(configuration);
-}
-
-function toRequest(request: RequestContext, url: string): ApiRequest {
-  const body = request.getBody();
-  return {
-    method: request.getHttpMethod() as ApiRequest['method'],
-    path: request.getUrl().slice(url.length),
-    headers: request.getHeaders(),
-    ...(typeof body === 'string' && { body }),
+  const sendTyped = async (request: RequestContext) => {
+    const body = request.getBody();
+    const { code, text } = await send({
+      method: request.getHttpMethod() as ApiRequest['method'],
+      path: request.getUrl().slice(url.length),
+      headers: request.getHeaders(),
+      ...(typeof body === 'string' && { body }),
+    });
+    const read = { text: async () => text, binary: async () => Buffer.from(text), stream: () => null };
+    return new ResponseContext(code, { 'content-type': 'application/json' }, read);
   };
-}
-
-function toResponse({ code, text }: ApiSuccess): ResponseContext {
-  return new ResponseContext(
-    code,
-    { 'content-type': 'application/json' },
-    {
-      text: () => Promise.resolve(text),
-      binary: () => Promise.resolve(Buffer.from(text)),
-      stream: () => null,
-    },
-  );
+  const baseServer = new ServerConfiguration(url, {});
+  return new CoreV1Api(createConfiguration({ baseServer, httpApi: wrapHttpLibrary({ send: sendTyped }) }));
 }

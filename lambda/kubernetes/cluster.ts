@@ -1,27 +1,15 @@
 import { applyRbacCommand, type RunContext, VERSION } from '../context.ts';
 import { HelperError } from '../errors.ts';
-import type { ReportedError } from '../refresh/report.ts';
+import type { ClusterReport } from '../refresh/report.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
 import { ApiError, judgeFailure } from './api-error.ts';
-import { type KubernetesClient, kubernetesClient } from './client.ts';
+import { type OpenCluster, openCluster } from './client.ts';
 import { BearerTokens, describeCluster, type EksCluster, mapRoleCommand, stsSigner } from './eks.ts';
 import type { Kubeconfig } from './kubeconfig.ts';
-import type { ApiEndpoint, TokenSource } from './transport.ts';
+import type { ApiAccess } from './transport.ts';
 
-export type ConnectionContext = Pick<RunContext, 'settings' | 'environment' | 'aws' | 'clock' | 'deadline'>;
-
-/** A cluster whose API server can be called. */
-export interface OpenCluster extends KubernetesClient {
-  /** Only of an EKS cluster. */
-  readonly arn?: string;
-}
-
-/** The endpoint of a cluster, and how to authenticate to it. */
-export interface FoundCluster {
-  readonly endpoint: ApiEndpoint;
-  readonly tokens: TokenSource;
-  /** The error of a request that the API server answers with 401. */
-  readonly unauthorized: () => Promise<Error> | Error;
+/** How to reach a cluster, and what was read for it. */
+export interface FoundCluster extends ApiAccess {
   readonly source: EksCluster | Kubeconfig;
 }
 
@@ -30,7 +18,7 @@ export interface FoundCluster {
  * @throws HelperError of describeCluster
  */
 export async function findByEks(
-  ctx: ConnectionContext,
+  ctx: RunContext,
   { name, roleArn, externalId, accountId, tags, ...cluster }: ClusterSettings,
 ): Promise<FoundCluster> {
   const { settings, aws, clock, deadline } = ctx;
@@ -64,7 +52,7 @@ export async function findByEks(
 }
 
 /** Whether the function runs in a VPC. */
-export function isInVpc({ settings, aws }: Pick<RunContext, 'settings' | 'aws'>): boolean {
+export function isInVpc({ settings, aws }: RunContext): boolean {
   return settings.vpc !== undefined || aws.vpcRoles !== undefined;
 }
 
@@ -73,39 +61,34 @@ export function isInVpc({ settings, aws }: Pick<RunContext, 'settings' | 'aws'>)
  * @param id as in the settings
  */
 export function connect(
-  { settings, environment, clock, deadline }: Omit<ConnectionContext, 'aws'>,
+  { settings, environment, clock, deadline }: RunContext,
   id: string,
-  { endpoint, tokens, unauthorized, source }: FoundCluster,
+  { source, ...access }: FoundCluster,
 ): OpenCluster {
-  const client = kubernetesClient({
-    endpoint,
-    tokens,
+  const client = openCluster({
+    ...access,
     concurrency: settings.concurrency,
     deployment: { name: settings.name, applyRbac: applyRbacCommand(environment, id) },
     userAgent: `ecr-registry-helper/${VERSION} (${settings.name})`,
     clock,
     deadline,
-    unauthorized,
   });
   return { ...('arn' in source && { arn: source.arn }), ...client };
 }
 
-/** What a report says of a cluster that was opened, or not. */
-export interface ClusterOutcome {
-  readonly arn?: string;
-  /** Why the cluster could not be opened, or `work` ended early. */
-  readonly error?: ReportedError;
-}
-
-/** Opens a cluster, does `work` with it and closes it in any case. Does not throw: errors are returned. */
-export async function withCluster<Cluster extends { readonly arn?: string; close(): Promise<void> }>(
-  open: () => Promise<Cluster>,
-  work: (cluster: Cluster) => Promise<void>,
-): Promise<ClusterOutcome> {
-  let cluster: Cluster | undefined;
+/**
+ * Opens a cluster, does `work` with it and closes it in any case. Does not throw.
+ * @returns what a report says of it: its ARN, and why it could not be opened or `work` ended early
+ */
+export async function withCluster(
+  { openCluster: open }: RunContext,
+  settings: ClusterSettings,
+  work: (cluster: OpenCluster) => Promise<void>,
+): Promise<Pick<ClusterReport, 'arn' | 'error'>> {
+  let cluster: OpenCluster | undefined;
   let fault: unknown;
   try {
-    cluster = await open();
+    cluster = await open(settings);
     await work(cluster);
   } catch (caught) {
     fault = caught;

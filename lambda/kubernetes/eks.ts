@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { DescribeClusterCommand, type EKSClient, type VpcConfigResponse } from '@aws-sdk/client-eks';
+import { DescribeClusterCommand, type EKSClient } from '@aws-sdk/client-eks';
 import { partition } from '@aws-sdk/util-endpoints';
 import { Hash } from '@smithy/hash-node';
 import { SignatureV4 } from '@smithy/signature-v4';
@@ -9,27 +9,7 @@ import { HelperError, NotCoveredError, Redacted } from '../errors.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
 
 /** The endpoint of an EKS cluster, and what else EKS says of it. */
-export interface EksCluster {
-  readonly arn: string;
-  /**
-   * Its name for the authenticator: its own, or the id that only local clusters on Outposts have.
-   * https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html
-   */
-  readonly authenticatorId: string;
-  /** `https://…` without a path. */
-  readonly url: string;
-  readonly caPem: string;
-  /** As EKS names it: ACTIVE, UPDATING … */
-  readonly status: string;
-  /** API, API_AND_CONFIG_MAP or CONFIG_MAP; the last has no access entries. */
-  readonly authenticationMode: string | undefined;
-  /** Whether its API server can be reached from inside its VPC only. */
-  readonly isPrivate: boolean;
-  /** The only addresses that reach its public endpoint; undefined where all do, or there is none. */
-  readonly publicCidrs: readonly string[] | undefined;
-  /** Whether its audit log goes to CloudWatch Logs. */
-  readonly isAudited: boolean;
-}
+export type EksCluster = Awaited<ReturnType<typeof describeCluster>>;
 
 type EksName = Pick<ClusterSettings, 'name'> & { readonly region: string };
 
@@ -42,7 +22,7 @@ export async function describeCluster(
   client: EKSClient,
   { name, region, accountId, tags }: EksName & Pick<ClusterSettings, 'accountId' | 'tags'>,
   signal: AbortSignal,
-): Promise<EksCluster> {
+) {
   const cluster = await callDescribeCluster(client, { name, region }, signal);
   // EKS answers with an error where there is none; an answer without one is broken
   if (!cluster?.arn) throw callError({ name, region }, 'BrokenAnswer');
@@ -78,18 +58,28 @@ export async function describeCluster(
   if (!encoded) throw untrusted('is missing');
   const caPem = Buffer.from(encoded, 'base64').toString('utf8');
   if (!isCertificate(caPem)) throw untrusted('is not a certificate in PEM');
+  const { endpointPublicAccess, publicAccessCidrs = [] } = cluster.resourcesVpcConfig ?? {};
+  const isPrivate = endpointPublicAccess === false;
+  // the function's own address outside of a VPC is one of IPv4
+  const isOpen = publicAccessCidrs.length === 0 || publicAccessCidrs.includes('0.0.0.0/0');
+  const logging = cluster.logging?.clusterLogging ?? [];
   return {
     arn: cluster.arn,
+    /** Its own name, or the id that only local clusters on Outposts have: https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html */
     authenticatorId: cluster.id ?? name,
+    /** Without a path. */
     url: url.origin,
     caPem,
+    /** As EKS names it: ACTIVE, UPDATING … */
     status,
+    /** API, API_AND_CONFIG_MAP or CONFIG_MAP; the last has no access entries. */
     authenticationMode: cluster.accessConfig?.authenticationMode,
-    isPrivate: cluster.resourcesVpcConfig?.endpointPublicAccess === false,
-    publicCidrs: publicCidrs(cluster.resourcesVpcConfig),
-    isAudited:
-      cluster.logging?.clusterLogging?.some(({ enabled, types }) => enabled && types?.includes('audit')) ??
-      false,
+    /** Whether its API server can be reached from inside its VPC only. */
+    isPrivate,
+    /** The only addresses that reach its public endpoint; undefined where all do, or there is none. */
+    publicCidrs: isPrivate || isOpen ? undefined : publicAccessCidrs,
+    /** Whether its audit log goes to CloudWatch Logs. */
+    isAudited: logging.some(({ enabled, types }) => enabled && types?.includes('audit')),
   };
 }
 
@@ -120,12 +110,6 @@ function callError({ name, region }: EksName, awsCode: string): HelperError {
     ifDenied: 'Allow eks:DescribeCluster on it to the identity that the function uses there.',
     otherwise: `Check that ${region} is enabled for this identity; the next run retries transient errors.`,
   });
-}
-
-/** The function's own address outside of a VPC is one of IPv4. */
-function publicCidrs({ endpointPublicAccess, publicAccessCidrs = [] }: VpcConfigResponse = {}) {
-  const isOpen = publicAccessCidrs.length === 0 || publicAccessCidrs.includes('0.0.0.0/0');
-  return endpointPublicAccess === false || isOpen ? undefined : publicAccessCidrs;
 }
 
 function isCertificate(pem: string): boolean {
@@ -245,13 +229,10 @@ export function mapRoleCommand(
   { cluster: { name, region }, roleArn, group, authenticationMode }: RoleMapping,
   verb: 'create' | 'update',
 ): string {
+  // without its path: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html
+  const bareArn = roleArn.replace(/:role\/.*\//, ':role/');
   const at = region ? ` --region ${region}` : '';
   return authenticationMode === 'CONFIG_MAP'
-    ? `eksctl create iamidentitymapping${at} --cluster ${name} --arn ${withoutPath(roleArn)} --group ${group} --username ${group} --no-duplicate-arns`
+    ? `eksctl create iamidentitymapping${at} --cluster ${name} --arn ${bareArn} --group ${group} --username ${group} --no-duplicate-arns`
     : `aws eks ${verb}-access-entry${at} --cluster-name ${name} --principal-arn ${roleArn} --kubernetes-groups ${group}`;
-}
-
-/** A role's ARN as aws-auth needs it: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html */
-function withoutPath(roleArn: string): string {
-  return roleArn.replace(/:role\/.*\//, ':role/');
 }

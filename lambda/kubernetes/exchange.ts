@@ -107,7 +107,7 @@ export function exchange(
   });
 }
 
-const CHECK_ENDPOINT = 'Check that the endpoint is the API server itself.';
+export const CHECK_ENDPOINT = 'Check that the endpoint is the API server itself.';
 const CHECK_ANNOTATIONS =
   'Check that the endpoint is the API server itself, and for large annotations on namespaces and secrets.';
 

@@ -1,9 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { readSecretValue, type SecretValue } from '../aws.ts';
+import type { RunContext } from '../context.ts';
 import { HelperError, hasCode, Redacted } from '../errors.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
-import type { ConnectionContext, FoundCluster } from './cluster.ts';
+import type { FoundCluster } from './cluster.ts';
 import type { ApiEndpoint } from './transport.ts';
 
 /** How to reach a cluster that is not one of EKS: its endpoint, and a token or a client certificate. */
@@ -44,14 +45,14 @@ const contextSchema = z.strictObject({
   namespace: z.unknown().optional(),
 });
 const clusterSchema = z.strictObject({
-  server: z.unknown().transform((server, check) => {
-    const url = serverUrl(server);
-    if (url) return url;
-    check.addIssue(
-      'is not https://HOST:PORT or https://HOST:PORT/PATH without a user, query, fragment, and without "..", "//" or encoded characters in the path',
-    );
-    return z.NEVER;
-  }),
+  server: z
+    .unknown()
+    .transform(serverUrl)
+    .pipe(
+      z.string(
+        'is not https://HOST:PORT or https://HOST:PORT/PATH without a user, query, fragment, and without "..", "//" or encoded characters in the path',
+      ),
+    ),
   'certificate-authority-data': certificates.optional(),
   'tls-server-name': text(HOST_NAME, 'is not the name of a host').optional(),
 });
@@ -68,7 +69,7 @@ const userSchema = z.strictObject({
  * @throws HelperError of readSecretValue and readKubeconfig; KubeconfigNotJsonError
  */
 export async function findByKubeconfig(
-  { settings, aws, clock }: ConnectionContext,
+  { settings, aws, clock }: RunContext,
   { name, publicCertificate }: ClusterSettings,
   secretId: string,
 ): Promise<FoundCluster> {
@@ -77,10 +78,8 @@ export async function findByKubeconfig(
     const problem = `the Secrets Manager secret ${secretId} is not a kubeconfig in JSON`;
     throw new HelperError('KubeconfigNotJsonError', problem, STORE_KUBECONFIG);
   });
-  const source = readKubeconfig(secretId, config, {
-    now: clock.now(),
-    isPublic: publicCertificate === true,
-  });
+  const isPublic = publicCertificate === true;
+  const source = readKubeconfig(secretId, config, { now: clock.now(), isPublic });
   const { endpoint, token } = source;
   const unauthorized = () =>
     new HelperError(
@@ -91,22 +90,17 @@ export async function findByKubeconfig(
   return { endpoint, tokens: { current: async () => token }, unauthorized, source };
 }
 
-interface ReadOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** Whether the server has a certificate of a public authority, so that its own may be missing. */
-  readonly isPublic: boolean;
-}
-
 /**
  * Reads cluster and user of the current context, or of the only one. A field that is not in the schemas above
  * (commands, files, proxies, other ways to authenticate, TLS without verification) is an error; no value is ever printed.
+ * @param now milliseconds since the epoch
+ * @param isPublic whether the server has a certificate of a public authority, so that its own may be missing
  * @throws HelperError: KubeconfigFieldError, KubeconfigExpiredError
  */
 export function readKubeconfig(
   secretId: string,
   config: SecretValue,
-  { now, isPublic }: ReadOptions,
+  { now, isPublic }: { now: number; isPublic: boolean },
 ): Kubeconfig {
   const kubeconfig = `the kubeconfig in the Secrets Manager secret ${secretId}`;
   const fail = (field: string, problem: string) =>

@@ -51,17 +51,17 @@ export function clusterRights(
 ): Manifest[] {
   const entries = entriesOf(settings, clusterId(cluster));
   const recreated = entries.filter((entry) => entry.recreate);
+  const accounts = [...new Set(entries.flatMap(({ serviceAccounts }) => serviceAccounts))].sort();
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
+  const matched = { resources: ['secrets'], operations: ['CREATE', 'UPDATE', 'DELETE'] };
   const rbac = 'rbac.authorization.k8s.io';
-  const admission = 'admissionregistration.k8s.io/v1';
+  const verbs = ['create', ...(settings.cleanup ? ['delete'] : []), 'list', 'patch'];
   // create takes resourceNames here because a server-side apply names the object in its path, and list because
   // its field selector does: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
-  const secrets = (named: typeof entries, verbs: string[]) => ({
-    apiGroups: [''],
-    resources: ['secrets'],
-    resourceNames: namesOf(named),
-    verbs,
-  });
+  const rule = (resource: string, resourceNames: string[], allowed: string[]) =>
+    resourceNames.length > 0
+      ? [{ apiGroups: [''], resources: [resource], resourceNames, verbs: allowed }]
+      : [];
   return [
     {
       apiVersion: `${rbac}/v1`,
@@ -69,38 +69,16 @@ export function clusterRights(
       metadata,
       rules: [
         { apiGroups: [''], resources: ['namespaces'], verbs: ['list'] },
-        secrets(entries, ['create', ...(settings.cleanup ? ['delete'] : []), 'list', 'patch']),
-        ...(recreated.length > 0 ? [secrets(recreated, ['delete', 'get'])] : []),
-        ...accountRules(entries),
+        ...rule('secrets', namesOf(entries), verbs),
+        ...rule('secrets', namesOf(recreated), ['delete', 'get']),
+        // no get: a list of one exact name is as good, and needs one request for many namespaces
+        ...rule('serviceaccounts', accounts, ['list', 'patch']),
       ],
     },
-    {
-      apiVersion: admission,
-      kind: 'ValidatingAdmissionPolicy',
-      metadata,
-      spec: {
-        failurePolicy: 'Fail',
-        matchConstraints: {
-          resourceRules: [
-            {
-              apiGroups: [''],
-              apiVersions: ['v1'],
-              resources: ['secrets'],
-              operations: ['CREATE', 'UPDATE', 'DELETE'],
-            },
-          ],
-        },
-        matchConditions: [{ name: 'ours', expression: `'${settings.name}' in request.userInfo.groups` }],
-        validations: validations(settings.name, entries, version),
-      },
-    },
-    {
-      apiVersion: admission,
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata,
-      spec: { policyName: settings.name, validationActions: ['Deny'] },
-    },
-    ...accountPolicy(settings.name, entries, metadata.labels),
+    ...admissionPolicy(settings.name, settings.name, matched, {
+      validations: validations(settings.name, entries, version),
+    }),
+    ...accountPolicy(settings.name, entries),
     // last: the group gets its permissions only after the policies that limit them
     {
       apiVersion: `${rbac}/v1`,
@@ -108,6 +86,36 @@ export function clusterRights(
       metadata,
       roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: settings.name },
       subjects: [{ apiGroup: rbac, kind: 'Group', name: settings.name }],
+    },
+  ];
+}
+
+/** An admission policy on what the group of a deployment does to objects of one kind, and its binding. */
+function admissionPolicy(
+  deployment: string,
+  name: string,
+  matched: { resources: string[]; operations: string[] },
+  rules: { variables?: object[]; validations: object[] },
+): Manifest[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const metadata = { name, labels: labelsOf(deployment) };
+  return [
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], ...matched }] },
+        matchConditions: [{ name: 'ours', expression: `'${deployment}' in request.userInfo.groups` }],
+        ...rules,
+      },
+    },
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata,
+      spec: { policyName: name, validationActions: ['Deny'] },
     },
   ];
 }
@@ -210,8 +218,6 @@ function namesOf(entries: readonly SecretEntry[]): string[] {
   return [...new Set(entries.map(({ name }) => name))].sort();
 }
 
-type Entry = Pick<SecretEntry, 'name' | 'serviceAccounts'>;
-
 /** The fields of a service account that may not change; the API server itself keeps its name and uid. */
 const KEPT = [
   'metadata.labels',
@@ -222,72 +228,33 @@ const KEPT = [
   'automountServiceAccountToken',
 ];
 
-/** The rule of the ClusterRole for the service accounts that entries name, if any. */
-function accountRules(entries: readonly Entry[]) {
-  const names = entries.flatMap(({ serviceAccounts }) => serviceAccounts);
-  if (names.length === 0) return [];
-  return [
-    {
-      apiGroups: [''],
-      resources: ['serviceaccounts'],
-      resourceNames: [...new Set(names)].sort(),
-      // no get: a list of one exact name is as good, and needs one request for many namespaces
-      verbs: ['list', 'patch'],
-    },
-  ];
-}
-
 /**
  * What RBAC cannot express: the function changes only `imagePullSecrets`, and there only the names of its secrets.
- * @param labels of the objects
  * @returns the admission policy and its binding; nothing if no entry names service accounts
  */
-function accountPolicy(
-  deployment: string,
-  entries: readonly Entry[],
-  labels: Readonly<Record<string, string>>,
-) {
-  const linked = entries.filter(({ serviceAccounts }) => serviceAccounts.length > 0);
-  if (linked.length === 0) return [];
-  const apiVersion = 'admissionregistration.k8s.io/v1';
-  const metadata = { name: accountPolicyName(deployment), labels };
-  const resources = { apiGroups: [''], apiVersions: ['v1'], resources: ['serviceaccounts'] };
-  const names = [...new Set(linked.map(({ name }) => name))].sort();
+function accountPolicy(deployment: string, entries: readonly SecretEntry[]): Manifest[] {
+  const names = namesOf(entries.filter(({ serviceAccounts }) => serviceAccounts.length > 0));
+  if (names.length === 0) return [];
   const isOurs = `has(one.name) && (${names.map((name) => `one.name == '${name}'`).join(' || ')})`;
-  return [
-    {
-      apiVersion,
-      kind: 'ValidatingAdmissionPolicy',
-      metadata,
-      spec: {
-        failurePolicy: 'Fail',
-        matchConstraints: { resourceRules: [{ ...resources, operations: ['UPDATE'] }] },
-        matchConditions: [{ name: 'ours', expression: `'${deployment}' in request.userInfo.groups` }],
-        // a variable is evaluated once, however many expressions use it: the list may be very long
-        variables: ['object', 'oldObject'].flatMap((object) => [
-          { name: `ours_${object}`, expression: pullSecretsOf(object, isOurs) },
-          { name: `others_${object}`, expression: pullSecretsOf(object, `!(${isOurs})`) },
-        ]),
-        validations: [
-          { expression: KEPT.map(isKept).join(' && '), message: 'only imagePullSecrets is changed' },
-          {
-            expression: 'variables.others_object == variables.others_oldObject',
-            message: `imagePullSecrets only gains or loses ${names.join(', ')}`,
-          },
-          ...names.map((name) => ({
-            expression: `${count('object', name)} <= 1 || ${count('object', name)} <= ${count('oldObject', name)}`,
-            message: `imagePullSecrets holds ${name} once`,
-          })),
-        ],
+  const matched = { resources: ['serviceaccounts'], operations: ['UPDATE'] };
+  return admissionPolicy(deployment, accountPolicyName(deployment), matched, {
+    // a variable is evaluated once, however many expressions use it: the list may be very long
+    variables: ['object', 'oldObject'].flatMap((object) => [
+      { name: `ours_${object}`, expression: pullSecretsOf(object, isOurs) },
+      { name: `others_${object}`, expression: pullSecretsOf(object, `!(${isOurs})`) },
+    ]),
+    validations: [
+      { expression: KEPT.map(isKept).join(' && '), message: 'only imagePullSecrets is changed' },
+      {
+        expression: 'variables.others_object == variables.others_oldObject',
+        message: `imagePullSecrets only gains or loses ${names.join(', ')}`,
       },
-    },
-    {
-      apiVersion,
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata,
-      spec: { policyName: metadata.name, validationActions: ['Deny'] },
-    },
-  ];
+      ...names.map((name) => ({
+        expression: `${count('object', name)} <= 1 || ${count('object', name)} <= ${count('oldObject', name)}`,
+        message: `imagePullSecrets holds ${name} once`,
+      })),
+    ],
+  });
 }
 
 function isKept(field: string): string {

@@ -1,8 +1,7 @@
-import type { SecureContextOptions } from 'node:tls';
-import { Agent, type Dispatcher, errors } from 'undici';
+import { Agent, errors } from 'undici';
 import type { Clock, Deadline } from '../context.ts';
-import { codeOf, DeadlineError, HelperError, InternalError, type Redacted } from '../errors.ts';
-import { ApiError, type Deployment, isTransientCode } from './api-error.ts';
+import { codeOf, DeadlineError, HelperError, InternalError, parseJson, type Redacted } from '../errors.ts';
+import { ApiError, type Deployment, TRANSIENT_CODES } from './api-error.ts';
 import { answerTooLong, exchange, type HttpAnswer, LONGEST_LIST_MIB, type Reading } from './exchange.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -38,17 +37,21 @@ export interface ApiEndpoint {
   readonly clientCertificate?: { readonly certificatePem: string; readonly key: Redacted } | undefined;
 }
 
-export interface TransportOptions {
+/** How to reach an API server, and to authenticate to it. */
+export interface ApiAccess {
   readonly endpoint: ApiEndpoint;
   readonly tokens: TokenSource;
+  /** The error of a request that is answered with 401, also after a new signature. */
+  readonly unauthorized: () => Promise<Error> | Error;
+}
+
+export interface TransportOptions extends ApiAccess {
   /** Requests in flight at most, each on a connection of its own; never more than {@link MOST_IN_FLIGHT}. */
   readonly concurrency: number;
   readonly deployment: Deployment;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly deadline: Deadline;
-  /** The error of a request that is answered with 401, also after a new signature. */
-  readonly unauthorized: () => Promise<Error> | Error;
 }
 
 /** A request to the API server that may be sent twice; the transport authenticates it. */
@@ -80,8 +83,9 @@ export class Transport {
   #throttled: { readonly until: number; readonly by: ApiError } | undefined;
 
   constructor(options: TransportOptions) {
+    const { url, caPem, serverName, clientCertificate } = options.endpoint;
     this.#options = options;
-    this.#base = new URL(options.endpoint.url);
+    this.#base = new URL(url);
     const connections = Math.min(options.concurrency, MOST_IN_FLIGHT);
     this.#seats = new Seats(connections);
     this.#agent = new Agent({
@@ -90,7 +94,14 @@ export class Transport {
       // one request on a connection: a reset costs one, and undici is faster so
       allowH2: false,
       maxResponseSize: LONGEST_LIST_MIB * 1024 * 1024,
-      connect: { ...tlsOptions(options.endpoint), rejectUnauthorized: true, timeout: CONNECT_TIMEOUT_MS },
+      connect: {
+        ca: caPem,
+        cert: clientCertificate?.certificatePem,
+        key: clientCertificate?.key.reveal(),
+        ...(serverName && { servername: serverName }),
+        rejectUnauthorized: true,
+        timeout: CONNECT_TIMEOUT_MS,
+      },
     });
     options.deadline.signal.addEventListener('abort', () => void this.close(), { once: true });
   }
@@ -144,7 +155,7 @@ export class Transport {
         if (deadline.signal.aborted) throw new DeadlineError();
         const token = await tokens.current();
         try {
-          return this.#toSuccess(await this.#exchange(this.#signed(request, token), timeoutMs));
+          return this.#toSuccess(await this.#exchange(request, token, timeoutMs));
         } catch (fault) {
           if (deadline.signal.aborted) throw new DeadlineError();
           if (isThrottling(fault)) this.#slowDown(fault);
@@ -154,7 +165,7 @@ export class Transport {
           tokens.forget(token);
         }
       }
-    }, isThrottling);
+    });
   }
 
   async #waitWhileThrottled(): Promise<void> {
@@ -181,22 +192,16 @@ export class Transport {
     }
   }
 
-  #signed(request: ApiRequest, token: Redacted | undefined): Dispatcher.DispatchOptions {
-    return {
+  /** @throws as {@link exchange}; UnreachableError for a request without an answer; InternalError for one that cannot be sent */
+  async #exchange(request: ApiRequest, token: Redacted | undefined, timeoutMs: number): Promise<HttpAnswer> {
+    const { clock, endpoint, userAgent } = this.#options;
+    const authorization = token && { authorization: `Bearer ${token.reveal()}` };
+    const signed = {
       ...request,
       origin: this.#base.origin,
       path: `${this.#base.pathname.replace(/\/$/, '')}${request.path}`,
-      headers: {
-        ...request.headers,
-        ...(token && { authorization: `Bearer ${token.reveal()}` }),
-        'user-agent': this.#options.userAgent,
-      },
+      headers: { ...request.headers, ...authorization, 'user-agent': userAgent },
     };
-  }
-
-  /** @throws as {@link exchange}; UnreachableError for a request without an answer; InternalError for one that cannot be sent */
-  async #exchange(signed: Dispatcher.DispatchOptions, timeoutMs: number): Promise<HttpAnswer> {
-    const { clock, endpoint } = this.#options;
     try {
       return await exchange(this.#agent, signed, { timeoutMs, clock, reading: this.#reading });
     } catch (fault) {
@@ -212,39 +217,24 @@ export class Transport {
 
   /** @throws ApiError; UnreachableError for an answer that is cut off or not JSON */
   #toSuccess({ code, headers, text }: HttpAnswer): ApiSuccess {
-    if (code >= 200 && code <= 299) return { code, date: headers.date, text, json: parseObject(text) };
-    const { date, 'retry-after': retryAfter } = headers;
-    const error = new ApiError(code, text, { retryAfter, date, deployment: this.#options.deployment });
+    if (code >= 200 && code <= 299) {
+      const json = parseJson(text);
+      if (typeof json === 'object' && json !== null) return { code, date: headers.date, text, json };
+      throw unreachableError('BrokenAnswer');
+    }
+    const error = new ApiError(code, text, this.#options.deployment, headers);
     throw isCutOff(error, headers['content-type']) ? unreachableError('BrokenAnswer') : error;
   }
 }
 
-type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> & { servername?: string };
-
-function tlsOptions({ caPem, serverName, clientCertificate }: ApiEndpoint): TlsOptions {
-  return {
-    ca: caPem,
-    ...(serverName && { servername: serverName }),
-    ...(clientCertificate && {
-      cert: clientCertificate.certificatePem,
-      key: clientCertificate.key.reveal(),
-    }),
-  };
-}
-
-function parseObject(text: string): object {
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null) return json;
-  } catch {
-    // as any other answer that is not of the API server
-  }
-  throw unreachableError('BrokenAnswer');
-}
-
 /** Whether an answer lacks the Status that explains its code; 401 and transient codes need none. */
 function isCutOff({ code, isWhole }: ApiError, type: string | undefined): boolean {
-  return !isWhole && type?.startsWith('application/json') === true && code !== 401 && !isTransientCode(code);
+  return (
+    !isWhole &&
+    type?.startsWith('application/json') === true &&
+    code !== 401 &&
+    !TRANSIENT_CODES.includes(code)
+  );
 }
 
 /** The error of a 401 where the server's clock explains it: tokens and certificates are valid for a time. */
@@ -324,31 +314,24 @@ export class Seats {
     this.#limit = most;
   }
 
-  /**
-   * Does `work` when there is a seat for it.
-   * @param isThrottled whether an error of it says that the server throttles
-   */
-  async use<Result>(work: () => Promise<Result>, isThrottled: (fault: unknown) => boolean): Promise<Result> {
+  /** Does `work` when there is a seat for it. */
+  async use<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#taken >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#taken += 1;
     const halved = this.#halved;
     try {
       const result = await work();
-      this.#succeed();
+      this.#successes += 1;
+      if (this.#successes % SUCCESSES_FOR_ONE_MORE === 0) this.#limit = Math.min(this.#most, this.#limit + 1);
       return result;
     } catch (fault) {
       // those that were sent together are throttled together, which says it once
-      if (isThrottled(fault) && halved === this.#halved) this.#halve();
+      if (isThrottling(fault) && halved === this.#halved) this.#halve();
       throw fault;
     } finally {
       this.#taken -= 1;
       for (const resume of this.#waiting.splice(0, Math.max(0, this.#limit - this.#taken))) resume();
     }
-  }
-
-  #succeed(): void {
-    this.#successes += 1;
-    if (this.#successes % SUCCESSES_FOR_ONE_MORE === 0) this.#limit = Math.min(this.#most, this.#limit + 1);
   }
 
   #halve(): void {

@@ -1,8 +1,14 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import type { Clock } from '../context.ts';
+import { PatchStrategy } from '@kubernetes/client-node';
+import type { Clock, RunContext } from '../context.ts';
 import { HelperError } from '../errors.ts';
-import { ApiError, managedBy, mustBeRecreated, outdatedPolicyError } from '../kubernetes/api-error.ts';
-import type { Requests } from '../kubernetes/client.ts';
+import {
+  ApiError,
+  blocked,
+  managedBy,
+  mustBeRecreated,
+  outdatedPolicyError,
+} from '../kubernetes/api-error.ts';
+import { OBJECT_METADATA_ONLY, patchOf, type Requests } from '../kubernetes/client.ts';
 import { EXPIRES_AT, FETCHED_AT, labelsOf, PULL_ROLE, SECRET_TYPE } from '../kubernetes/pull-secret.ts';
 import { isTransient, LATER_TIMEOUT_MS } from '../kubernetes/transport.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
@@ -11,34 +17,17 @@ import type { SecretEntry } from '../settings/schema.ts';
 import { isPlausibleExpiry, listHeldSecrets, permissionOver } from './ownership.ts';
 import type { Verdict } from './report.ts';
 
-/** Answers contain metadata alone: nothing here reads a secret's data. */
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
-const ACCEPT = setHeaderOptions('Accept', METADATA_ONLY);
-const APPLY = { accept: METADATA_ONLY, 'content-type': PatchStrategy.ServerSideApply };
-
 /** Our policy compares the annotation, whoever wrote it. */
-const FOREIGN_EXPIRY: Verdict = {
-  outcome: 'blocked',
-  reason: `another field manager set a later ${EXPIRES_AT} on it`,
-  remedy: 'Ask its owner to delete the secret, or that annotation.',
-};
+const FOREIGN_EXPIRY = blocked(
+  `another field manager set a later ${EXPIRES_AT} on it`,
+  'Ask its owner to delete the secret, or that annotation.',
+);
 
 /** Its deletion waits for its finalizers, or somebody created it again. */
-const NOT_DELETED: Verdict = {
-  outcome: 'blocked',
-  reason: 'it was deleted to be re-created, but still exists or was created again by something else',
-  remedy: 'Check its finalizers, and what else creates it.',
-};
-
-export interface PullSecretOptions {
-  /** The name of this deployment, which is its field manager. */
-  readonly deployment: string;
-  readonly entry: Pick<SecretEntry, 'name' | 'adoptFrom' | 'recreate'>;
-  readonly credentials: PullCredentials;
-  /** Asks the server what a write would do, with a placeholder for each password. */
-  readonly plan: boolean;
-  readonly clock: Clock;
-}
+const NOT_DELETED = blocked(
+  'it was deleted to be re-created, but still exists or was created again by something else',
+  'Check its finalizers, and what else creates it.',
+);
 
 /** What attempts in one namespace have done, though their answers may have been lost. */
 interface History {
@@ -55,19 +44,26 @@ interface Attempt {
   readonly history: History;
 }
 
-/** The pull secret of one entry, as it is applied to namespaces of one cluster. */
+/**
+ * The pull secret of one entry, as it is applied to namespaces of one cluster. Answers contain metadata alone: nothing
+ * here reads a secret's data.
+ */
 export class PullSecret {
-  readonly #options: PullSecretOptions;
+  readonly #clock: Clock;
+  readonly #entry: SecretEntry;
   readonly #query: { readonly fieldManager: string; readonly dryRun?: 'All' };
   /** The same bytes for every namespace. */
   readonly #body: Buffer;
   readonly #histories = new Map<string, History>();
 
-  constructor(options: PullSecretOptions) {
-    const { deployment, entry, credentials, plan, clock } = options;
-    this.#options = options;
+  /** All actions but a refresh only ask the server what a write would do, with a placeholder for each password. */
+  constructor(ctx: RunContext, entry: SecretEntry, credentials: PullCredentials) {
+    const { name: deployment } = ctx.settings;
+    const plan = ctx.request.action !== 'refresh';
+    this.#clock = ctx.clock;
+    this.#entry = entry;
     this.#query = { fieldManager: deployment, ...(plan && { dryRun: 'All' }) };
-    const body = secretBody(deployment, entry.name, credentials, { plan, readAt: new Date(clock.now()) });
+    const body = secretBody(deployment, entry.name, credentials, { plan, readAt: new Date(ctx.clock.now()) });
     this.#body = Buffer.from(JSON.stringify(body));
   }
 
@@ -76,14 +72,14 @@ export class PullSecret {
    * @throws the error of a write that failed: ApiError, or HelperError such as UnreachableError, LateAnswerError, DeadlineError
    */
   async write(namespace: string, requests: Requests): Promise<Verdict> {
-    const { entry, clock } = this.#options;
-    const history = this.#histories.get(namespace) ?? { startedAt: clock.now(), isDeleted: false };
+    const startedAt = this.#clock.now();
+    const history = this.#histories.get(namespace) ?? { startedAt, isDeleted: false };
     this.#histories.set(namespace, history);
     const attempt = { namespace, requests, history };
     try {
       return await this.#apply(attempt, false);
     } catch (fault) {
-      return await this.#resolve(attempt, fault, entry.recreate);
+      return await this.#resolve(attempt, fault, this.#entry.recreate);
     }
   }
 
@@ -97,7 +93,7 @@ export class PullSecret {
 
   /** A conflict names managers only; whether the secret is marked as ours is in its metadata. */
   async #resolveConflict(attempt: Attempt, { managers }: ApiError, mayDelete: boolean): Promise<Verdict> {
-    const permission = permissionOver(managers, this.#options.entry.adoptFrom);
+    const permission = permissionOver(managers, this.#entry.adoptFrom);
     if (permission === 'adopt') return await this.#adopt(attempt, mayDelete);
     const held = await this.#held(attempt);
     if (held?.owner === 'marked') return await this.#adopt(attempt, mayDelete);
@@ -133,13 +129,12 @@ export class PullSecret {
   async #judgeNewer(attempt: Attempt, denied: ApiError): Promise<Verdict> {
     const held = await this.#held(attempt);
     if (!held) return await this.#apply(attempt, false);
-    if (isPlausibleExpiry(held.expiresAt, this.#options.clock.now())) return { outcome: 'unchanged' };
+    if (isPlausibleExpiry(held.expiresAt, this.#clock.now())) return { outcome: 'unchanged' };
     throw outdatedPolicyError(denied.deniedBy?.name ?? '', denied.applyRbac);
   }
 
   async #held({ namespace, requests }: Attempt) {
-    const { entry, deployment } = this.#options;
-    const query = { name: entry.name, deployment, namespaces: [namespace] };
+    const query = { name: this.#entry.name, deployment: this.#query.fieldManager, namespaces: [namespace] };
     return (await listHeldSecrets(requests.core, query))[0];
   }
 
@@ -150,13 +145,16 @@ export class PullSecret {
   ): Promise<Verdict> {
     if (!mayDelete || !mustBeRecreated(rejection)) throw rejection;
     const { namespace, requests, history } = attempt;
-    // between the two it is absent: a slow webhook must not end the second
-    if (requests.timeoutMs < LATER_TIMEOUT_MS) throw postponed();
+    // between the two it is absent: a slow webhook must not end the second, so a later attempt does it, which waits longer
+    if (requests.timeoutMs < LATER_TIMEOUT_MS) {
+      const problem = 'there was no time left to re-create it';
+      throw new HelperError('PostponedError', problem, 'The next run re-creates it.', { isTransient: true });
+    }
     const { dryRun } = this.#query;
-    const object = { name: this.#options.entry.name, namespace };
+    const object = { name: this.#entry.name, namespace };
     let miss: unknown;
     try {
-      const { metadata } = await requests.core.readNamespacedSecret(object, ACCEPT);
+      const { metadata } = await requests.core.readNamespacedSecret(object, OBJECT_METADATA_ONLY);
       // another run may have replaced what was rejected; after this it is surely the object of that uid
       const verdict = await this.#apply(attempt, force).catch((fault) => {
         if (fault instanceof ApiError && mustBeRecreated(fault)) return undefined;
@@ -166,7 +164,7 @@ export class PullSecret {
       // the server ignores the query of a delete that has a body: a dry run would delete
       const body = { preconditions: { uid: metadata?.uid ?? '' }, ...(dryRun && { dryRun: [dryRun] }) };
       history.isDeleted = !dryRun;
-      await requests.core.deleteNamespacedSecret({ ...object, body }, ACCEPT);
+      await requests.core.deleteNamespacedSecret({ ...object, body }, OBJECT_METADATA_ONLY);
     } catch (fault) {
       // where the answer is lost it may be deleted, and where another run put its own there (409) it may be written:
       // neither waits for the next round
@@ -184,15 +182,13 @@ export class PullSecret {
   }
 
   async #apply({ namespace, requests, history }: Attempt, force: boolean): Promise<Verdict> {
-    const { clock, entry } = this.#options;
-    const { code, date, json } = await requests.send({
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${entry.name}?${new URLSearchParams(this.#query)}&force=${force}`,
-      headers: APPLY,
-      body: this.#body,
-    });
+    const object = { namespace, resource: 'secrets', name: this.#entry.name } as const;
+    const query = { ...this.#query, force: String(force) };
+    const { code, date, json } = await requests.send(
+      patchOf(object, PatchStrategy.ServerSideApply, query, this.#body),
+    );
     if (code === 201) return { outcome: history.isDeleted ? 'refreshed' : 'created' };
-    const tookMs = clock.now() - history.startedAt;
+    const tookMs = this.#clock.now() - history.startedAt;
     return { outcome: this.#wasWritten(json, date, tookMs) ? 'refreshed' : 'unchanged' };
   }
 
@@ -215,16 +211,6 @@ interface Applied {
   readonly metadata?: {
     readonly managedFields?: readonly { manager?: string; operation?: string; time?: string }[];
   };
-}
-
-/** Leaves a re-creation to a later attempt, which waits longer for its answers. */
-function postponed(): HelperError {
-  return new HelperError(
-    'PostponedError',
-    'there was no time left to re-create it',
-    'The next run re-creates it.',
-    { isTransient: true },
-  );
 }
 
 /** Whether the object of a deletion is gone: somebody else deleted it, or an attempt of ours whose answer was lost. */

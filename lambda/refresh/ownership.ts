@@ -76,18 +76,14 @@ function bounded(managers: readonly string[]): (string | undefined)[] {
 }
 
 /** What a refresh may do with a secret of that ownership; `adoptFrom` names managers exactly, or `*` for all. */
-export function permissionFor(
-  { owner, managers: all, expiryManagers, pullRoleManagers }: Ownership,
-  entry: Pick<SecretEntry, 'adoptFrom' | 'registries' | 'repositories'>,
-): Permission {
-  const { adoptFrom, repositories } = entry;
+export function permissionFor(held: Ownership, entry: SecretEntry): Permission {
   const managers = [
-    ...all,
-    ...(hasToken(entry) ? expiryManagers : []),
-    ...(repositories ? pullRoleManagers : []),
+    ...held.managers,
+    ...(hasToken(entry) ? held.expiryManagers : []),
+    ...(entry.repositories ? held.pullRoleManagers : []),
   ];
   if (managers.length === 0) return 'write';
-  return owner === 'marked' ? 'adopt' : permissionOver(managers, adoptFrom);
+  return held.owner === 'marked' ? 'adopt' : permissionOver(managers, entry.adoptFrom);
 }
 
 /** The same over field managers that the API server named, of which none is ours. */
@@ -123,19 +119,7 @@ function owns({ fieldsV1 }: V1ManagedFieldsEntry, path: readonly string[]): bool
 }
 
 /** What the metadata of a secret that has one of our names tells. */
-export interface HeldSecret extends Ownership {
-  readonly namespace: string;
-  readonly uid: string;
-  readonly resourceVersion: string;
-  /** Whether it carries the label of this deployment. */
-  readonly isLabelled: boolean;
-  /** Milliseconds since the epoch; undefined where the annotation is missing or no time. */
-  readonly fetchedAt: number | undefined;
-  readonly expiresAt: number | undefined;
-  /** The name of the role that fetched its token; undefined for the function's own. */
-  readonly pullRole: string | undefined;
-  readonly isDockerConfig: boolean;
-}
+export type HeldSecret = ReturnType<typeof toHeld>;
 
 /** Which secrets to list: those of one name, in these namespaces or in all. */
 export interface HeldQuery {
@@ -163,16 +147,19 @@ export async function listHeldSecrets(
   );
 }
 
-function toHeld(metadata: V1ObjectMeta, deployment: string): HeldSecret {
+function toHeld(metadata: V1ObjectMeta, deployment: string) {
   const { namespace = '', uid = '', resourceVersion = '', labels = {}, annotations = {} } = metadata;
   return {
     ...ownershipOf(metadata, deployment),
     namespace,
     uid,
     resourceVersion,
+    /** Whether it carries the label of this deployment. */
     isLabelled: labels[MANAGED_BY] === labelsOf(deployment)[MANAGED_BY],
+    /** Milliseconds since the epoch; undefined where the annotation is missing or no time. */
     fetchedAt: timeOf(annotations[FETCHED_AT]),
     expiresAt: timeOf(annotations[EXPIRES_AT]),
+    /** The name of the role that fetched its token; undefined for the function's own. */
     pullRole: roleOf(annotations[PULL_ROLE]),
     isDockerConfig: isDockerConfig(metadata),
   };

@@ -2,7 +2,8 @@ import pMap from 'p-map';
 import type { RunContext } from '../context.ts';
 import { HelperError, toHelperError } from '../errors.ts';
 import { judgeFailure } from '../kubernetes/api-error.ts';
-import { type OpenCluster, withCluster } from '../kubernetes/cluster.ts';
+import type { OpenCluster } from '../kubernetes/client.ts';
+import { withCluster } from '../kubernetes/cluster.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import type { ClusterScope } from '../request.ts';
 import type { SecretEntry } from '../settings/schema.ts';
@@ -15,6 +16,7 @@ import {
   reportError,
   type SecretReport,
   Tally,
+  timesOf,
   type Verdict,
 } from './report.ts';
 import { runInRounds, type Task } from './rounds.ts';
@@ -62,8 +64,11 @@ export type StartFollowUp = new (run: ClusterRun) => FollowUp;
  */
 export async function refresh(ctx: RunContext, followUps: readonly StartFollowUp[]): Promise<Report> {
   const { clock, request, scope } = ctx;
-  const startedAt = clock.now();
-  const reading = new Map(scope.entries.map((entry) => [entry, readEntry(ctx, entry)]));
+  const read = async (settings: SecretEntry): Promise<ReadEntry> => ({
+    settings,
+    credentials: await ctx.readCredentials(settings).catch(toHelperError),
+  });
+  const reading = new Map(scope.entries.map((entry) => [entry, read(entry)]));
   const running = scope.clusters.map((one) => ({
     scope: one,
     report: Promise.withResolvers<ClusterReport>(),
@@ -90,8 +95,7 @@ export async function refresh(ctx: RunContext, followUps: readonly StartFollowUp
   return {
     ok: clusters.every(({ ok }) => ok) && secrets.every(({ error }) => !error),
     action: request.action === 'plan' ? 'plan' : 'refresh',
-    startedAt: new Date(startedAt).toISOString(),
-    durationMs: clock.now() - startedAt,
+    ...timesOf(ctx),
     secrets,
     clusters,
   };
@@ -105,10 +109,6 @@ async function* asTheySettle<Value>(promises: readonly Promise<Value>[]): AsyncG
     left.delete(at);
     yield value;
   }
-}
-
-async function readEntry(ctx: RunContext, settings: SecretEntry): Promise<ReadEntry> {
-  return { settings, credentials: await ctx.readCredentials(settings).catch(toHelperError) };
 }
 
 function reportSecret({ settings: { name }, credentials }: ReadEntry): SecretReport {
@@ -129,12 +129,10 @@ async function refreshCluster(
   const { ctx, scope, tally } = run;
   const startedAt = ctx.clock.now();
   const followUps = starts.map((Start) => new Start(run));
-  const outcome = await withCluster(
-    () => ctx.openCluster(scope.cluster),
-    (cluster) =>
-      writeSecrets(run, cluster, followUps, onFirstRound).finally(() => {
-        for (const entry of run.entries) listUnreadable(entry, tally);
-      }),
+  const outcome = await withCluster(ctx, scope.cluster, (cluster) =>
+    writeSecrets(run, cluster, followUps, onFirstRound).finally(() => {
+      for (const entry of run.entries) listUnreadable(entry, tally);
+    }),
   );
   return {
     id: scope.id,
@@ -156,15 +154,11 @@ async function writeSecrets(
   onFirstRound: () => void,
 ): Promise<void> {
   const { ctx, tally } = run;
-  const { request, settings, clock, deadline } = ctx;
-  const plan = request.action === 'plan';
+  const { request } = ctx;
   const entries = run.entries.map(({ settings: entry, credentials }) => ({
     settings: entry,
     credentials,
-    secret:
-      credentials instanceof HelperError
-        ? undefined
-        : new PullSecret({ deployment: settings.name, entry, credentials, plan, clock }),
+    secret: credentials instanceof HelperError ? undefined : new PullSecret(ctx, entry, credentials),
   }));
   const { targets, problems, ...listed } = await findTargets(
     entries,
@@ -201,13 +195,8 @@ async function writeSecrets(
       },
     ];
   });
-  await runInRounds([() => tasks, ...followUps.map((one) => () => one.tasks(cluster))], {
-    client: cluster,
-    concurrency: settings.concurrency,
-    clock,
-    deadline,
-    onFirstRound,
-  });
+  const stages = [() => tasks, ...followUps.map((one) => () => one.tasks(cluster))];
+  await runInRounds(ctx, cluster, stages, onFirstRound);
   if ('fault' in listed) throw listed.fault;
 }
 

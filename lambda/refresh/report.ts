@@ -1,5 +1,7 @@
+import type { RunContext } from '../context.ts';
 import type { HelperError } from '../errors.ts';
 import type { DiscoveryReport, FleetSummary } from '../fleet.ts';
+import type { RunRequest } from '../request.ts';
 
 /** How many secrets of a cluster had each outcome; in a plan, would have. */
 export interface Counts {
@@ -114,6 +116,11 @@ export interface RunTimes {
   readonly durationMs: number;
 }
 
+/** The times of a report that is made now. */
+export function timesOf({ startedAt, clock }: Pick<RunContext, 'startedAt' | 'clock'>): RunTimes {
+  return { startedAt: new Date(startedAt).toISOString(), durationMs: clock.now() - startedAt };
+}
+
 /** What a refresh or plan returns and logs. */
 export interface Report extends RunTimes {
   /** Whether every entry and cluster was done, and nothing failed. */
@@ -129,14 +136,7 @@ const MOST_PROBLEMS = 100;
 
 /** Counts the outcomes of one cluster and keeps its first problems, those that failed before those that are blocked. */
 export class Tally {
-  readonly counts: Record<Outcome, number> = {
-    created: 0,
-    refreshed: 0,
-    unchanged: 0,
-    skipped: 0,
-    blocked: 0,
-    failed: 0,
-  };
+  readonly counts = zeros<Outcome>([...OURS, 'skipped', 'blocked', 'failed']);
   readonly #problems: Record<Problem['outcome'], Problem[]> = { failed: [], blocked: [] };
   #reported = 0;
   #adopted = 0;
@@ -172,14 +172,20 @@ export class Tally {
       ...this.counts,
       ...adopted,
       // the order of attempts is another in each run
-      problems: listed.toSorted(byNamespace),
+      problems: listed.toSorted((one, other) => compare(one.namespace, other.namespace)),
       ...(more > 0 && { moreProblems: more }),
     };
   }
 }
 
-function byNamespace(one: Problem, other: Problem): number {
-  return one.namespace < other.namespace ? -1 : Number(one.namespace > other.namespace);
+/** A count for each key. */
+export function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
+}
+
+/** The order of two names. */
+export function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 /** What failed, in one line, for the error of a run that nobody waits for. */
@@ -206,67 +212,38 @@ export function policyProblems({ clusters }: Report): string {
 /** The CloudWatch namespace of all metrics. */
 export const METRICS_NAMESPACE = 'EcrRegistryHelper';
 
-/** The dimensions of every metric of a cluster, exactly; `service` is the deployment's name. */
+/** The dimensions of every metric of a cluster, exactly; `service` is the deployment's name. All others have that alone. */
 export const CLUSTER_DIMENSIONS = ['service', 'cluster'] as const;
 
-/** Every metric that a run sends for each of its clusters; alarms and docs read them from here. */
+/** Every metric that a run sends for each of its clusters, and its meaning; alarms and docs read them from here. */
 export const CLUSTER_METRICS = {
-  ClusterFresh: {
-    unit: 'Count',
-    meaning: '1 after a whole refresh of the cluster that was not narrowed and in which nothing failed',
-  },
-  SecretsCreated: { unit: 'Count', meaning: 'secrets that were not there before' },
-  SecretsRefreshed: { unit: 'Count', meaning: 'secrets that got a new token' },
-  SecretsUnchanged: {
-    unit: 'Count',
-    meaning:
-      'secrets that held the same or a later token already, or that an earlier attempt of the run wrote',
-  },
-  SecretsSkipped: {
-    unit: 'Count',
-    meaning: 'secrets of namespaces that are going away or ask to be ignored',
-  },
-  SecretsBlocked: {
-    unit: 'Count',
-    meaning: "secrets that could not be written because of something of the namespace's owner",
-  },
-  SecretsFailed: {
-    unit: 'Count',
-    meaning: 'secrets that could not be written by an error that the operator of the function has to fix',
-  },
-  RefreshDuration: { unit: 'Milliseconds', meaning: 'time that the cluster took' },
+  ClusterFresh: '1 after a whole refresh of the cluster that was not narrowed and in which nothing failed',
+  SecretsCreated: 'secrets that were not there before',
+  SecretsRefreshed: 'secrets that got a new token',
+  SecretsUnchanged:
+    'secrets that held the same or a later token already, or that an earlier attempt of the run wrote',
+  SecretsSkipped: 'secrets of namespaces that are going away or ask to be ignored',
+  SecretsBlocked: "secrets that could not be written because of something of the namespace's owner",
+  SecretsFailed: 'secrets that could not be written by an error that the operator of the function has to fix',
+  RefreshDuration: 'time that the cluster took',
 } as const;
 
 export type ClusterMetric = keyof typeof CLUSTER_METRICS;
 
-/** The dimensions of every metric of a fleet, exactly: each metric is billed, and a fleet may have 1,000 clusters. */
-export const FLEET_DIMENSIONS = ['service'] as const;
-
 /** Every metric that the run of a fleet sends beside {@link CLUSTER_METRICS}, which then have no cluster either. */
 export const FLEET_METRICS = {
-  DiscoveredClusters: { unit: 'Count', meaning: 'clusters that a discover listed or found' },
-  DiscoveryProblems: {
-    unit: 'Count',
-    meaning: 'accounts, regions and clusters that a discover could not look at, or where it found none',
-  },
-  FailedClusters: {
-    unit: 'Count',
-    meaning: 'clusters of the fleet that a run has left without a whole refresh',
-  },
+  DiscoveredClusters: 'clusters that a discover listed or found',
+  DiscoveryProblems:
+    'accounts, regions and clusters that a discover could not look at, or where it found none',
+  FailedClusters: 'clusters of the fleet that a run has left without a whole refresh',
 } as const;
 
 export type FleetMetric = keyof typeof FLEET_METRICS;
 
-/** The dimensions of every metric of a deployment, exactly. */
-export const DEPLOYMENT_DIMENSIONS = ['service'] as const;
-
 /** Every metric that a run sends once, for all of its clusters. */
 export const DEPLOYMENT_METRICS = {
-  PolicyProblems: {
-    unit: 'Count',
-    meaning:
-      'clusters of the run whose admission policy is not in force, or is not that of the settings; not sent where none could be tried',
-  },
+  PolicyProblems:
+    'clusters of the run whose admission policy is not in force, or is not that of the settings; not sent where none could be tried',
 } as const;
 
 export type DeploymentMetric = keyof typeof DEPLOYMENT_METRICS;
@@ -279,24 +256,23 @@ export interface MetricLine {
 
 export type MetricName = ClusterMetric | FleetMetric | DeploymentMetric;
 
-export const METRICS = { ...CLUSTER_METRICS, ...FLEET_METRICS, ...DEPLOYMENT_METRICS };
+export function unitOf(metric: string): 'Milliseconds' | 'Count' {
+  return metric.endsWith('Duration') ? 'Milliseconds' : 'Count';
+}
 
 /**
  * The metrics of a run, one line a cluster and one for all; none of a plan.
- * @param isNarrowed whether the run was for some namespaces only
  * @param inFleet leaves the cluster out: with it a fleet of 1,000 clusters would be 8,000 metrics, each of them billed
  */
-export function runMetrics(
-  { action, clusters }: Report,
-  { isNarrowed, inFleet }: { isNarrowed: boolean; inFleet: boolean },
-): MetricLine[] {
+export function runMetrics(report: Report, { namespaces }: RunRequest, inFleet: boolean): MetricLine[] {
+  const { action, clusters } = report;
   if (action === 'plan') return [];
   const tried = clusters.flatMap(({ policy }) => policy ?? []);
   return [
     ...clusters.map((cluster) => ({
       ...(!inFleet && { cluster: cluster.id }),
       values: {
-        ...(!isNarrowed && cluster.ok && { ClusterFresh: 1 }),
+        ...(!namespaces && cluster.ok && { ClusterFresh: 1 }),
         SecretsCreated: cluster.created,
         SecretsRefreshed: cluster.refreshed,
         SecretsUnchanged: cluster.unchanged,

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
-import type { Clock, Deadline } from '../context.ts';
+import type { RunContext } from '../context.ts';
 import { DeadlineError, hasCode } from '../errors.ts';
-import type { KubernetesClient, Requests } from '../kubernetes/client.ts';
+import type { OpenCluster, Requests } from '../kubernetes/client.ts';
 import {
   FIRST_TIMEOUT_MS,
   isTransient,
@@ -23,16 +23,6 @@ export interface Task {
   readonly fail: (fault: unknown) => void;
 }
 
-export interface RoundOptions {
-  readonly client: Pick<KubernetesClient, 'attempts'>;
-  /** Tasks at once. */
-  readonly concurrency: number;
-  readonly clock: Clock;
-  readonly deadline: Deadline;
-  /** Called when every task has had its first attempt. */
-  readonly onFirstRound?: (() => void) | undefined;
-}
-
 /** A task, and the error of its last attempt if it had one. */
 interface Attempted {
   readonly task: Task;
@@ -49,13 +39,15 @@ const LAST_ATTEMPT_MS = 5_000;
  * their own. So a namespace that hangs or fails takes time from no other. Within a round the order is shuffled, so that
  * no namespace is the last in every run.
  * @param stages each gives its tasks when the stage before has been attempted
+ * @param onFirstRound called when every task has had its first attempt
  */
 export async function runInRounds(
+  { settings, clock, deadline }: Pick<RunContext, 'settings' | 'clock' | 'deadline'>,
+  client: Pick<OpenCluster, 'attempts'>,
   stages: readonly (() => readonly Task[])[],
-  options: RoundOptions,
+  onFirstRound?: () => void,
 ): Promise<void> {
-  const { client, concurrency, clock, deadline, onFirstRound } = options;
-  const atOnce = Math.min(concurrency, MOST_IN_FLIGHT);
+  const atOnce = Math.min(settings.concurrency, MOST_IN_FLIGHT);
   const over = new DeadlineError();
   const attemptAll = async (given: readonly Attempted[], requests: Requests, seats: number) => {
     const failed: Attempted[] = [];
@@ -97,7 +89,8 @@ export async function runInRounds(
   const retry = async (lane: Lane): Promise<void> => {
     for (let round = 1; lane.waiting.length > 0; round += 1) {
       const pause = Math.min(pauseBefore(round, Math.random()), deadline.at - clock.now() - LAST_ATTEMPT_MS);
-      const isOver = pause <= 0 || !(await slept(pause, clock, deadline));
+      if (pause > 0) await clock.sleep(pause, deadline.signal).catch(() => undefined);
+      const isOver = pause <= 0 || deadline.signal.aborted;
       const waiting = lane.waiting.splice(0);
       if (isOver) for (const { task, fault } of waiting) task.fail(fault);
       else sort(await attemptAll(waiting, later, lane.seats));
@@ -134,19 +127,8 @@ function asNew(task: Task): Attempted {
   return { task, attempts: 0 };
 }
 
-function slept(ms: number, clock: Clock, { signal }: Deadline): Promise<boolean> {
-  return clock.sleep(ms, signal).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** In random order: https://en.wikipedia.org/wiki/Fisher%E2%80%93Yates_shuffle */
+/** In random order. */
 function shuffled<Item>(items: readonly Item[]): Item[] {
-  const all = [...items];
-  for (let at = all.length - 1; at > 0; at -= 1) {
-    const other = Math.floor(Math.random() * (at + 1));
-    [all[at], all[other]] = [all[other] as Item, all[at] as Item];
-  }
-  return all;
+  const drawn = items.map((item) => ({ item, lot: Math.random() }));
+  return drawn.sort((one, other) => one.lot - other.lot).map(({ item }) => item);
 }

@@ -1,15 +1,12 @@
-import { type AwsClients, readSecretValue, type SecretValue, type StaticKeys } from '../aws.ts';
-import type { Clock } from '../context.ts';
+import { type AwsClients, readSecretValue, type SecretValue } from '../aws.ts';
 import { HelperError } from '../errors.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
 import {
-  type Audience,
   type EcrRegistry,
   pullRoleKey,
   type RegistrySettings,
   type SecretEntry,
-  type Settings,
 } from '../settings/schema.ts';
 import { type Auths, mergeAuths, readStoredConfig, secretKeyError } from './docker-config.ts';
 import { furtherHosts, getEcrToken, getPublicToken, hostOfAccount, readEcrHost } from './ecr.ts';
@@ -26,14 +23,12 @@ export interface PullCredentials {
 /** Reads the credentials of entries: each token and each secret once a run, however many entries use it. */
 export class CredentialReader {
   readonly #aws: AwsClients;
-  readonly #clock: Clock;
   readonly #pullRolePrefix: string | undefined;
   readonly #calls = new Map<string, Promise<unknown>>();
 
   /** @param pullRolePrefix with which the ARNs of the pull roles begin; undefined outside of the deployed function */
-  constructor(aws: AwsClients, clock: Clock, pullRolePrefix?: string) {
+  constructor(aws: AwsClients, pullRolePrefix?: string) {
     this.#aws = aws;
-    this.#clock = clock;
     this.#pullRolePrefix = pullRolePrefix;
   }
 
@@ -67,9 +62,7 @@ export class CredentialReader {
       case 'ecr':
         return this.#readEcr(pullRole ? { ...registry, roleArn: pullRole } : registry);
       case 'ecr-public': {
-        const token = await this.#once('ecr-public', () =>
-          getPublicToken(this.#aws.ecrPublic(), this.#clock, this.#aws.signal),
-        );
+        const token = await this.#once('ecr-public', () => getPublicToken(this.#aws));
         return { auths: new Map([[PUBLIC_HOST, token.auth]]), token };
       }
       case 'stored':
@@ -83,12 +76,7 @@ export class CredentialReader {
     const region = registry.region ?? secret?.region ?? this.#aws.homeRegion;
     const identity = { roleArn, keys: secret?.keys };
     const token = await this.#once(['ecr', region, roleArn, keysSecretId, fips, dualStack].join(' '), () =>
-      getEcrToken(
-        this.#aws.ecr(region, identity, { fips, dualStack }),
-        region,
-        this.#clock,
-        this.#aws.signal,
-      ),
+      getEcrToken(this.#aws.ecr(region, identity, { fips, dualStack }), region, this.#aws),
     );
     const host = hostOfAccount(token.host, registry.accountId ?? secret?.accountId);
     const place = readEcrHost(host);
@@ -113,11 +101,13 @@ const RETRY_HEADROOM_MINUTES = 60;
 
 /** The credentials of entries while the function stays warm: of ECR alone, as only its tokens have an expiry. */
 export class CredentialCache {
+  /** By the whole entry: a changed one is another. */
   readonly #cached = new Map<string, PullCredentials>();
 
   /** Keeps what was just read, in place of what was read before. */
   keep(entry: SecretEntry, credentials: PullCredentials): PullCredentials {
-    if (entry.registries.every(({ type }) => type === 'ecr')) this.#cached.set(keyOf(entry), credentials);
+    const isOfEcr = entry.registries.every(({ type }) => type === 'ecr');
+    if (isOfEcr) this.#cached.set(JSON.stringify(entry), credentials);
     return credentials;
   }
 
@@ -126,21 +116,12 @@ export class CredentialCache {
    * whenever within the schedule's longest gap that is.
    * @param now milliseconds since the epoch
    */
-  find(
-    entry: SecretEntry,
-    { schedule }: Pick<Settings, 'schedule'>,
-    now: number,
-  ): PullCredentials | undefined {
-    const found = this.#cached.get(keyOf(entry));
+  find(entry: SecretEntry, schedule: string, now: number): PullCredentials | undefined {
+    const found = this.#cached.get(JSON.stringify(entry));
     const gap = longestGapMinutes(schedule) ?? Number.POSITIVE_INFINITY;
     const end = found?.token?.expiresAt.getTime() ?? 0;
     return end > now + (gap + RETRY_HEADROOM_MINUTES) * MINUTE_MS ? found : undefined;
   }
-}
-
-/** All of an entry: a changed one is another. */
-function keyOf(entry: SecretEntry): string {
-  return JSON.stringify(entry);
 }
 
 /**
@@ -148,10 +129,7 @@ function keyOf(entry: SecretEntry): string {
  * @param prefix what the ARNs of all pull roles of this deployment begin with
  * @throws PullRoleUnknownError where there is none
  */
-export function pullRoleArn(
-  entry: Audience & Pick<SecretEntry, 'repositories'>,
-  prefix: string | undefined,
-): string | undefined {
+export function pullRoleArn(entry: SecretEntry, prefix: string | undefined): string | undefined {
   if (!entry.repositories) return undefined;
   if (!prefix)
     throw new HelperError(
@@ -166,28 +144,18 @@ export function pullRoleArn(
  * Why the token in a secret is not of the role of its entry; undefined where it is.
  * @param pullRole the role in its annotation; undefined for the function's own
  */
-export function pullRoleMismatch(
-  pullRole: string | undefined,
-  entry: Audience & Pick<SecretEntry, 'repositories'>,
-): string | undefined {
+export function pullRoleMismatch(pullRole: string | undefined, entry: SecretEntry): string | undefined {
   if (entry.repositories && pullRole === undefined) return 'its token is wider than its entry says';
   const isMatch = entry.repositories ? pullRole?.endsWith(`-${pullRoleKey(entry)}`) : pullRole === undefined;
   return isMatch ? undefined : 'its token is of the pull role of another entry';
 }
 
-/** What the predecessor's secret `aws-conf` holds, as far as it is used (`output` is not). */
-export interface KeysSecret {
-  readonly keys: StaticKeys;
-  readonly region: string | undefined;
-  readonly accountId: string | undefined;
-}
-
 /**
  * Takes static keys out of a secret with the keys aws_access_key_id, aws_secret_access_key and, where the
- * settings do not say them, region and account_id. White space around values, as `echo` leaves it, is cut.
+ * settings do not say them, region and account_id, as the predecessor's secret `aws-conf` holds them. White space around values, as `echo` leaves it, is cut.
  * @throws SecretKeyError naming the key
  */
-export function readKeys(secretId: string, value: SecretValue): KeysSecret {
+export function readKeys(secretId: string, value: SecretValue) {
   const optional = (key: string, pattern: RegExp, what: string) => {
     const found = value[key];
     if (found === undefined) return undefined;

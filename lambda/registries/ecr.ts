@@ -1,12 +1,9 @@
-import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
-import {
-  type ECRPUBLICClient,
-  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
-} from '@aws-sdk/client-ecr-public';
+import { type AuthorizationData, type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand } from '@aws-sdk/client-ecr-public';
 import { partition } from '@aws-sdk/util-endpoints';
-import { awsError, callAws, type EndpointKinds } from '../aws.ts';
-import type { Clock } from '../context.ts';
+import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
 import { HelperError, Redacted } from '../errors.ts';
+import type { Place } from '../settings/locations.ts';
 import { PUBLIC_HOST } from '../settings/rules.ts';
 
 /** An ECR authorization token. */
@@ -18,27 +15,21 @@ export interface PullToken {
   readonly expiresAt: Date;
 }
 
-/** A token for every registry of a region that its principal may read. */
-export interface EcrToken extends PullToken {
-  /** The host of the principal's own registry. */
-  readonly host: string;
-}
-
 const USER = 'AWS';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const RUN_AGAIN = 'Run it again; if it persists, contact AWS support.';
 
 /**
- * Gets an ECR authorization token with the client's region and identity.
+ * Gets an ECR authorization token with the client's region and identity, for every registry of the region that its
+ * principal may read, and the host of the principal's own.
  * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
  * @throws HelperError: EcrCallError, EcrEndpointError, EcrTokenMissingError, EcrTokenMalformedError, AssumeRoleError, DeadlineError
  */
 export async function getEcrToken(
   client: ECRClient,
   region: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<EcrToken> {
+  { clock, signal }: Pick<AwsClients, 'clock' | 'signal'>,
+): Promise<PullToken & { readonly host: string }> {
   const fetchedAt = new Date(clock.now());
   const { authorizationData: [data] = [] } = await callAws(
     (options) => client.send(new GetAuthorizationTokenCommand({}), options),
@@ -62,18 +53,13 @@ export async function getEcrToken(
 /**
  * Gets an authorization token of ECR Public.
  * https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
- * @param client with an identity of the commercial partition
  * @throws HelperError: EcrPublicCallError, EcrTokenMissingError, EcrTokenMalformedError, DeadlineError
  */
-export async function getPublicToken(
-  client: ECRPUBLICClient,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<PullToken> {
-  const fetchedAt = new Date(clock.now());
+export async function getPublicToken(aws: AwsClients): Promise<PullToken> {
+  const fetchedAt = new Date(aws.clock.now());
   const { authorizationData } = await callAws(
-    (options) => client.send(new GetPublicAuthorizationTokenCommand({}), options),
-    signal,
+    (options) => aws.ecrPublic().send(new GetPublicAuthorizationTokenCommand({}), options),
+    aws.signal,
     (awsCode) =>
       new HelperError(
         'EcrPublicCallError',
@@ -87,11 +73,7 @@ export async function getPublicToken(
 }
 
 /** @param source of the answer, for a person */
-function checkToken(
-  data: { authorizationToken?: string | undefined; expiresAt?: Date | undefined } | undefined,
-  source: string,
-  fetchedAt: Date,
-): PullToken {
+function checkToken(data: AuthorizationData | undefined, source: string, fetchedAt: Date): PullToken {
   const { authorizationToken: token, expiresAt } = data ?? {};
   if (!token) throw missing(source, 'token');
   if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw missing(source, 'expiry');
@@ -126,14 +108,8 @@ export function hostOfAccount(host: string, accountId: string | undefined): stri
 
 const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.([a-z0-9.-]+)$/;
 
-/** A private registry of ECR. */
-export interface EcrPlace {
-  readonly accountId: string;
-  readonly region: string;
-}
-
 /** The account and region of a registry of ECR by its host, of the region's partition; undefined for any other host. */
-export function readEcrHost(host: string): EcrPlace | undefined {
+export function readEcrHost(host: string): Place | undefined {
   const [, accountId, kind, region, suffix] = HOST.exec(host) ?? [];
   if (!accountId || !region) return undefined;
   const known = suffixes(region);
@@ -150,7 +126,7 @@ export function isLikeEcrHost(host: string): boolean {
  * https://docs.aws.amazon.com/general/latest/gr/ecr.html#ecr_region
  */
 export function furtherHosts(
-  { accountId, region }: EcrPlace,
+  { accountId, region }: Place,
   { fips = false, dualStack = false }: EndpointKinds,
 ): string[] {
   const known = suffixes(region);

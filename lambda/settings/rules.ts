@@ -1,4 +1,4 @@
-import { SettingsError } from '../errors.ts';
+import { parseJson, SettingsError } from '../errors.ts';
 import {
   accessPlaces,
   type Discovery,
@@ -81,12 +81,8 @@ export function checkSize(input: SettingsInput): number {
  */
 export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
   if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
-  let input: unknown;
-  try {
-    input = JSON.parse(SETTINGS);
-  } catch {
-    throw new SettingsError('the environment variable SETTINGS is not JSON');
-  }
+  const input = parseJson(SETTINGS);
+  if (input === undefined) throw new SettingsError('the environment variable SETTINGS is not JSON');
   return checkSettings(input);
 }
 
@@ -284,14 +280,15 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
     const hosts = (registry.type === 'ecr' && registry.hosts) || [];
     const served = [own, ...hosts.map(describeHost)];
     for (const [at, one] of served.entries()) {
-      if (!taken.has(one)) continue;
+      const earlier = taken.get(one) ?? nth;
+      taken.set(one, earlier);
+      if (earlier === nth) continue;
       report(
         ['registries', nth, ...(at > 0 ? ['hosts', at - 1] : [])],
-        `registries[${taken.get(one)}] serves ${one} already; remove one of the two, or move one to an entry with another name`,
+        `registries[${earlier}] serves ${one} already; remove one of the two, or move one to an entry with another name`,
       );
     }
     checkUnique(hosts, within(report, 'registries', nth, 'hosts'));
-    for (const one of served) if (!taken.has(one)) taken.set(one, nth);
   }
 }
 
@@ -299,7 +296,10 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
 function describeRegistry(registry: RegistrySettings, home: Home): string {
   if (registry.type === 'ecr-public') return PUBLIC_HOST;
   if (registry.type === 'ecr') return describeEcr(registry, home);
-  return `what is in the Secrets Manager secret ${secretNameAtHome(registry.secretId, home)}`;
+  // its name in the function's account and region, also where it is given by its ARN
+  const [, , , region, accountId, , name = ''] = registry.secretId.split(':');
+  const isAtHome = region && region === home.region && accountId === home.accountId;
+  return `what is in the Secrets Manager secret ${isAtHome ? name.slice(0, -7) : registry.secretId}`;
 }
 
 /** The account and region are found as for the credentials: of the registry, the static keys, the role, the function. */
@@ -322,12 +322,6 @@ function describeHost(host: string): string {
 }
 
 const ecrOf = (account: string, region: string) => `ECR of ${account} in ${region}`;
-
-/** The name of a secret in the function's account and region, also where it is given by its ARN. */
-function secretNameAtHome(secretId: string, { accountId, region }: Home): string {
-  const [, , , ofRegion, ofAccount, , name = ''] = secretId.split(':');
-  return ofRegion && ofRegion === region && ofAccount === accountId ? name.slice(0, -7) : secretId;
-}
 
 /**
  * Refuses an entry that never gets a namespace, because earlier ones of the same name cover all of its clusters and

@@ -192,7 +192,6 @@ export type AccessStackSettings = Settings['accessStacks'][number];
 export type SecretEntry = Settings['secrets'][number];
 export type RegistrySettings = SecretEntry['registries'][number];
 export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;
-export type StoredRegistry = Extract<RegistrySettings, { type: 'stored' }>;
 
 /** The id by which events, reports and metrics name a cluster. */
 export function clusterId(cluster: Pick<ClusterSettings, 'id' | 'name'>): string {

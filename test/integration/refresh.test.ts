@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { VERSION } from '../../lambda/context.ts';
-import { CLUSTER_METRICS, METRICS_NAMESPACE } from '../../lambda/refresh/report.ts';
+import { CLUSTER_METRICS, METRICS_NAMESPACE, unitOf } from '../../lambda/refresh/report.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import {
   authsOf,
@@ -183,7 +183,7 @@ describe('what stays of a run', () => {
     expect(metrics.map(({ cluster }) => cluster)).toEqual(['two', 'one']);
     for (const line of metrics) {
       expect(line).toMatchObject({ service: 'pulls', ClusterFresh: 1, SecretsCreated: 4, SecretsFailed: 0 });
-      const units = Object.entries(CLUSTER_METRICS).map(([Name, { unit: Unit }]) => ({ Name, Unit }));
+      const units = Object.keys(CLUSTER_METRICS).map((Name) => ({ Name, Unit: unitOf(Name) }));
       expect(line._aws).toMatchObject({
         CloudWatchMetrics: [
           { Namespace: METRICS_NAMESPACE, Dimensions: [['service', 'cluster']], Metrics: units },

@@ -22,7 +22,7 @@ export const ofNeighbours: readonly Mutant[] = [
     name: 'send more at once than the API server has seats for us',
     in: 'runInRounds',
     set: 'atOnce',
-    to: 'concurrency',
+    to: 'settings.concurrency',
     harm: 'our own hanging requests queue ahead of our healthy ones',
     caughtBy: ['test/unit/refresh/rounds.test.ts'],
   },

@@ -89,7 +89,7 @@ export const ofReports: readonly Mutant[] = [
   {
     name: 'ClusterFresh of a narrowed run',
     in: 'runMetrics',
-    replace: '!isNarrowed && cluster.ok',
+    replace: '!namespaces && cluster.ok',
     by: 'cluster.ok',
     harm: 'the alarm stays silent while most namespaces go stale',
     caughtBy: ['test/unit/metrics.test.ts'],

@@ -28,7 +28,7 @@ export const ofSettings: readonly Mutant[] = [
   {
     name: 'take two registries of one host',
     in: 'checkRegistries',
-    replace: 'taken.set(one, nth)',
+    replace: 'taken.set(one, earlier)',
     by: 'taken.delete(one)',
     harm: 'the entry fails in every run',
     caughtBy: ['test/unit/settings/registries.test.ts'],

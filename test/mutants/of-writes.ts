@@ -132,7 +132,7 @@ export const ofWrites: readonly Mutant[] = [
     in: 'PullSecret.write',
     before: 'this.#apply(attempt, false)',
     insert:
-      'await requests.core.deleteNamespacedSecret({ name: entry.name, namespace }, ACCEPT).catch(() => undefined);',
+      'await requests.core.deleteNamespacedSecret({ name: this.#entry.name, namespace }, OBJECT_METADATA_ONLY).catch(() => undefined);',
     harm: 'pods that start between the two cannot pull',
     caughtBy: ['test/integration/refresh.test.ts', SIMULATION],
   },

@@ -46,6 +46,5 @@ async function tour({ aws, clusters, env }: World): Promise<void> {
   const missed = missedBy(run, DOWN);
   if (missed.length > 0) process.exitCode = 1;
   for (const claim of missed) say(`NO: ${claim}`);
-  if (missed.length === 0)
-    say('as it should be: one cluster is down and named, and all others are fresh');
+  if (missed.length === 0) say('as it should be: one cluster is down and named, and all others are fresh');
 }

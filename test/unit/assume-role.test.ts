@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { expect, test } from 'vitest';
-import { AwsClients } from '../../lambda/aws.ts';
-import { systemClock } from '../../lambda/context.ts';
+
 import { getEcrToken } from '../../lambda/registries/ecr.ts';
+import { awsClientsOf } from './aws-clients.ts';
 
 const REQUEST = 'http.client.request.start';
 const keys = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'x'.repeat(40) };
@@ -27,15 +27,9 @@ test.for([
   'in %s a role of %s for a registry in %s is assumed at %s',
   async ([home, partition, region, host]) => {
     const { asked, credentials } = await firstRequest((signal) => {
-      const aws = new AwsClients({
-        region: home,
-        sessionName: 'x',
-        clock: systemClock,
-        signal,
-        deployCommand: '',
-      });
+      const aws = awsClientsOf(home, signal);
       const roleArn = `arn:${partition}:iam::111122223333:role/pull`;
-      return getEcrToken(aws.ecr(region, { roleArn, keys }), region, systemClock, signal);
+      return getEcrToken(aws.ecr(region, { roleArn, keys }), region, aws);
     });
     expect(asked).toBe(host);
     expect(credentials).toContain(`/${host.split('.')[1]}/sts/aws4_request`);

@@ -1,7 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { AwsClients, type EndpointKinds } from '../../lambda/aws.ts';
+import type { AwsClients, EndpointKinds } from '../../lambda/aws.ts';
 import { systemClock } from '../../lambda/context.ts';
 import { BearerTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
+import { awsClientsOf } from './aws-clients.ts';
 
 const REGION = 'eu-west-1';
 const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example' };
@@ -9,14 +10,7 @@ const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example' };
 afterEach(() => vi.unstubAllEnvs());
 
 function access(): AwsClients {
-  const { signal } = new AbortController();
-  return new AwsClients({
-    region: REGION,
-    sessionName: 'test',
-    clock: systemClock,
-    signal,
-    deployCommand: '',
-  });
+  return awsClientsOf(REGION);
 }
 
 test.for([

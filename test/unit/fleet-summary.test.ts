@@ -6,7 +6,7 @@ import { ManualClock } from './manual-clock.ts';
 const problemOf = async (results: readonly FleetResult[]) => {
   const summary = await summarize({
     request: { results },
-    clock: new ManualClock(),
+    ...{ clock: new ManualClock(), startedAt: 0 },
   } as unknown as RunContext);
   return summary.ok ? 'ok' : fleetFailedError(summary).problem;
 };

@@ -3,11 +3,11 @@ import { publish } from '../../lambda/handler.ts';
 import {
   CLUSTER_DIMENSIONS,
   CLUSTER_METRICS,
-  DEPLOYMENT_DIMENSIONS,
   METRICS_NAMESPACE,
   type PolicyReport,
   type Report,
   runMetrics,
+  unitOf,
 } from '../../lambda/refresh/report.ts';
 import type { RunRequest } from '../../lambda/request.ts';
 import { clusterReportOf, reportOf } from './factories.ts';
@@ -33,8 +33,10 @@ function linesOf(report: Report, request: Partial<RunRequest> = {}, inFleet = fa
     printed += chunk;
     return true;
   });
-  const isNarrowed = request.namespaces !== undefined;
-  publish('ecr-registry-helper', runMetrics(report, { isNarrowed, inFleet }));
+  publish(
+    'ecr-registry-helper',
+    runMetrics(report, { origin: 'manual', action: 'refresh', ...request }, inFleet),
+  );
   vi.restoreAllMocks();
   return printed
     .split('\n')
@@ -63,7 +65,7 @@ test('a cluster is one line with exactly the dimensions service and cluster, and
         {
           Namespace: METRICS_NAMESPACE,
           Dimensions: [[...CLUSTER_DIMENSIONS]],
-          Metrics: Object.entries(CLUSTER_METRICS).map(([Name, { unit }]) => ({ Name, Unit: unit })),
+          Metrics: Object.keys(CLUSTER_METRICS).map((Name) => ({ Name, Unit: unitOf(Name) })),
         },
       ],
     },
@@ -128,11 +130,10 @@ test('a plan is not measured', () => {
   expect(linesOf(reportOf({ action: 'plan' }))).toEqual([]);
 });
 
-test('each metric has a unit and a meaning', () => {
-  for (const { unit, meaning } of Object.values(CLUSTER_METRICS)) {
-    expect(['Count', 'Milliseconds']).toContain(unit);
-    expect(meaning.length).toBeGreaterThan(15);
-  }
+test('each metric has a meaning, and that of time its unit', () => {
+  for (const meaning of Object.values(CLUSTER_METRICS)) expect(meaning.length).toBeGreaterThan(15);
+  const timed = Object.keys(CLUSTER_METRICS).filter((name) => unitOf(name) === 'Milliseconds');
+  expect(timed).toEqual(['RefreshDuration']);
 });
 
 describe('the admission policies of a run', () => {
@@ -153,7 +154,7 @@ describe('the admission policies of a run', () => {
     const [line, ...others] = states(...given);
     expect(others).toEqual([]);
     expect(line).toMatchObject({ service: 'ecr-registry-helper', PolicyProblems: count });
-    expect(line?._aws.CloudWatchMetrics[0]?.Dimensions).toEqual([[...DEPLOYMENT_DIMENSIONS]]);
+    expect(line?._aws.CloudWatchMetrics[0]?.Dimensions).toEqual([['service']]);
   });
 
   test('are not told of where none could be tried', () => {

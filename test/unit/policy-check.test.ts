@@ -20,7 +20,7 @@ const ours = (text: string) => statuses.policy(text, deployment);
 /** What is known of the policy when the API server answers so. */
 async function stateOf({ code, body }: statuses.Answered): Promise<string | undefined> {
   const send = async () => {
-    throw new ApiError(code, body, { deployment: DEPLOYMENT });
+    throw new ApiError(code, body, DEPLOYMENT);
   };
   return (await checkPolicy({ send }, trial))?.state;
 }

@@ -61,10 +61,8 @@ test.for<[string, Parameters<typeof neededEndpoints>[0], SettingsInput, string]>
   ],
 ])('the endpoints %s', ([, aws, input, expected]) => {
   const settings = checkSettings(input);
-  const needed = neededEndpoints(
-    aws,
-    listedClusters(withResolvedLocations(settings, 'eu-west-1')),
-    settings.secrets,
-  );
+  const listed = listedClusters(withResolvedLocations(settings, 'eu-west-1'));
+  const clusters = listed.map((cluster) => ({ id: cluster.name, cluster, entries: settings.secrets }));
+  const needed = neededEndpoints(aws, { clusters, entries: settings.secrets });
   expect(needed.join(', ')).toBe(expected);
 });

@@ -6,7 +6,7 @@ import { NEWER_IS_THERE } from '../../../lambda/kubernetes/pull-secret.ts';
 import { DEPLOYMENT } from './deployment.ts';
 import * as statuses from './statuses.ts';
 
-const read = ({ code, body }: statuses.Answered) => new ApiError(code, body, { deployment: DEPLOYMENT });
+const read = ({ code, body }: statuses.Answered) => new ApiError(code, body, DEPLOYMENT);
 
 describe('what is read of an answer', () => {
   test.for<[string, statuses.Answered, Partial<ApiError>]>([
@@ -138,9 +138,9 @@ describe('what is read of an answer', () => {
   });
 
   test('the header that asks to wait', () => {
-    expect(
-      new ApiError(429, statuses.throttled.body, { retryAfter: '7', deployment: DEPLOYMENT }).retryAfter,
-    ).toBe('7');
+    expect(new ApiError(429, statuses.throttled.body, DEPLOYMENT, { 'retry-after': '7' }).retryAfter).toBe(
+      '7',
+    );
     expect(read(statuses.throttled).retryAfter).toBeUndefined();
   });
 
@@ -161,7 +161,7 @@ describe('what is read of an answer', () => {
 describe('of a denial only who denied is kept', () => {
   test.for([401, 404, 409, 422, 429, 500])('by a webhook that answers %i', (code) => {
     const { body } = statuses.deceivingWebhook(code);
-    expect(new ApiError(code, body, { retryAfter: '1', deployment: DEPLOYMENT })).toMatchObject({
+    expect(new ApiError(code, body, DEPLOYMENT, { 'retry-after': '1' })).toMatchObject({
       ...{ code, reason: 'without a known reason', kind: '', causes: [], managers: [], isTransient: false },
       ...{ retryAfter: undefined, deniedVerb: undefined, failedWebhook: undefined, newerIsThere: false },
     });
@@ -169,10 +169,8 @@ describe('of a denial only who denied is kept', () => {
 
   test('by our own policy, known by its name', () => {
     const { body } = statuses.policy('no', 'pulls');
-    expect(new ApiError(422, body, { deployment: { ...DEPLOYMENT, name: 'pulls' } }).deniedBy?.isOurs).toBe(
-      true,
-    );
-    expect(new ApiError(422, body, { deployment: DEPLOYMENT }).deniedBy?.isOurs).toBe(false);
+    expect(new ApiError(422, body, { ...DEPLOYMENT, name: 'pulls' }).deniedBy?.isOurs).toBe(true);
+    expect(new ApiError(422, body, DEPLOYMENT).deniedBy?.isOurs).toBe(false);
   });
 });
 
@@ -215,7 +213,7 @@ test('any body is read without a fault', () => {
   );
   fc.assert(
     fc.property(bodies, (body) => {
-      const { code, message } = new ApiError(500, body, { deployment: DEPLOYMENT });
+      const { code, message } = new ApiError(500, body, DEPLOYMENT);
       expect([code, message]).toEqual([500, 'the API server answered 500']);
     }),
     { numRuns: 500 },
@@ -290,7 +288,7 @@ describe('no secret stays that an answer echoes', () => {
     const code = fc.constantFrom(400, 401, 403, 404, 409, 410, 422, 429, 500, 503);
     fc.assert(
       fc.property(secret, fc.constantFrom(...echoes), code, (word, echo, number) => {
-        const shown = everything(new ApiError(number, echo(word), { deployment: DEPLOYMENT })).join('\n');
+        const shown = everything(new ApiError(number, echo(word), DEPLOYMENT)).join('\n');
         const parts = [word.slice(0, 24), word.slice(100, 124), word.slice(-24)];
         expect(parts.filter((part) => shown.includes(part))).toEqual([]);
       }),
@@ -305,7 +303,7 @@ describe('no secret stays that an answer echoes', () => {
       const from = Math.max(0, body.indexOf(word) - 8);
       for (let at = from; at <= body.indexOf(word) + word.length + 8; at += 1) {
         for (const broken of [body.slice(0, at), `${body.slice(0, at)}\u0001${body.slice(at)}`]) {
-          const shown = everything(new ApiError(422, broken, { deployment: DEPLOYMENT })).join('\n');
+          const shown = everything(new ApiError(422, broken, DEPLOYMENT)).join('\n');
           expect(
             [word.slice(0, 10), word.slice(16, 26), word.slice(-10)].filter((part) => shown.includes(part)),
           ).toEqual([]);
@@ -320,9 +318,9 @@ describe('no secret stays that an answer echoes', () => {
     expect(places.length).toBeGreaterThan(20);
     for (const echo of places) {
       for (const code of [403, 409, 422, 500]) {
-        expect(
-          everything(new ApiError(code, echo('hunter2'), { deployment: DEPLOYMENT })).join('\n'),
-        ).not.toContain('hunter2');
+        expect(everything(new ApiError(code, echo('hunter2'), DEPLOYMENT)).join('\n')).not.toContain(
+          'hunter2',
+        );
       }
     }
   });

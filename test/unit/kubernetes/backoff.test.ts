@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isTransientCode } from '../../../lambda/kubernetes/api-error.ts';
+import { ApiError } from '../../../lambda/kubernetes/api-error.ts';
 import { pauseBefore, requestedWait } from '../../../lambda/kubernetes/transport.ts';
+import { DEPLOYMENT } from './deployment.ts';
 
 const now = Date.parse('2026-11-23T08:00:00Z');
 
@@ -48,7 +49,9 @@ describe('the wait that a Retry-After asks for', () => {
   });
 });
 
-test('only an overloaded or broken server is transient', () => {
+test('only an overloaded or broken server, and a write that raced with another, is transient', () => {
   const codes = [400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 501, 502, 503, 504];
-  expect(codes.filter(isTransientCode)).toEqual([429, 500, 502, 503, 504]);
+  expect(codes.filter((code) => new ApiError(code, '{}', DEPLOYMENT).isTransient)).toEqual([
+    409, 429, 500, 502, 503, 504,
+  ]);
 });

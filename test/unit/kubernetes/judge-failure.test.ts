@@ -7,7 +7,7 @@ import { unauthorizedError } from '../expected-errors.ts';
 import { DEPLOYMENT } from './deployment.ts';
 import * as statuses from './statuses.ts';
 
-const read = ({ code, body }: statuses.Answered) => new ApiError(code, body, { deployment: DEPLOYMENT });
+const read = ({ code, body }: statuses.Answered) => new ApiError(code, body, DEPLOYMENT);
 const verdictOf = (fault: unknown) => judgeFailure(fault, 'secret team-a/ecr-docker-creds');
 
 describe('what the API server says of a write', () => {
@@ -267,8 +267,6 @@ describe('only another object helps', () => {
       ...JSON.parse(body),
       details: { causes: [{ reason: 'FieldValueInvalid', field: 'type' }] },
     };
-    expect(mustBeRecreated(new ApiError(422, JSON.stringify(denied), { deployment: DEPLOYMENT }))).toBe(
-      false,
-    );
+    expect(mustBeRecreated(new ApiError(422, JSON.stringify(denied), DEPLOYMENT))).toBe(false);
   });
 });

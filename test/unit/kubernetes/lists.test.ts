@@ -21,7 +21,7 @@ test('objects of a list that began again are counted once', async () => {
         if (page === 150 && expired < 2) {
           expired += 1;
           page = 0;
-          throw new ApiError(410, '{}', { deployment: DEPLOYMENT });
+          throw new ApiError(410, '{}', DEPLOYMENT);
         }
         return { metadata: page < 180 ? { _continue: 'next' } : {}, items: full(limit) };
       },

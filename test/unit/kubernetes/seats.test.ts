@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../../lambda/kubernetes/api-error.ts';
 import { Seats } from '../../../lambda/kubernetes/transport.ts';
+import { DEPLOYMENT } from './deployment.ts';
 
-const throttled = new Error('429');
-const isThrottled = (fault: unknown) => fault === throttled;
+const throttled = new ApiError(429, '{}', DEPLOYMENT);
 
 /** How many of `count` requests are in flight at once at most; `fault` is what each throws. */
 async function inFlight(seats: Seats, count: number, fault?: Error): Promise<number> {
@@ -16,7 +17,7 @@ async function inFlight(seats: Seats, count: number, fault?: Error): Promise<num
     running -= 1;
     if (fault) throw fault;
   };
-  await Promise.allSettled(Array.from({ length: count }, () => seats.use(request, isThrottled)));
+  await Promise.allSettled(Array.from({ length: count }, () => seats.use(request)));
   return most;
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { listHeldSecrets, ownershipOf, permissionFor } from '../../../lambda/refresh/ownership.ts';
+import { entryOf } from '../factories.ts';
 
 const DEPLOYMENT = 'ecr-registry-helper';
 
@@ -12,7 +13,7 @@ const managed = (names: readonly string[]) => ({
 });
 const many = Array.from({ length: 25 }, (_, at) => `manager-${at}`);
 const allowed = (names: readonly string[], adoptFrom: string[]) =>
-  permissionFor(ownershipOf(managed(names), DEPLOYMENT), { adoptFrom, registries: [] });
+  permissionFor(ownershipOf(managed(names), DEPLOYMENT), { ...entryOf(), adoptFrom });
 
 test.for<[string, string[], string[], unknown]>([
   ['20 managers that are all named', many.slice(0, 20), many, 'adopt'],

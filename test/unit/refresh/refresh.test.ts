@@ -27,7 +27,7 @@ async function run(
   const request: RunRequest = { origin: 'manual', action: 'refresh', ...given.request };
   const start = async () => {
     const ctx = {
-      ...{ settings, request, clock, scope: resolveScope(settings, request) },
+      ...{ settings, request, clock, startedAt: clock.now(), scope: resolveScope(settings, request) },
       deadline: { at: clock.now() + 60_000, signal: new AbortController().signal },
       readCredentials: async (entry: SecretEntry) => {
         calls.push(`read ${entry.name}`);

@@ -4,6 +4,7 @@ import { DeadlineError, HelperError } from '../../../lambda/errors.ts';
 import type { Requests } from '../../../lambda/kubernetes/client.ts';
 import { unreachableError } from '../../../lambda/kubernetes/transport.ts';
 import { runInRounds, type Task } from '../../../lambda/refresh/rounds.ts';
+import { settingsOf } from '../factories.ts';
 
 /** A clock whose pauses pass at once; rounds without an end fail. */
 class PassingClock {
@@ -60,9 +61,11 @@ async function play(
 ) {
   const clock = new PassingClock();
   const client = { attempts: (timeoutMs: number) => ({ timeoutMs }) as unknown as Requests };
+  const deadline = { at: deadlineAt, signal: new AbortController().signal };
   await runInRounds(
+    { settings: settingsOf({ concurrency }), clock, deadline },
+    client,
     stages.map((tasks) => () => tasks),
-    { client, concurrency, clock, deadline: { at: deadlineAt, signal: new AbortController().signal } },
   );
   return clock;
 }
@@ -189,7 +192,8 @@ test('a task that fails twice while the server is away waits for none that hang'
   const clock = { now: () => now, sleep, after: () => () => undefined };
   const client = { attempts: () => ({}) as Requests };
   let isOver = false;
-  const run = runInRounds([() => [healthy, ...hanging]], { client, concurrency: 16, clock, deadline });
+  const ctx = { settings: settingsOf({ concurrency: 16 }), clock, deadline };
+  const run = runInRounds(ctx, client, [() => [healthy, ...hanging]]);
   void run.then(() => {
     isOver = true;
   });

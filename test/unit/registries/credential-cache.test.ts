@@ -20,9 +20,9 @@ test.for<[string, number]>([
   const kept = new CredentialCache();
   const credentials = kept.keep(entryOf(), fetched(clock));
   clock.advance(hours * HOUR - 1);
-  expect(kept.find(entryOf(), { schedule }, clock.now())).toBe(credentials);
+  expect(kept.find(entryOf(), schedule, clock.now())).toBe(credentials);
   clock.advance(1);
-  expect(kept.find(entryOf(), { schedule }, clock.now())).toBeUndefined();
+  expect(kept.find(entryOf(), schedule, clock.now())).toBeUndefined();
 });
 
 test('a new token takes the place of an old one', () => {
@@ -31,7 +31,7 @@ test('a new token takes the place of an old one', () => {
   kept.keep(entryOf(), fetched(clock));
   clock.advance(4 * HOUR);
   const newer = kept.keep(entryOf(), fetched(clock));
-  expect(kept.find(entryOf(), { schedule: 'rate(8 hours)' }, clock.now())).toBe(newer);
+  expect(kept.find(entryOf(), 'rate(8 hours)', clock.now())).toBe(newer);
 });
 
 test('what tells no end, or not all of it, is read each time', () => {
@@ -40,10 +40,10 @@ test('what tells no end, or not all of it, is read each time', () => {
   const stored = { type: 'stored' as const, secretId: 'hub' };
   for (const registries of [[stored], [{ type: 'ecr' as const }, stored]]) {
     kept.keep(entryOf({ registries }), fetched(clock));
-    expect(kept.find(entryOf({ registries }), { schedule: 'rate(1 hour)' }, clock.now())).toBeUndefined();
+    expect(kept.find(entryOf({ registries }), 'rate(1 hour)', clock.now())).toBeUndefined();
   }
   kept.keep(entryOf(), { auths: new Map() });
-  expect(kept.find(entryOf(), { schedule: 'rate(1 hour)' }, clock.now())).toBeUndefined();
+  expect(kept.find(entryOf(), 'rate(1 hour)', clock.now())).toBeUndefined();
 });
 
 test('each entry has its own', () => {
@@ -51,5 +51,5 @@ test('each entry has its own', () => {
   const kept = new CredentialCache();
   kept.keep(entryOf({ name: 'a' }), fetched(clock));
   const other = entryOf({ name: 'a', registries: [{ type: 'ecr', region: 'us-east-1' }] });
-  expect(kept.find(other, { schedule: 'rate(8 hours)' }, clock.now())).toBeUndefined();
+  expect(kept.find(other, 'rate(8 hours)', clock.now())).toBeUndefined();
 });

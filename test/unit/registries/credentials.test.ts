@@ -26,6 +26,7 @@ function awsOf(
   const calls: string[] = [];
   const aws = {
     homeRegion: 'eu-west-1',
+    clock,
     signal: new AbortController().signal,
     ecr: (region: string, identity: Identity) => ({
       send: async () => {
@@ -54,7 +55,7 @@ function awsOf(
       },
     }),
   };
-  const reader = new CredentialReader(aws as unknown as AwsClients, clock);
+  const reader = new CredentialReader(aws as unknown as AwsClients);
   const read = async (registries: Registries) => {
     const { auths, token } = await reader.read(entryOf({ registries }));
     const logins = [...auths].map(([host, auth]) => [host, Buffer.from(auth.reveal(), 'base64').toString()]);

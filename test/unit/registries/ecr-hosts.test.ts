@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { AwsClients } from '../../../lambda/aws.ts';
-import { systemClock } from '../../../lambda/context.ts';
 import { furtherHosts, getEcrToken, isLikeEcrHost, readEcrHost } from '../../../lambda/registries/ecr.ts';
 import { checkSettings } from '../../../lambda/settings/rules.ts';
-import { ManualClock } from '../manual-clock.ts';
+import { awsClientsOf } from '../aws-clients.ts';
 
 const accountId = '111122223333';
 
@@ -91,15 +89,9 @@ test.for([
   [{ dualStack: true }, 'ecr.us-east-1.api.aws'],
   [{ fips: true, dualStack: true }, 'ecr-fips.us-east-1.api.aws'],
 ] as const)('with %j the token is asked of %s', async ([kinds, host]) => {
-  const { signal } = new AbortController();
   const keys = { accessKeyId: 'AKIACANARYUSER000001', secretAccessKey: 'CanarySecretKey/0123' };
-  const client = new AwsClients({
-    region: 'us-east-1',
-    sessionName: 'test',
-    clock: systemClock,
-    signal,
-    deployCommand: '',
-  }).ecr('us-east-1', { keys }, kinds);
+  const aws = awsClientsOf('us-east-1');
+  const client = aws.ecr('us-east-1', { keys }, kinds);
   const asked: string[] = [];
   // the SDK takes no endpoint of an emulator together with these
   client.middlewareStack.add(
@@ -109,7 +101,7 @@ test.for([
     },
     { step: 'finalizeRequest', priority: 'low' },
   );
-  await expect(getEcrToken(client, 'us-east-1', new ManualClock(), signal)).rejects.toThrow(
+  await expect(getEcrToken(client, 'us-east-1', aws)).rejects.toThrow(
     'could not get an ECR authorization token',
   );
   expect(new Set(asked).size).toBe(1);

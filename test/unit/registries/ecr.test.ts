@@ -14,7 +14,10 @@ const good: AuthorizationData = {
 };
 
 const fetchWith = (send: (command: unknown, options: unknown) => Promise<unknown>, at = clock) =>
-  getEcrToken({ send } as unknown as ECRClient, 'eu-west-1', at, new AbortController().signal);
+  getEcrToken({ send } as unknown as ECRClient, 'eu-west-1', {
+    clock: at,
+    signal: new AbortController().signal,
+  });
 const answered = (...data: (AuthorizationData | undefined)[]) =>
   fetchWith(() => Promise.resolve({ authorizationData: data }));
 
@@ -146,7 +149,7 @@ describe('a call that fails', () => {
       options.push(given);
       return Promise.resolve({ authorizationData: [good] });
     };
-    await getEcrToken({ send } as unknown as ECRClient, 'eu-west-1', clock, signal);
+    await getEcrToken({ send } as unknown as ECRClient, 'eu-west-1', { clock, signal });
     expect(options).toEqual([{ abortSignal: signal }]);
   });
 });

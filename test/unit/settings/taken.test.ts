@@ -51,7 +51,9 @@ test.for(['README.md', ...globSync('docs/**/*.md')])('the settings that %s shows
   const shown = [...readFileSync(page, 'utf8').matchAll(/^```jsonc?\n(.*?)^```/gms)].map(
     ([, block]) => block ?? '',
   );
-  const settings = shown.filter((block) => block.includes('"clusters"') && !/"(?:startedAt|action)"/.test(block));
+  const settings = shown.filter(
+    (block) => block.includes('"clusters"') && !/"(?:startedAt|action)"/.test(block),
+  );
   if (page === 'README.md') expect(settings.length).toBeGreaterThan(0);
   for (const block of settings) expect(() => checkSettings(JSON.parse(block))).not.toThrow();
 });
