@@ -10,7 +10,7 @@ import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import type { Place } from '../lambda/settings/locations.ts';
-import { checkSize } from '../lambda/settings/rules.ts';
+import { checkSize, LARGEST_SETTINGS_BYTES } from '../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import type { Network } from './network.ts';
 import { roleArn } from './permissions.ts';
@@ -45,7 +45,7 @@ export interface RefreshFunctionProps extends Pick<lambda.FunctionOptions, Optio
 
 /** Context: the flags of the CDK app of this project; another app has stacks, which `cdk deploy` takes by their path. */
 export const APP_FLAGS = 'ecr-registry-helper:app-flags';
-/** What fits in the environment beside the longest settings and names. Without it, printed commands lack the flags. */
+/** What fits in the environment beside the longest settings and names. Where it is longer, printed commands lack the flags. */
 const LONGEST_DEPLOYED_BY = 100;
 
 /** The function that refreshes pull secrets: the main function, and the VPC function of an access stack. */
@@ -56,7 +56,7 @@ export class RefreshFunction extends lambda.Function {
   constructor(scope: Construct, id: string, props: RefreshFunctionProps) {
     const { settings, input, main, role, network, environment, logRetention, logKey, retries, ...options } =
       props;
-    checkSize(input);
+    const room = LONGEST_DEPLOYED_BY + LARGEST_SETTINGS_BYTES - checkSize(input);
     const stack = Stack.of(scope);
     const deployedBy = scope.node.tryGetContext(APP_FLAGS) ?? stack.node.path;
     const logGroup = new logs.LogGroup(scope, 'Log', {
@@ -71,7 +71,7 @@ export class RefreshFunction extends lambda.Function {
       logGroup,
       environment: {
         SETTINGS: stack.toJsonString(input),
-        ...(deployedBy.length <= LONGEST_DEPLOYED_BY && { DEPLOYED_BY: deployedBy }),
+        ...(deployedBy.length <= room && { DEPLOYED_BY: deployedBy }),
         ...(settings.secrets.some(({ repositories }) => repositories) && {
           PULL_ROLE_PREFIX: roleArn(stack, main.accountId, pullRolePrefix(settings.name, main.region)),
         }),

@@ -1,4 +1,4 @@
-import { Duration, Names, Stack, Token, TokenComparison } from 'aws-cdk-lib';
+import { Annotations, Aspects, Duration, Names, Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -6,7 +6,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import {
   type CLUSTER_DIMENSIONS,
@@ -20,6 +20,7 @@ import { clusterId, type Settings } from '../lambda/settings/schema.ts';
 import { clusterScope } from './cluster-access.ts';
 import { Dashboard, fleetMetric, QUERIES, type Watched } from './dashboard.ts';
 import type { Fleet } from './fleet.ts';
+import { APP_FLAGS } from './function.ts';
 
 export interface AlarmTopicProps {
   /**
@@ -57,6 +58,7 @@ export class Monitoring extends Construct {
     super(scope, id);
     const { settings, fleet, logGroup } = watched;
     this.topic = resolveTopic(this, topic, settings);
+    Aspects.of(this.topic).add({ visit: warnWithoutSubscriber });
     const ofClusters = fleet ? fleetAlarms(this, settings, fleet) : clusterAlarms(this, settings);
     this.alarms = [...ofClusters, policyAlarm(this, settings), ...runAlarms(this, watched)];
     const notify = new SnsAction(this.topic);
@@ -258,4 +260,16 @@ function newTopic(scope: Construct, key: kms.IKey | undefined, email: string | u
   key?.grant(CLOUDWATCH, 'kms:Decrypt', 'kms:GenerateDataKey*');
   if (email) topic.addSubscription(new EmailSubscription(email));
   return topic;
+}
+
+/** Warns at synth, when all subscriptions of the app are known; those of an imported topic are unknown. */
+function warnWithoutSubscriber(topic: IConstruct): void {
+  if (!(topic instanceof sns.Topic)) return;
+  const all = topic.node.root.node.findAll();
+  if (all.some((node) => node instanceof sns.CfnSubscription && node.topicArn === topic.topicArn)) return;
+  const byFlag = topic.node.tryGetContext(APP_FLAGS) ? ', or add -c alarmEmail=ADDRESS' : '';
+  Annotations.of(topic).addWarningV2(
+    'ecr-registry-helper:no-subscriber',
+    `nobody gets the alarms: their topic has no subscriber. Set alarmEmail or alarmTopic in the settings${byFlag}`,
+  );
 }

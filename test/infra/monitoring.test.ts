@@ -278,6 +278,7 @@ it('takes names and schedules that are known only at deployment', () => {
         name: text('Name'),
         clusters: [{ name: text('One') }, { name: text('Two') }],
         schedule: text('Schedule'),
+        alarmEmail: 'on-call@example.com',
       },
     };
   });
