@@ -1,6 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { dashboardUrl } from './dashboard.ts';
 import { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';
 
 /** The stack that `cdk deploy` makes: one helper, and the outputs that a person needs to operate it. */
@@ -24,8 +23,7 @@ export class EcrRegistryHelperStack extends Stack {
     output('FunctionRoleArn', role.roleArn, 'The role in the access entries of the clusters');
     output('FailedQueueUrl', failedQueue.queueUrl, 'Queue of failed runs, which retries them');
     output('AlarmTopicArn', monitoring.topic.topicArn, 'SNS topic for alarms');
-    const url = dashboardUrl(this, monitoring.dashboard.dashboardName);
-    output('DashboardUrl', url, 'Freshness, failures and durations');
+    output('DashboardUrl', monitoring.dashboardUrl, 'Freshness, failures and durations');
     if (fleet) {
       output(
         'StartCommand',

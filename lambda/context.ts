@@ -8,6 +8,17 @@ import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.t
 /** The version of this package, as audit logs show it in the user agent. */
 export const VERSION = '0.1.0';
 
+/**
+ * The URL of the project's files at this version, with "/" at its end. Empty until the project has a public address: then
+ * messages name the files of the repository.
+ */
+const FILES_URL = '';
+
+/** Where a page of the docs is. @param page its file and anchor, such as `docs/operate/README.md#alarms` */
+export function docsUrl(page: string): string {
+  return FILES_URL + page;
+}
+
 /** All that an action gets: what to do, for whom, until when, and by which clients. */
 export interface RunContext {
   /** With the locations of all clusters filled in. */
