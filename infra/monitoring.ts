@@ -30,8 +30,8 @@ export interface AlarmTopicProps {
    */
   readonly alarmTopic?: sns.ITopic;
   /**
-   * KMS key of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
-   * kms:GenerateDataKey*, or alarms are lost without an error. @default - none; alarms contain no secret
+   * Of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
+   * kms:GenerateDataKey*, or alarms are lost without an error. @default - that of `settings.kmsKeyArn`, or none; alarms contain no secret
    */
   readonly alarmKey?: kms.IKey;
 }
@@ -68,10 +68,11 @@ export class Monitoring extends Construct {
   /** In a partition whose console is not public, the name of the dashboard. */
   readonly dashboardUrl: string;
 
-  constructor(scope: Construct, id: string, watched: Watched, topic: AlarmTopicProps) {
+  /** @param key of the new topic, where `props` have none */
+  constructor(scope: Construct, id: string, watched: Watched, props: AlarmTopicProps, key?: kms.IKey) {
     super(scope, id);
     const { settings, fleet, logGroup } = watched;
-    this.topic = resolveTopic(this, topic, settings);
+    this.topic = resolveTopic(this, props, settings, key);
     Aspects.of(this.topic).add({ visit: warnWithoutSubscriber });
     // by name, as the dashboard itself shows the alarms
     const dashboardName = `${settings.name}-${Stack.of(this).region}`;
@@ -98,13 +99,15 @@ export class Monitoring extends Construct {
   }
 }
 
-interface AlarmProps extends Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'> {
+interface AlarmText {
   readonly happened: string;
   /** Shows why: of this command line, or of the AWS CLI. */
   readonly command: string;
   /** The id of the cluster that it is for. */
   readonly cluster?: string;
 }
+
+type AlarmProps = AlarmText & Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'>;
 
 /** The alarms of one deployment, in the order of the dashboard. */
 class Alarms {
@@ -143,7 +146,7 @@ class Alarms {
   addHeartbeat(
     scope: Construct,
     id: AlarmId,
-    { beat, label, ...text }: Omit<AlarmProps, HeartbeatField> & { beat: cloudwatch.IMetric; label: string },
+    { beat, label, ...text }: AlarmText & { beat: cloudwatch.IMetric; label: string },
   ): void {
     const alarm = this.add(scope, id, {
       ...text,
@@ -166,8 +169,6 @@ class Alarms {
     };
   }
 }
-
-type HeartbeatField = 'metric' | 'threshold' | 'evaluationPeriods';
 
 function addClusterAlarms(scope: Construct, alarms: Alarms, settings: Settings): void {
   const hours = staleAfterHours(settings.schedule);
@@ -289,13 +290,14 @@ function addRunAlarms(scope: Construct, alarms: Alarms, { refresher, deadLetterQ
 function resolveTopic(
   scope: Construct,
   { alarmTopic, alarmKey }: AlarmTopicProps,
-  { alarmTopic: arn, alarmEmail }: Settings,
+  { name, alarmTopic: arn, alarmEmail }: Settings,
+  key: kms.IKey | undefined,
 ): sns.ITopic {
   if (alarmTopic && arn) {
     throw new SettingsError('alarmTopic: given both in the settings and as a property of the construct');
   }
   const given = alarmTopic ?? (arn && sns.Topic.fromTopicArn(scope, 'AlarmTopic', arn));
-  if (!given) return newTopic(scope, alarmKey, alarmEmail);
+  if (!given) return newTopic(scope, `${name}-alarms`, alarmKey ?? key, alarmEmail);
   // beside an alarmTopic of the settings, their own check has refused it already
   if (alarmEmail) {
     throw new SettingsError('alarmEmail: alarmTopic is your own topic; subscribe the address to it yourself');
@@ -310,10 +312,15 @@ function resolveTopic(
   return given;
 }
 
-function newTopic(scope: Construct, key: kms.IKey | undefined, email: string | undefined): sns.Topic {
+function newTopic(
+  scope: Construct,
+  topicName: string,
+  key: kms.IKey | undefined,
+  email: string | undefined,
+): sns.Topic {
   const { partition, region, account } = Stack.of(scope);
   const alarms = `arn:${partition}:cloudwatch:${region}:${account}:alarm:*`;
-  const topic = new sns.Topic(scope, 'AlarmTopic', { enforceSSL: true, masterKey: key });
+  const topic = new sns.Topic(scope, 'AlarmTopic', { topicName, enforceSSL: true, masterKey: key });
   // with a policy of its own a topic has no default policy, which allowed the alarms of the account to publish
   topic.addToResourcePolicy(
     new iam.PolicyStatement({

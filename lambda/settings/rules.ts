@@ -61,14 +61,22 @@ export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home
   return checked.data;
 }
 
+/** What only the deployment needs. */
+const OF_DEPLOYMENT = /^(alarm.*|tags|logRetentionDays|kmsKeyArn|permissionsBoundary|stateMachineLogs)$/;
+
+/** The settings that the function gets in its environment. */
+export function functionSettings(input: SettingsInput): object {
+  return Object.fromEntries(Object.entries(input).filter(([field]) => !OF_DEPLOYMENT.test(field)));
+}
+
 /**
  * Checks that settings fit in the function's environment.
- * @returns their size in bytes
+ * @returns the size there in bytes
  * @throws SettingsError with that size
  */
 export function checkSize(input: SettingsInput): number {
   // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
-  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(input)));
+  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(functionSettings(input))));
   if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
   throw new SettingsError(
     `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
@@ -81,13 +89,12 @@ export function checkSize(input: SettingsInput): number {
  */
 export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
   if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
-  let input: unknown;
   try {
-    input = JSON.parse(SETTINGS);
-  } catch {
+    return checkSettings(JSON.parse(SETTINGS));
+  } catch (fault) {
+    if (fault instanceof SettingsError) throw fault;
     throw new SettingsError('the environment variable SETTINGS is not JSON');
   }
-  return checkSettings(input);
 }
 
 /** Reports a problem of the field at a path. */

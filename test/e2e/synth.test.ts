@@ -51,10 +51,13 @@ describe('cdk synth', { timeout: 180_000 }, () => {
     expect(Object.keys(template.Outputs).sort()).toEqual([
       'AlarmTopicArn',
       'DashboardUrl',
+      'DeadLetterQueueUrl',
       'FailedQueueUrl',
       'FunctionName',
       'FunctionRoleArn',
       'InvokeCommand',
+      'LogGroupName',
+      'RuleName',
     ]);
     expect(JSON.stringify(template.Outputs.InvokeCommand.Value)).toContain(
       "--cli-binary-format raw-in-base64-out --cli-read-timeout 900 --payload '{}' /dev/stdout",

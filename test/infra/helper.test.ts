@@ -160,10 +160,9 @@ it('takes what the deployment has its own ways for', () => {
     Timeout: 300,
     KmsKeyArn: key('EnvironmentKey'),
   });
-  expect(resource(template, 'AWS::Logs::LogGroup').properties).toMatchObject({
-    RetentionInDays: 365,
-    KmsKeyId: key('LogKey'),
-  });
+  for (const { Properties } of Object.values(template.findResources('AWS::Logs::LogGroup'))) {
+    expect(Properties).toMatchObject({ RetentionInDays: 365, KmsKeyId: key('LogKey') });
+  }
   for (const { Properties } of Object.values(template.findResources('AWS::SQS::Queue'))) {
     expect(Properties.KmsMasterKeyId).toEqual(key('QueueKey'));
   }

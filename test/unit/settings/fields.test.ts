@@ -109,6 +109,16 @@ describe('a message has the field, its value and what is allowed', () => {
       /kmsKeyArn: "alias\/x" is not the ARN of a KMS key/,
     ],
     [
+      'a retention that CloudWatch Logs does not offer',
+      { ...withCluster({}), logRetentionDays: 31 },
+      /logRetentionDays: CloudWatch Logs does not offer it; it offers 1, 3, 5, /,
+    ],
+    [
+      'the ARN of a permissions boundary',
+      { ...withCluster({}), permissionsBoundary: 'arn:aws:iam::111122223333:policy/x' },
+      /permissionsBoundary: "arn:aws:iam::111122223333:policy\/x" is not the name of an IAM policy/,
+    ],
+    [
       'a namespace with capitals',
       withEntry({ namespaces: { include: ['Team'] } }),
       /namespaces\.include\[0\]: "Team" is not a namespace name or a glob/,
