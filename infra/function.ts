@@ -128,6 +128,8 @@ export class RetryQueues extends Construct {
     this.deadLetterQueue = new sqs.Queue(this, 'DeadLetterQueue', {
       ...shared,
       queueName: `${name}-dead-letter`,
+      // the default, by which Control Tower knows a dead-letter queue
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
       retentionPeriod: Duration.days(14),
     });
     this.failedQueue = new sqs.Queue(this, 'FailedQueue', {
