@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { settingsJsonSchema } from '../settings/json-schema.ts';
-import { checkSettings, checkSize, LARGEST_SETTINGS_BYTES } from '../settings/rules.ts';
+import { checkSize, LARGEST_SETTINGS_BYTES, settingsJsonSchema } from '../settings/json-schema.ts';
+import { checkSettings } from '../settings/rules.ts';
 import type { SettingsInput } from '../settings/schema.ts';
 import {
   examples,

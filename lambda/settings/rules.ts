@@ -19,14 +19,10 @@ import {
   type RegistrySettings,
   type SecretEntry,
   type Settings,
-  type SettingsInput,
   settingsFields,
   storedSecretId,
 } from './schema.ts';
 import { containsGlob, matchesAny, overlap, takesNamespaces } from './selection.ts';
-
-/** The settings travel in the function's environment, whose 4 KB hold other variables too. */
-export const LARGEST_SETTINGS_BYTES = 3500;
 
 /** The account and region of the function, as far as they are known. */
 type Home = Pick<Settings, 'accountId' | 'region'>;
@@ -57,30 +53,8 @@ const withoutTokens = settingsSchema();
 export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home): Settings {
   const schema = isUnknown ? settingsSchema(isUnknown, home) : withoutTokens;
   const checked = schema.safeParse(input, { reportInput: true });
-  if (!checked.success) throw new SettingsError(explain(checked.error));
+  if (!checked.success) throw new SettingsError(explain(checked.error, '\nsettings: '));
   return checked.data;
-}
-
-/** What only the deployment needs. */
-const OF_DEPLOYMENT = /^(alarm.*|tags|logRetentionDays|kmsKeyArn|permissionsBoundary|stateMachineLogs)$/;
-
-/** The settings that the function gets in its environment. */
-export function functionSettings(input: SettingsInput): object {
-  return Object.fromEntries(Object.entries(input).filter(([field]) => !OF_DEPLOYMENT.test(field)));
-}
-
-/**
- * Checks that settings fit in the function's environment.
- * @returns the size there in bytes
- * @throws SettingsError with that size
- */
-export function checkSize(input: SettingsInput): number {
-  // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
-  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(functionSettings(input))));
-  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
-  throw new SettingsError(
-    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
-  );
 }
 
 /**
@@ -88,12 +62,14 @@ export function checkSize(input: SettingsInput): number {
  * @throws SettingsError when it is missing, not JSON, or against the schema
  */
 export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
-  if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
+  const fix = 'Correct the settings and deploy again.';
+  if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing', fix);
   try {
     return checkSettings(JSON.parse(SETTINGS));
   } catch (fault) {
-    if (fault instanceof SettingsError) throw fault;
-    throw new SettingsError('the environment variable SETTINGS is not JSON');
+    if (fault instanceof SettingsError)
+      throw new SettingsError(fault.problem.slice('settings: '.length), fix);
+    throw new SettingsError('the environment variable SETTINGS is not JSON', fix);
   }
 }
 

@@ -249,9 +249,9 @@ export function text(pattern: RegExp, what: string, isUnknown: (value: string) =
     .meta({ pattern: pattern.source });
 }
 
-/** Describes each issue of a failed check in one line: the field, its value and what is allowed. */
-export function explain(error: z.ZodError): string {
-  return error.issues.flatMap(resolveUnion).map(describeIssue).join('; ');
+/** Describes each issue of a failed check: the field, its value and what is allowed. */
+export function explain(error: z.ZodError, separator = '; '): string {
+  return error.issues.flatMap(resolveUnion).map(describeIssue).join(separator);
 }
 
 /** Of a union, the issues of the option that knows most of the given fields; else the issue itself. */
@@ -269,7 +269,8 @@ function resolveUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 function describeIssue({ code, input, message, path }: z.core.$ZodIssue): string {
   const isValueShown = code === 'custom' || input === undefined || typeof input === 'object';
   const value = isValueShown ? '' : ` (found ${JSON.stringify(input)})`;
-  return `${printPath(path)}: ${message}${value}`;
+  const plain = message.replace(/^(?:Invalid|Too) \w+: /, '').replace('received undefined', 'found nothing');
+  return `${printPath(path)}: ${plain}${value}`;
 }
 
 /** By hand: zod's own `toDotPath` brings all of zod's languages into the bundle. */

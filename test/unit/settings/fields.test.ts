@@ -179,9 +179,15 @@ describe('a message has the field, its value and what is allowed', () => {
     expect(problemOf(input)).toMatch(problem);
   });
 
-  test('one message reports every problem', () => {
+  test('of settings that were never deployed does not say to deploy them again', () => {
+    expect(() => checkSettings({})).toThrow(expect.objectContaining({ fix: 'Correct the settings.' }));
+  });
+
+  test('one message reports every problem, each on a line', () => {
     const problem = problemOf({ clusters: [{ name: 'a b', region: 'moon' }], concurrency: 0 });
-    expect(problem).toMatch(/clusters\[0\]\.name: .*; clusters\[0\]\.region: .*; concurrency: /);
+    expect(problem).toMatch(
+      /^settings: clusters\[0\]\.name: .*\nsettings: clusters\[0\]\.region: .*\nsettings: concurrency: /,
+    );
   });
 });
 
