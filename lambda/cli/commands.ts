@@ -13,7 +13,14 @@ import {
   UsageError,
 } from './io.ts';
 import { rbacManifest } from './rbac.ts';
-import { checkEvent, type RunOptions, readDeployedSettings, runEvent, setAwsEnvironment } from './run.ts';
+import {
+  checkEvent,
+  type RunOptions,
+  readDeployedSettings,
+  runEvent,
+  runPreflight,
+  setAwsEnvironment,
+} from './run.ts';
 import { settingsView } from './views.ts';
 
 /** To what a command narrows its action. */
@@ -31,6 +38,7 @@ const RENAMED_FLAGS = [
 
 /** Adds all commands to the program. */
 export function addCommands(program: Command): void {
+  addPreflight(program);
   addDoctor(program);
   addPlan(program);
   addRefresh(program);
@@ -91,6 +99,18 @@ function toList(value: string, before: readonly string[] = []): string[] {
 function onlyOne([id, ...others]: readonly string[] = []): string | undefined {
   if (others.length > 0) throw new UsageError('--cluster takes one cluster here');
   return id;
+}
+
+function addPreflight(program: Command): void {
+  program
+    .command('preflight')
+    .description('checks an EKS cluster with your own identity (read-only), before anything is deployed')
+    .requiredOption('--cluster-name <name>', 'the EKS cluster by its name')
+    .option('--region <region>', 'of the cluster; default: AWS_REGION, or that of the profile')
+    .option('--profile <name>', 'of your AWS configuration; default: AWS_PROFILE')
+    .option('--json', 'print the report as JSON, and nothing else on stdout')
+    .addHelpText('after', examples(['preflight --cluster-name demo', 'what each value means, and its fix']))
+    .action(runPreflight);
 }
 
 function addDoctor(program: Command): void {

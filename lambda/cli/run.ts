@@ -15,11 +15,12 @@ import {
   readSettingsFlags,
   UsageError,
 } from './io.ts';
-import { answerView } from './views.ts';
+import { answerView, doctorView } from './views.ts';
 
 /** Lambda's longest run, and some time for its answer. */
 const LONGEST_CALL_MS = 15 * 60_000 + 10_000;
 const LONGEST_LOCAL_MS = 15 * 60_000;
+const LONGEST_PREFLIGHT_MS = 60_000;
 
 /** Where a command runs, and how it prints the report. */
 export interface RunOptions {
@@ -40,8 +41,16 @@ export interface RunOptions {
 export async function runEvent(options: RunOptions, event: unknown): Promise<void> {
   setAwsEnvironment(options);
   const answer = options.local ? await runHere(options, event) : await invokeDeployed(options, event);
-  if (options.json) printJson(answer);
-  else print(`${answerView(plain(answer))}\n`);
+  printAnswer(answer, options, answerView);
+}
+
+function printAnswer<Given extends Answer>(
+  answer: Given,
+  { json }: Pick<RunOptions, 'json'>,
+  view: (answer: Given) => string,
+): void {
+  if (json) printJson(answer);
+  else print(`${view(plain(answer))}\n`);
   process.exitCode = exitCodeOf(answer);
 }
 
@@ -234,6 +243,30 @@ export function refuseOwnToken({ secrets }: Settings): void {
       ? 'Give the registry a roleArn that may only pull, or leave out --local: then the function fetches it.'
       : 'Leave out --local: then the function fetches it. An entry with repositories, a registry with pullThroughCache and ECR Public take no roleArn.',
   );
+}
+
+/**
+ * Checks an EKS cluster before anything is deployed, with your own credentials; prints the report, and sets the exit code.
+ * @throws HelperError without credentials or a region
+ */
+export async function runPreflight(
+  options: Omit<RunOptions, 'stack'> & { clusterName: string },
+): Promise<void> {
+  setAwsEnvironment(options);
+  const report = await withProgress('running here', 'nothing was written', async () => {
+    const { AwsClients } = await import('../aws.ts');
+    const { preflight } = await import('../doctor/doctor.ts');
+    const region = await readRegion();
+    const deadline = startDeadline(systemClock, systemClock.now() + LONGEST_PREFLIGHT_MS);
+    const { signal } = deadline;
+    const commands = localCommands(options);
+    const aws = new AwsClients({ region, sessionName: 'preflight', clock: systemClock, signal, ...commands });
+    return preflight(aws, options.clusterName, systemClock.now).finally(() => {
+      aws.destroy();
+      deadline.stop();
+    });
+  });
+  printAnswer(report, options, (one) => doctorView(one, 'preflight'));
 }
 
 /** The region of environment or profile, once there are credentials too. */

@@ -155,9 +155,9 @@ const RESULT_STYLES: Readonly<Record<Finding['result'], Style>> = {
 };
 
 /** The report of a doctor, for people. */
-export function doctorView({ ok, durationMs, identity, findings }: DoctorReport): string {
+export function doctorView({ ok, durationMs, identity, findings }: DoctorReport, command = 'doctor'): string {
   return paragraphs(
-    `${verdict(ok)}: doctor, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`,
+    `${verdict(ok)}: ${command}, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`,
     table(
       ['RESULT', 'CHECK', 'OBJECT', 'DETAILS'],
       findings.map(({ result, step, object, reason }) => [

@@ -25,7 +25,7 @@ export const ofReports: readonly Mutant[] = [
   },
   {
     name: 'print what others chose as it is',
-    in: 'runEvent',
+    in: 'printAnswer',
     replace: 'plain(answer)',
     by: 'answer',
     harm: 'whoever names something in a cluster hides lines on the terminal of its administrator',
