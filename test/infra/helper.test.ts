@@ -5,6 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
+import { APP_FLAGS } from '../../infra/function.ts';
 import type { SettingsInput } from '../../infra/index.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
@@ -34,6 +35,19 @@ describe('with nothing but a cluster', () => {
       // for the commands that it prints: cdk deploy takes a stack by its path
       DEPLOYED_BY: 'Test',
     });
+  });
+
+  it.each([
+    ['short', {}, true],
+    ['as long as they may be', { $schema: 'x'.repeat(3_420) }, false],
+  ])('gives it long flags of the app where the settings are %s: %o', (_, more, isGiven) => {
+    const flags = `-c settings=${'x'.repeat(200)}`;
+    const { template } = synth((stack) => {
+      stack.node.setContext(APP_FLAGS, flags);
+      return { settings: { ...DEMO, ...more } };
+    });
+    const { properties } = resource(template, 'AWS::Lambda::Function', 'HelperRefresher');
+    expect(properties.Environment.Variables.DEPLOYED_BY).toBe(isGiven ? flags : undefined);
   });
 
   it('has a role of its own without managed policies', () => {
