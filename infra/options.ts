@@ -38,13 +38,12 @@ export function applyOptions(
 
 /** The functions that CDK makes in a scope write to a log group of the stack; Lambda would keep theirs for ever. */
 export function ownLog(scope: Construct, id: string, functions: IConstruct, options: LogOptions): void {
-  const removalPolicy = RemovalPolicy.DESTROY;
-  const { logGroupName } = new logs.LogGroup(scope, id, { ...options, removalPolicy });
+  const log = new logs.LogGroup(scope, id, { ...options, removalPolicy: RemovalPolicy.DESTROY });
   for (const node of functions.node.findAll()) {
     if (!CfnResource.isCfnResource(node) || node.cfnResourceType !== 'AWS::Lambda::Function') continue;
     // of a feature flag of CDK: without a retention, and left behind
     node.node.scope?.node.tryRemoveChild('LogGroup');
-    node.addPropertyOverride('LoggingConfig.LogGroup', logGroupName);
+    node.addPropertyOverride('LoggingConfig.LogGroup', log.logGroupName);
   }
 }
 

@@ -9,8 +9,8 @@ import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.t
 export const VERSION = '0.1.0';
 
 /**
- * The URL of the project's files at this version, with "/" at its end. Empty until the project has a public address: then
- * messages name the files of the repository.
+ * The URL of the project's files at this version, with "/" at its end. A release fills it in; while it is
+ * empty, messages name the files of the repository.
  */
 const FILES_URL = '';
 
