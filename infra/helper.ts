@@ -42,13 +42,13 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
   readonly timeout?: Duration;
   /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
   readonly fleetConcurrency?: number;
-  /** @default - `settings.logRetentionDays`, or RetentionDays.THREE_MONTHS */
+  /** How long logs are kept. @default - `settings.logRetentionDays`, or RetentionDays.THREE_MONTHS */
   readonly logRetention?: RetentionDays;
-  /** Of the logs; its policy must allow CloudWatch Logs. @default - that of `settings.kmsKeyArn`, or the key of CloudWatch Logs */
+  /** KMS key of the logs; its policy must allow CloudWatch Logs. @default - that of `settings.kmsKeyArn`, or the key of CloudWatch Logs */
   readonly logKey?: kms.IKey;
-  /** Of the queues of failed runs. @default - that of `settings.kmsKeyArn`, or the key of SQS */
+  /** KMS key of the queues of failed runs. @default - that of `settings.kmsKeyArn`, or the key of SQS */
   readonly queueKey?: kms.IKey;
-  /** Of the function's environment. @default - that of `settings.kmsKeyArn`, or the key of Lambda */
+  /** KMS key of the function's environment. @default - that of `settings.kmsKeyArn`, or the key of Lambda */
   readonly environmentKey?: kms.IKey;
 }
 
@@ -69,7 +69,9 @@ export class EcrRegistryHelper extends Construct {
   readonly role: iam.Role;
   /** The EventBridge rule of the schedule. */
   readonly rule: events.Rule;
+  /** The log of the function. */
   readonly logGroup: LogGroup;
+  /** Has the failed runs, and retries them. */
   readonly failedQueue: sqs.Queue;
   /** Has the runs that are retried no more. */
   readonly deadLetterQueue: sqs.Queue;

@@ -7,7 +7,7 @@ import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct, type IConstruct } from 'constructs';
-import { docsUrl } from '../lambda/context.ts';
+import { FILES_URL } from '../lambda/context.ts';
 import { SettingsError } from '../lambda/errors.ts';
 import {
   type CLUSTER_DIMENSIONS,
@@ -30,7 +30,7 @@ export interface AlarmTopicProps {
    */
   readonly alarmTopic?: sns.ITopic;
   /**
-   * Of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
+   * KMS key of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
    * kms:GenerateDataKey*, or alarms are lost without an error. @default - that of `settings.kmsKeyArn`, or none; alarms contain no secret
    */
   readonly alarmKey?: kms.IKey;
@@ -135,7 +135,7 @@ class Alarms {
         happened,
         `See why: ${shown} --region ${Stack.of(scope).region}`,
         `Dashboard: ${this.dashboard}`,
-        `Runbook: ${docsUrl(RUNBOOKS[id])}`,
+        `Runbook: ${FILES_URL}${RUNBOOKS[id]}`,
       ].join('\n'),
     });
     this.all.push(alarm);

@@ -9,15 +9,10 @@ import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.t
 export const VERSION = '0.1.0';
 
 /**
- * The URL of the project's files at this version, with "/" at its end. A release fills it in; while it is
- * empty, messages name the files of the repository.
+ * The URL of the project's files at this version, with "/" at its end: before `docs/…` it makes a link. A release fills it
+ * in; while it is empty, messages name the files of the repository.
  */
-const FILES_URL = '';
-
-/** Where a page of the docs is. @param page its file and anchor, such as `docs/operate/README.md#alarms` */
-export function docsUrl(page: string): string {
-  return FILES_URL + page;
-}
+export const FILES_URL = '';
 
 /** All that an action gets: what to do, for whom, until when, and by which clients. */
 export interface RunContext {
