@@ -21,6 +21,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'secrets[].registries[stored]':
     'Stored credentials: [stored docker configs](../guides/registries.md#stored-docker-configs).',
   'secrets[].namespaces': 'The namespaces of an entry.',
+  'tags[]': 'A tag of all resources.',
   'accessStacks[]': 'Options of one [access stack](../guides/access-stacks.md).',
   'accessStacks[].vpc': 'The VPC of an access stack: [private clusters](../guides/private-clusters.md).',
   vpc: 'The VPC of the function: [private clusters](../guides/private-clusters.md).',

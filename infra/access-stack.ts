@@ -18,6 +18,7 @@ import { clusterId, type Settings, type SettingsInput } from '../lambda/settings
 import { ClusterAccess } from './cluster-access.ts';
 import { RefreshFunction } from './function.ts';
 import { resolveNetwork } from './network.ts';
+import { applyOptions, readOptions } from './options.ts';
 import {
   addPermissions,
   clusterPermissions,
@@ -29,7 +30,7 @@ import {
 export interface EcrRegistryHelperAccessProps {
   /** Those of the function, with its `accountId` and `region`. */
   readonly settings: SettingsInput;
-  /** For the roles that the construct makes. @default - none */
+  /** Of all roles that the construct makes. @default - that of `settings.permissionsBoundary`, or none */
   readonly permissionsBoundary?: iam.IManagedPolicy;
 }
 
@@ -49,7 +50,9 @@ export class EcrRegistryHelperAccess extends Construct {
     const stack = Stack.of(this);
     const place = findAccessPlace(stack, settings);
     const main = homeOf(settings) ?? place;
-    const { externalId, vpc } = settings.accessStacks.find((one) => isSamePlace(one, place)) ?? {};
+    const { externalId, vpc, kmsKeyArn } = settings.accessStacks.find((one) => isSamePlace(one, place)) ?? {};
+    const { key, logs } = readOptions(this, settings, kmsKeyArn);
+    applyOptions(this, settings, props.permissionsBoundary);
     const network = resolveNetwork(this, {}, vpc);
     const roleName = accessRoleName(name, stack.region);
     const mainFunction = trustMainFunction(stack, name, main, externalId);
@@ -60,7 +63,6 @@ export class EcrRegistryHelperAccess extends Construct {
       assumedBy: network
         ? new iam.CompositePrincipal(mainFunction, new iam.ServicePrincipal('lambda.amazonaws.com'))
         : mainFunction,
-      permissionsBoundary: props.permissionsBoundary,
     });
     this.role = role;
     addPermissions(role, [
@@ -69,7 +71,8 @@ export class EcrRegistryHelperAccess extends Construct {
     ]);
     if (network) {
       new RefreshFunction(new Construct(this, 'Private'), 'Function', {
-        ...{ settings, input: props.settings, main, role, network },
+        ...{ settings, input: props.settings, main, role, network, logOptions: logs },
+        environmentEncryption: key,
         // the main function derives it from the settings, as it reads nothing of this stack
         functionName: roleName,
         description: 'Refreshes the ECR pull secrets of the clusters that are reached from this VPC',
@@ -82,7 +85,7 @@ export class EcrRegistryHelperAccess extends Construct {
       });
     }
     const clusters = place.clusters.filter(({ rbac }) => rbac !== 'manual');
-    new ClusterAccess(this, 'Access', { settings, clusters, role, network });
+    new ClusterAccess(this, 'Access', { settings, clusters, role, network, logs });
     const manual = [
       ...place.clusters.filter((cluster) => !clusters.includes(cluster)).map(clusterId),
       ...(place.discoveries.length > 0 ? ['clusters that a discover finds'] : []),

@@ -5,16 +5,18 @@ import { SettingsError } from '../lambda/errors.ts';
 import { accessPlaces } from '../lambda/settings/locations.ts';
 import { EcrRegistryHelperAccessStack } from './access-stack.ts';
 import { APP_FLAGS } from './function.ts';
+import { applyOptions } from './options.ts';
 import { EcrRegistryHelperStack } from './stack.ts';
 
 const app = new App();
 try {
   const { input, settings, env, flags } = readAppSettings((key) => app.node.tryGetContext(key), process.env);
   app.node.setContext(APP_FLAGS, flags);
-  new EcrRegistryHelperStack(app, settings.name, { settings: input, env });
+  applyOptions(new EcrRegistryHelperStack(app, settings.name, { settings: input, env }), settings);
   for (const { accountId: account, region } of accessPlaces(settings)) {
     const id = `${settings.name}-access-${account}-${region}`;
-    new EcrRegistryHelperAccessStack(app, id, { settings: input, env: { account, region } });
+    const props = { settings: input, env: { account, region } };
+    applyOptions(new EcrRegistryHelperAccessStack(app, id, props), settings);
   }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();

@@ -11,6 +11,7 @@ import { accessPlaces, discoveriesOf, homeOf, listedClusters } from '../lambda/s
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings/schema.ts';
 import { APP_FLAGS } from './function.ts';
 import type { Network } from './network.ts';
+import { type LogOptions, ownLog } from './options.ts';
 import { addPermissions, findingText } from './permissions.ts';
 
 export interface ClusterAccessProps {
@@ -20,16 +21,17 @@ export interface ClusterAccessProps {
   /** Of the same stack, as an access entry is valid only for that very role. */
   readonly role: iam.IRole;
   readonly network: Network | undefined;
+  readonly logs: LogOptions;
 }
 
 /** For each cluster the access entry of a role, and its RBAC and admission policy. */
 export class ClusterAccess extends Construct {
   /** @throws SettingsError for a cluster that is listed twice */
-  constructor(scope: Construct, id: string, { settings, clusters, role, network }: ClusterAccessProps) {
+  constructor(scope: Construct, id: string, { settings, clusters, role, ...props }: ClusterAccessProps) {
     super(scope, id);
     if (clusters.length === 0) return;
     const names = clusters.map(({ name }) => name);
-    const kubectl = new Kubectl(this, 'Kubectl', names[0] ?? '', network);
+    const kubectl = new Kubectl(this, 'Kubectl', names[0] ?? '', props);
     const isUnknown = Token.isUnresolved(JSON.stringify([settings.name, settings.secrets]));
     const version = isUnknown ? UNKNOWN_VERSION : undefined;
     for (const [at, cluster] of clusters.entries()) {
@@ -56,7 +58,12 @@ class Kubectl extends Construct {
   private readonly provider: eks.KubectlProvider;
   private readonly role: iam.Role;
 
-  constructor(scope: Construct, id: string, clusterName: string, network: Network | undefined) {
+  constructor(
+    scope: Construct,
+    id: string,
+    clusterName: string,
+    { network, logs }: Pick<ClusterAccessProps, 'network' | 'logs'>,
+  ) {
     super(scope, id);
     this.provider = new eks.KubectlProvider(this, 'Provider', {
       cluster: eks.Cluster.fromClusterAttributes(this, 'Cluster', { clusterName, vpc: network?.vpc }),
@@ -78,6 +85,7 @@ class Kubectl extends Construct {
     (handler.node.defaultChild as lambda.CfnFunction).code = {
       zipFile: readFileSync(new URL('./kubectl.py', import.meta.url), 'utf8'),
     };
+    ownLog(this, 'Log', this.provider, logs);
     this.acknowledge(handler);
     Annotations.of(this).addInfoV2(
       'ecr-registry-helper:kubectl',

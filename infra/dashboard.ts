@@ -1,4 +1,4 @@
-import { CfnMapping, Duration, type Stack, Token } from 'aws-cdk-lib';
+import { CfnMapping, Duration, Stack, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
@@ -62,15 +62,18 @@ const MOST_ALARMS = 100;
 const HOUR = Duration.hours(1);
 const SUM = { statistic: 'Sum', period: HOUR };
 
+interface DashboardProps extends Watched {
+  readonly alarms: readonly cloudwatch.IAlarm[];
+  readonly dashboardName: string;
+}
+
 /** Shows whether everything is fresh, what failed, and how long runs take. */
 export class Dashboard extends Construct {
-  /** CloudFormation generates it. */
-  readonly dashboardName: string;
-
-  constructor(scope: Construct, id: string, watched: Watched, alarms: readonly cloudwatch.IAlarm[]) {
+  constructor(scope: Construct, id: string, { alarms, dashboardName, ...watched }: DashboardProps) {
     super(scope, id);
     const { settings, fleet } = watched;
-    const dashboard = new cloudwatch.Dashboard(this, 'Resource', {
+    new cloudwatch.Dashboard(this, 'Resource', {
+      dashboardName,
       defaultInterval: Duration.days(3),
       widgets: [
         ...alarmRows(alarms),
@@ -79,7 +82,6 @@ export class Dashboard extends Construct {
         ...logRows(watched.logGroup),
       ],
     });
-    this.dashboardName = dashboard.dashboardName;
   }
 }
 
@@ -185,12 +187,12 @@ const CONSOLES: Readonly<Record<string, { host: string }>> = {
   'aws-eusc': { host: 'console.amazonaws-eusc.eu' },
 };
 
-/** The URL of a dashboard of the stack, or its name alone in a partition whose console is not public. */
-export function dashboardUrl(stack: Stack, dashboardName: string): string {
-  const { partition, region } = stack;
+/** The URL of a dashboard, or its name alone in a partition whose console is not public. Once in a scope. */
+export function dashboardUrl(scope: Construct, dashboardName: string): string {
+  const { partition, region } = Stack.of(scope);
   if (!Token.isUnresolved(partition) && !(partition in CONSOLES)) return dashboardName;
   // lazy: it is not in the template where synth knows the partition
-  const hosts = new CfnMapping(stack, 'ConsoleHosts', { lazy: true, mapping: { ...CONSOLES } });
+  const hosts = new CfnMapping(scope, 'ConsoleHosts', { lazy: true, mapping: { ...CONSOLES } });
   const console = `https://${hosts.findInMap(partition, 'host')}/cloudwatch/home`;
   return `${console}?region=${region}#dashboards/dashboard/${dashboardName}`;
 }

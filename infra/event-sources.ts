@@ -101,6 +101,7 @@ export class StoredChanges extends Construct {
       );
     }
     new events.Rule(this, 'Rule', {
+      ruleName: `${settings.name}-stored-changes`,
       description: 'Refreshes ECR pull secrets when a stored secret has changed',
       eventPattern,
       enabled: settings.enabled,

@@ -1,4 +1,4 @@
-import { Duration, Names, Stack, Token, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -9,8 +9,10 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
+import type { Settings } from '../lambda/settings/schema.ts';
 import { fleetDefinition } from './fleet-definition.ts';
 import { RUNTIME } from './function.ts';
+import type { LogOptions } from './options.ts';
 import { addPermissions, type Permission } from './permissions.ts';
 
 const DEFAULT_CONCURRENCY = 20;
@@ -19,8 +21,10 @@ const LEAST_CONCURRENCY = 2;
 const MOST_CONCURRENCY = 1000;
 
 export interface FleetProps {
+  readonly settings: Pick<Settings, 'name' | 'stateMachineLogs'>;
   readonly refresher: lambda.IFunction;
   readonly failedQueue: sqs.IQueue;
+  readonly logs: LogOptions;
   /** Clusters at once. @default 20 */
   readonly concurrency?: number;
 }
@@ -36,7 +40,7 @@ export class Fleet extends Construct {
   /** @throws SettingsError for a concurrency that Lambda refuses */
   constructor(scope: Construct, id: string, props: FleetProps) {
     super(scope, id);
-    const { refresher, failedQueue, concurrency = DEFAULT_CONCURRENCY } = props;
+    const { settings, refresher, failedQueue, concurrency = DEFAULT_CONCURRENCY } = props;
     const isInRange = concurrency >= LEAST_CONCURRENCY && concurrency <= MOST_CONCURRENCY;
     if (!Token.isUnresolved(concurrency) && !(Number.isInteger(concurrency) && isInRange)) {
       throw new SettingsError(
@@ -45,13 +49,11 @@ export class Fleet extends Construct {
     }
     this.concurrency = concurrency;
     const stack = Stack.of(this);
-    // named here, as its role names it, and it needs the role
-    const stateMachineName = Names.uniqueResourceName(this, { maxLength: 80, separator: '-' });
     this.role = new iam.Role(this, 'Role', {
       description: 'Runs the function for each cluster of a fleet',
       assumedBy: ofThisAccount(stack, 'states.amazonaws.com'),
     });
-    addPermissions(this.role, fleetPermissions(stack, stateMachineName, props));
+    addPermissions(this.role, fleetPermissions(stack, props));
     failedQueue.encryptionMasterKey?.grant(this.role, 'kms:GenerateDataKey', 'kms:Decrypt');
     const definition = fleetDefinition({
       partition: stack.partition,
@@ -59,18 +61,27 @@ export class Fleet extends Construct {
       failedQueueUrl: failedQueue.queueUrl,
       concurrency,
     });
+    const removalPolicy = RemovalPolicy.DESTROY;
+    // a name of these needs no resource policy of its own
+    const logGroupName = `/aws/vendedlogs/states/${settings.name}`;
+    const destination =
+      settings.stateMachineLogs &&
+      new logs.LogGroup(this, 'Log', { ...props.logs, logGroupName, removalPolicy });
     this.stateMachine = new sfn.StateMachine(this, 'StateMachine', {
-      stateMachineName,
+      stateMachineName: settings.name,
       role: this.role,
       definitionBody: sfn.DefinitionBody.fromString(stack.toJsonString(definition)),
+      logs: destination ? { destination, level: sfn.LogLevel.ALL } : undefined,
     });
-    // logs and traces would need permissions on every log group and trace of the account
-    Validations.of(this.stateMachine).acknowledge(
-      {
-        id: 'AwsSolutions-SF1',
-        reason:
-          'Step Functions keeps the history of each execution for 90 days, and the function logs each run',
-      },
+    // both would need permissions on every log group and trace of the account
+    Validations.of(this).acknowledge(
+      destination
+        ? { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'log deliveries take no resource' }
+        : {
+            id: 'AwsSolutions-SF1',
+            reason:
+              'Step Functions keeps the history of each execution for 90 days, and the function logs each run; stateMachineLogs in the settings logs it too',
+          },
       { id: 'AwsSolutions-SF2', reason: 'the history has the duration of each step' },
     );
     this.target = new targets.SfnStateMachine(this.stateMachine, {
@@ -86,8 +97,9 @@ export class Fleet extends Construct {
    * Starts the state machine after a deployment that changes the function's code or settings, as the schedule may wait
    * for hours. As an EVENT, a start that fails does not roll the stack back, and Lambda retries it twice.
    */
-  startOnDeploy(refresher: lambda.Function, before: Construct[]): void {
-    const logGroup = new logs.LogGroup(this, 'StarterLog', { retention: logs.RetentionDays.THREE_MONTHS });
+  startOnDeploy(refresher: lambda.Function, before: Construct[], options: LogOptions): void {
+    const removalPolicy = RemovalPolicy.DESTROY;
+    const logGroup = new logs.LogGroup(this, 'StarterLog', { ...options, removalPolicy });
     const role = new iam.Role(this, 'StarterRole', {
       description: 'Starts the state machine of a fleet after a deployment',
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
@@ -131,8 +143,7 @@ function ofThisAccount({ account }: Stack, service: string): iam.ServicePrincipa
 /** What the state machine calls, and what a Distributed Map needs for its child executions. */
 function fleetPermissions(
   { partition, region, account }: Stack,
-  stateMachineName: string,
-  { refresher, failedQueue }: FleetProps,
+  { settings: { name }, refresher, failedQueue }: FleetProps,
 ): Permission[] {
   const states = `arn:${partition}:states:${region}:${account}`;
   return [
@@ -153,13 +164,13 @@ function fleetPermissions(
       sid: 'StartChildren',
       reason: 'a Distributed Map starts child executions of the same state machine',
       actions: ['states:StartExecution'],
-      resources: [`${states}:stateMachine:${stateMachineName}`],
+      resources: [`${states}:stateMachine:${name}`],
     },
     {
       sid: 'SeeChildren',
       reason: 'a Distributed Map waits for child executions, whose names Step Functions generates',
       actions: ['states:DescribeExecution', 'states:StopExecution'],
-      resources: [`${states}:execution:${stateMachineName}:*`],
+      resources: [`${states}:execution:${name}:*`],
     },
   ];
 }

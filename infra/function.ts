@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -9,10 +9,11 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
+import { checkSize, functionSettings, LARGEST_SETTINGS_BYTES } from '../lambda/settings/json-schema.ts';
 import type { Place } from '../lambda/settings/locations.ts';
-import { checkSize } from '../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import type { Network } from './network.ts';
+import { type LogOptions, skipChecks } from './options.ts';
 import { roleArn } from './permissions.ts';
 import { pullRolePrefix } from './registry-permissions.ts';
 
@@ -36,16 +37,14 @@ export interface RefreshFunctionProps extends Pick<lambda.FunctionOptions, Optio
   readonly network: Network | undefined;
   /** What this function alone gets, beside the settings. */
   readonly environment: Record<string, string>;
-  /** @default RetentionDays.THREE_MONTHS */
-  readonly logRetention?: logs.RetentionDays;
-  readonly logKey?: kms.IKey;
+  readonly logOptions: LogOptions;
   /** How Lambda retries it. @default - it does not, as another function waits for its result */
   readonly retries?: lambda.EventInvokeConfigOptions;
 }
 
 /** Context: the flags of the CDK app of this project; another app has stacks, which `cdk deploy` takes by their path. */
 export const APP_FLAGS = 'ecr-registry-helper:app-flags';
-/** What fits in the environment beside the longest settings and names. Without it, printed commands lack the flags. */
+/** What fits in the environment beside the longest settings and names. Where it is longer, printed commands lack the flags. */
 const LONGEST_DEPLOYED_BY = 100;
 
 /** The function that refreshes pull secrets: the main function, and the VPC function of an access stack. */
@@ -54,15 +53,13 @@ export class RefreshFunction extends lambda.Function {
 
   /** @throws SettingsError for settings that do not fit in its environment */
   constructor(scope: Construct, id: string, props: RefreshFunctionProps) {
-    const { settings, input, main, role, network, environment, logRetention, logKey, retries, ...options } =
-      props;
-    checkSize(input);
+    const { settings, input, main, role, network, environment, logOptions, retries, ...options } = props;
+    const room = LONGEST_DEPLOYED_BY + LARGEST_SETTINGS_BYTES - checkSize(input);
     const stack = Stack.of(scope);
     const deployedBy = scope.node.tryGetContext(APP_FLAGS) ?? stack.node.path;
-    const logGroup = new logs.LogGroup(scope, 'Log', {
-      retention: logRetention ?? logs.RetentionDays.THREE_MONTHS,
-      encryptionKey: logKey,
-    });
+    // kept after the stack, but not after a first deployment that failed
+    const removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
+    const logGroup = new logs.LogGroup(scope, 'Log', { ...logOptions, removalPolicy });
     logGroup.grantWrite(role);
     super(scope, id, {
       code: lambda.Code.fromAsset(bundleFolder()),
@@ -70,8 +67,8 @@ export class RefreshFunction extends lambda.Function {
       role,
       logGroup,
       environment: {
-        SETTINGS: stack.toJsonString(input),
-        ...(deployedBy.length <= LONGEST_DEPLOYED_BY && { DEPLOYED_BY: deployedBy }),
+        SETTINGS: stack.toJsonString(functionSettings(input)),
+        ...(deployedBy.length <= room && { DEPLOYED_BY: deployedBy }),
         ...(settings.secrets.some(({ repositories }) => repositories) && {
           PULL_ROLE_PREFIX: roleArn(stack, main.accountId, pullRolePrefix(settings.name, main.region)),
         }),
@@ -90,6 +87,12 @@ export class RefreshFunction extends lambda.Function {
       memorySize: options.memorySize ?? 512,
     });
     this.log = logGroup;
+    skipChecks(this, {
+      CKV_AWS_45: 'the settings have ids of accounts and names of secrets, and no secret',
+      CKV_AWS_116: retries
+        ? 'its failed runs go to a queue (EventInvokeConfig)'
+        : 'a caller waits for its result',
+    });
   }
 }
 
@@ -114,7 +117,8 @@ export class RetryQueues extends Construct {
   /** How Lambda retries the function; a version of it needs the same. */
   readonly retries: lambda.EventInvokeConfigOptions;
 
-  constructor(scope: Construct, id: string, key: kms.IKey | undefined) {
+  /** @param name of the deployment */
+  constructor(scope: Construct, id: string, name: string, key: kms.IKey | undefined) {
     super(scope, id);
     const shared: sqs.QueueProps = {
       encryption: key ? sqs.QueueEncryption.KMS : sqs.QueueEncryption.SQS_MANAGED,
@@ -123,15 +127,21 @@ export class RetryQueues extends Construct {
     };
     this.deadLetterQueue = new sqs.Queue(this, 'DeadLetterQueue', {
       ...shared,
+      queueName: `${name}-dead-letter`,
+      // the default, by which Control Tower knows a dead-letter queue
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
       retentionPeriod: Duration.days(14),
     });
     this.failedQueue = new sqs.Queue(this, 'FailedQueue', {
       ...shared,
+      queueName: `${name}-failed`,
       // Lambda has just retried; 15 minutes is the longest delay of SQS
       deliveryDelay: Duration.minutes(15),
       visibilityTimeout: Duration.minutes(30),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: RETRIES_BY_QUEUE },
     });
+    const skips = { CKV_AWS_27: 'it is encrypted, by the key of SQS' };
+    if (!key) for (const queue of [this.failedQueue, this.deadLetterQueue]) skipChecks(queue, skips);
     this.retries = {
       retryAttempts: 2,
       // enough for three runs of 15 minutes and the pauses between them

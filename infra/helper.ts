@@ -1,10 +1,10 @@
-import { Duration, Names, Stack, Token, Validations } from 'aws-cdk-lib';
+import { Duration, Stack, Token, Validations } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
-import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
@@ -18,6 +18,7 @@ import { Fleet } from './fleet.ts';
 import { RefreshFunction, RetryQueues } from './function.ts';
 import { type AlarmTopicProps, Monitoring } from './monitoring.ts';
 import { type NetworkProps, resolveNetwork } from './network.ts';
+import { applyOptions, ownLog, readOptions } from './options.ts';
 import { addPermissions, functionPermissions, roleArn } from './permissions.ts';
 import { makeCredentialsRole, PullRoles, registryPermissions } from './registry-permissions.ts';
 
@@ -33,7 +34,7 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
    * @default - a new role
    */
   readonly role?: iam.Role;
-  /** For the roles that the construct makes. @default - none; `iam.PermissionsBoundary.of(stack)` sets the boundaries of the whole stack */
+  /** Of all roles that the construct makes. @default - that of `settings.permissionsBoundary`, or none */
   readonly permissionsBoundary?: iam.IManagedPolicy;
   /** Memory of the function in MiB. @default 512 */
   readonly memorySize?: number;
@@ -41,15 +42,18 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
   readonly timeout?: Duration;
   /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
   readonly fleetConcurrency?: number;
-  /** How long the log of the function is kept. @default RetentionDays.THREE_MONTHS */
-  readonly logRetention?: logs.RetentionDays;
-  /** KMS key of the log; its policy must allow CloudWatch Logs. @default - the key of CloudWatch Logs */
+  /** How long logs are kept. @default - `settings.logRetentionDays`, or RetentionDays.THREE_MONTHS */
+  readonly logRetention?: RetentionDays;
+  /** KMS key of the logs; its policy must allow CloudWatch Logs. @default - that of `settings.kmsKeyArn`, or the key of CloudWatch Logs */
   readonly logKey?: kms.IKey;
-  /** KMS key of the queues of failed runs. @default - the key of SQS */
+  /** KMS key of the queues of failed runs. @default - that of `settings.kmsKeyArn`, or the key of SQS */
   readonly queueKey?: kms.IKey;
-  /** KMS key of the function's environment. @default - the key of Lambda */
+  /** KMS key of the function's environment. @default - that of `settings.kmsKeyArn`, or the key of Lambda */
   readonly environmentKey?: kms.IKey;
 }
+
+/** CDK's id for what runs all triggers of a stack. */
+const TRIGGER_PROVIDER = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
 
 /**
  * A function that keeps ECR pull secrets fresh in the namespaces of EKS clusters, with its schedule, its permissions in
@@ -66,7 +70,7 @@ export class EcrRegistryHelper extends Construct {
   /** The EventBridge rule of the schedule. */
   readonly rule: events.Rule;
   /** The log of the function. */
-  readonly logGroup: logs.LogGroup;
+  readonly logGroup: LogGroup;
   /** Has the failed runs, and retries them. */
   readonly failedQueue: sqs.Queue;
   /** Has the runs that are retried no more. */
@@ -88,47 +92,47 @@ export class EcrRegistryHelper extends Construct {
     const role = resolveRole(this, props, hasAccessStacks ? homeRoleName(name, main.region) : undefined);
     this.role = role;
     const network = resolveNetwork(this, props, settings.vpc);
-    // named here, as the function knows it, and the rule needs the function
-    const ruleName = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
+    const { key, logs } = readOptions(this, settings, settings.kmsKeyArn, props);
+    applyOptions(this, settings, props.permissionsBoundary);
     const hasVpcFunctions = settings.accessStacks.some(({ vpc }) => vpc);
     const credentialsRole = roleArn(stack, main.accountId, credentialsRoleName(name, main.region));
     const readers = [role.roleArn, ...(hasVpcFunctions ? [credentialsRole] : [])];
-    const pullRoles = new PullRoles(this, 'PullRoles', { ...props, settings, readers });
-    if (hasVpcFunctions) makeCredentialsRole(this, settings, pullRoles.arns, props.permissionsBoundary);
+    const pullRoles = new PullRoles(this, 'PullRoles', settings, readers);
+    if (hasVpcFunctions) makeCredentialsRole(this, settings, pullRoles.arns);
     addPermissions(role, [
       ...registryPermissions(stack, settings, pullRoles.arns),
       ...functionPermissions(stack, settings, {
         isInVpc: network !== undefined,
-        ruleName,
         logGroupNames: subscribedLogs(settings),
       }),
     ]);
 
-    const queues = new RetryQueues(this, 'Retries', props.queueKey);
+    const queues = new RetryQueues(this, 'Retries', name, props.queueKey ?? key);
     const { failedQueue, retries } = queues;
-    const { memorySize, logRetention, logKey } = props;
+    const { memorySize, fleetConcurrency: concurrency } = props;
     const refresher = new RefreshFunction(this, 'Refresher', {
-      ...{ settings, input: props.settings, main, role, network, retries, memorySize, logRetention, logKey },
+      ...{ settings, input: props.settings, main, role, network, retries, memorySize, logOptions: logs },
+      functionName: name,
       description: 'Refreshes the ECR pull secrets of Kubernetes clusters',
       timeout: props.timeout ?? Duration.minutes(15),
-      environment: { RULE_NAME: ruleName },
-      environmentEncryption: props.environmentKey,
+      environment: { RULE_NAME: name },
+      environmentEncryption: props.environmentKey ?? key,
     });
     this.refresher = refresher;
     this.logGroup = refresher.log;
     this.failedQueue = failedQueue;
     this.deadLetterQueue = queues.deadLetterQueue;
     this.fleet = isFleet(settings)
-      ? new Fleet(this, 'Fleet', { refresher, failedQueue, concurrency: props.fleetConcurrency })
+      ? new Fleet(this, 'Fleet', { settings, refresher, failedQueue, logs, concurrency })
       : undefined;
     queues.invoke(refresher, enabled, this.fleet?.concurrency);
-    this.monitoring = new Monitoring(this, 'Monitoring', this, props);
+    this.monitoring = new Monitoring(this, 'Monitoring', this, props, key);
 
     const clusters = listAppliedClusters(this, settings);
-    const access = new ClusterAccess(this, 'Access', { settings, clusters, role, network });
+    const access = new ClusterAccess(this, 'Access', { settings, clusters, role, network, logs });
     const target = this.fleet?.target ?? new targets.LambdaFunction(refresher);
     this.rule = new events.Rule(this, 'Schedule', {
-      ruleName,
+      ruleName: name,
       description: 'Refreshes ECR pull secrets before their tokens expire',
       schedule: events.Schedule.expression(settings.schedule),
       enabled,
@@ -138,8 +142,10 @@ export class EcrRegistryHelper extends Construct {
     new NewNamespaces(this, 'NewNamespaces', settings, refresher);
     new StoredChanges(this, 'StoredChanges', settings, target);
     if (!enabled) return;
-    if (this.fleet) this.fleet.startOnDeploy(refresher, [access, pullRoles, role]);
+    if (this.fleet) this.fleet.startOnDeploy(refresher, [access, pullRoles, role], logs);
     else this.refreshOnDeploy(retries, [access, pullRoles, role]);
+    const trigger = stack.node.tryFindChild(TRIGGER_PROVIDER);
+    if (trigger) ownLog(this, 'TriggerLog', trigger, logs);
   }
 
   /** A rate rule may fire hours after the deployment. As an EVENT, a run that fails does not roll the stack back. */
@@ -171,7 +177,6 @@ function resolveRole(
       roleName,
       description: 'Gets ECR tokens and writes pull secrets',
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
-      permissionsBoundary,
     });
   }
   if (roleName) throw new SettingsError(`role: access stacks trust the role ${roleName}; leave role out`);

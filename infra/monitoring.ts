@@ -1,4 +1,4 @@
-import { Duration, Names, Stack, Token, TokenComparison } from 'aws-cdk-lib';
+import { Annotations, Aspects, Duration, Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -6,7 +6,8 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
+import { FILES_URL } from '../lambda/context.ts';
 import { SettingsError } from '../lambda/errors.ts';
 import {
   type CLUSTER_DIMENSIONS,
@@ -18,8 +19,9 @@ import { listedClusters } from '../lambda/settings/locations.ts';
 import { staleAfterHours } from '../lambda/settings/schedule.ts';
 import { clusterId, type Settings } from '../lambda/settings/schema.ts';
 import { clusterScope } from './cluster-access.ts';
-import { Dashboard, fleetMetric, QUERIES, type Watched } from './dashboard.ts';
+import { Dashboard, dashboardUrl, fleetMetric, QUERIES, type Watched } from './dashboard.ts';
 import type { Fleet } from './fleet.ts';
+import { APP_FLAGS } from './function.ts';
 
 export interface AlarmTopicProps {
   /**
@@ -29,7 +31,7 @@ export interface AlarmTopicProps {
   readonly alarmTopic?: sns.ITopic;
   /**
    * KMS key of the new topic. The policy of an imported key must allow `cloudwatch.amazonaws.com` kms:Decrypt and
-   * kms:GenerateDataKey*, or alarms are lost without an error. @default - none; alarms contain no secret
+   * kms:GenerateDataKey*, or alarms are lost without an error. @default - that of `settings.kmsKeyArn`, or none; alarms contain no secret
    */
   readonly alarmKey?: kms.IKey;
 }
@@ -38,7 +40,19 @@ const HOUR = Duration.hours(1);
 const SUM = { statistic: 'Sum', period: HOUR };
 const ONE_POINT = { threshold: 1, evaluationPeriods: 1 };
 const { BREACHING, IGNORE, NOT_BREACHING } = cloudwatch.TreatMissingData;
-const SEE = 'What to do: docs/operate';
+/** The runbook of each alarm, by its id in the template. */
+const RUNBOOKS = {
+  Stale: 'docs/operate/alarm-stale-cluster.md',
+  Blocked: 'docs/operate/alarm-blocked-namespaces.md',
+  SilentFleet: 'docs/operate/alarm-silent-fleet.md',
+  FailedClusters: 'docs/operate/alarm-failed-clusters.md',
+  FailedFleet: 'docs/operate/alarm-failed-fleet.md',
+  Policy: 'docs/operate/alarm-admission-policy.md',
+  FailedRun: 'docs/operate/alarm-failed-run.md',
+  DeadLetter: 'docs/operate/alarm-dead-letter.md',
+  Throttled: 'docs/operate/alarm-throttled-function.md',
+};
+type AlarmId = keyof typeof RUNBOOKS;
 /** A first run takes 15 minutes at most, and its metrics some more. */
 const WARM_UP_MINUTES = 30;
 const CLOUDWATCH = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
@@ -51,24 +65,33 @@ export class Monitoring extends Construct {
   readonly topic: sns.ITopic;
   /** In the order of the dashboard. */
   readonly alarms: readonly cloudwatch.Alarm[];
-  readonly dashboard: Dashboard;
+  /** In a partition whose console is not public, the name of the dashboard. */
+  readonly dashboardUrl: string;
 
-  constructor(scope: Construct, id: string, watched: Watched, topic: AlarmTopicProps) {
+  /** @param key of the new topic, where `props` have none */
+  constructor(scope: Construct, id: string, watched: Watched, props: AlarmTopicProps, key?: kms.IKey) {
     super(scope, id);
     const { settings, fleet, logGroup } = watched;
-    this.topic = resolveTopic(this, topic, settings);
-    const ofClusters = fleet ? fleetAlarms(this, settings, fleet) : clusterAlarms(this, settings);
-    this.alarms = [...ofClusters, policyAlarm(this, settings), ...runAlarms(this, watched)];
+    this.topic = resolveTopic(this, props, settings, key);
+    Aspects.of(this.topic).add({ visit: warnWithoutSubscriber });
+    // by name, as the dashboard itself shows the alarms
+    const dashboardName = `${settings.name}-${Stack.of(this).region}`;
+    this.dashboardUrl = dashboardUrl(this, dashboardName);
+    const alarms = new Alarms(watched, this.dashboardUrl);
+    if (fleet) addFleetAlarms(this, alarms, settings, fleet);
+    else addClusterAlarms(this, alarms, settings);
+    addPolicyAlarm(this, alarms, settings);
+    addRunAlarms(this, alarms, watched);
+    this.alarms = alarms.all;
     const notify = new SnsAction(this.topic);
     for (const alarm of this.alarms) {
       alarm.addAlarmAction(notify);
       alarm.addOkAction(notify);
     }
-    this.dashboard = new Dashboard(this, 'Dashboard', watched, this.alarms);
-    const folder = Names.uniqueResourceName(this, { maxLength: 128, separator: '-' });
+    new Dashboard(this, 'Dashboard', { ...watched, dashboardName, alarms: this.alarms });
     for (const [name, lines] of Object.entries(QUERIES)) {
       new CfnQueryDefinition(this, name.replaceAll(' ', ''), {
-        name: `${folder}/${name}`,
+        name: `${settings.name}/${name}`,
         queryString: lines.join('\n| '),
         logGroupNames: [logGroup.logGroupName],
       });
@@ -76,40 +99,80 @@ export class Monitoring extends Construct {
   }
 }
 
-interface HeartbeatProps {
-  readonly description: string;
-  readonly beat: cloudwatch.IMetric;
-  readonly label: string;
-  readonly hours: number;
+interface AlarmText {
+  readonly happened: string;
+  /** Shows why: of this command line, or of the AWS CLI. */
+  readonly command: string;
+  /** The id of the cluster that it is for. */
+  readonly cluster?: string;
 }
 
-/** An alarm for no beat in any of the last hours, also where the function never ran. */
-function addHeartbeatAlarm(scope: Construct, id: string, props: HeartbeatProps): cloudwatch.Alarm {
-  const alarm = new cloudwatch.Alarm(scope, id, {
-    alarmDescription: props.description,
-    // without FILL CloudWatch looks further back for missing points, and one old beat would count for days
-    metric: new cloudwatch.MathExpression({
-      expression: 'FILL(beat, 0)',
-      usingMetrics: { beat: props.beat },
-      label: props.label,
-      period: HOUR,
-    }),
-    comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-    threshold: 1,
-    evaluationPeriods: props.hours,
-    treatMissingData: BREACHING,
-  });
-  // else a new alarm is on until the metrics of the first refresh arrive
-  (alarm.node.defaultChild as cloudwatch.CfnAlarm).warmUpConfiguration = {
-    warmUpPeriodDurationInMinutes: WARM_UP_MINUTES,
-    onlyStartEvaluatingAfterWarmUpPeriodEnds: true,
-  };
-  return alarm;
+type AlarmProps = AlarmText & Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'>;
+
+/** The alarms of one deployment, in the order of the dashboard. */
+class Alarms {
+  readonly all: cloudwatch.Alarm[] = [];
+  private readonly watched: Watched;
+  private readonly dashboard: string;
+
+  constructor(watched: Watched, dashboard: string) {
+    this.watched = watched;
+    this.dashboard = dashboard;
+  }
+
+  /** @param id its words are the name of the alarm */
+  add(scope: Construct, id: AlarmId, { happened, command, cluster, ...props }: AlarmProps): cloudwatch.Alarm {
+    const { settings, refresher } = this.watched;
+    const cli = scope.node.tryGetContext(APP_FLAGS) ? 'npm run -s cli --' : 'npx ecr-registry-helper';
+    const shown = command.startsWith('aws ')
+      ? command
+      : `${cli} ${command} --function ${refresher.functionName}`;
+    const words = id.replace(/(?<=[a-z])[A-Z]/g, '-$&').toLowerCase();
+    const alarm = new cloudwatch.Alarm(scope, id, {
+      ...props,
+      alarmName: [settings.name, words, ...(cluster ? [cluster] : [])].join('/'),
+      alarmDescription: [
+        happened,
+        `See why: ${shown} --region ${Stack.of(scope).region}`,
+        `Dashboard: ${this.dashboard}`,
+        `Runbook: ${FILES_URL}${RUNBOOKS[id]}`,
+      ].join('\n'),
+    });
+    this.all.push(alarm);
+    return alarm;
+  }
+
+  /** An alarm for no beat in any of the last hours, also where the function never ran. */
+  addHeartbeat(
+    scope: Construct,
+    id: AlarmId,
+    { beat, label, ...text }: AlarmText & { beat: cloudwatch.IMetric; label: string },
+  ): void {
+    const alarm = this.add(scope, id, {
+      ...text,
+      // without FILL CloudWatch looks further back for missing points, and one old beat would count for days
+      metric: new cloudwatch.MathExpression({
+        expression: 'FILL(beat, 0)',
+        usingMetrics: { beat },
+        label,
+        period: HOUR,
+      }),
+      comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      threshold: 1,
+      evaluationPeriods: staleAfterHours(this.watched.settings.schedule),
+      treatMissingData: BREACHING,
+    });
+    // else a new alarm is on until the metrics of the first refresh arrive
+    (alarm.node.defaultChild as cloudwatch.CfnAlarm).warmUpConfiguration = {
+      warmUpPeriodDurationInMinutes: WARM_UP_MINUTES,
+      onlyStartEvaluatingAfterWarmUpPeriodEnds: true,
+    };
+  }
 }
 
-function clusterAlarms(scope: Construct, settings: Settings): cloudwatch.Alarm[] {
+function addClusterAlarms(scope: Construct, alarms: Alarms, settings: Settings): void {
   const hours = staleAfterHours(settings.schedule);
-  return listedClusters(settings).flatMap((listed, at) => {
+  for (const [at, listed] of listedClusters(settings).entries()) {
     const cluster = clusterId(listed);
     const inner = clusterScope(scope, cluster, at);
     const dimensionsMap: Record<(typeof CLUSTER_DIMENSIONS)[number], string> = {
@@ -118,58 +181,64 @@ function clusterAlarms(scope: Construct, settings: Settings): cloudwatch.Alarm[]
     };
     const shared = { namespace: METRICS_NAMESPACE, dimensionsMap, statistic: 'Maximum', period: HOUR };
     const metric = (metricName: ClusterMetric) => new cloudwatch.Metric({ ...shared, metricName });
-    const blocked = new cloudwatch.Alarm(inner, 'Blocked', {
+    // while suspended it would be on already, and could not report a schedule that does not start again
+    if (settings.enabled) {
+      alarms.addHeartbeat(inner, 'Stale', {
+        cluster,
+        happened: `Cluster ${cluster} had no complete refresh for ${hours} hours. A token expires 12 hours after it was fetched.`,
+        command: `doctor --cluster ${cluster}`,
+        beat: metric('ClusterFresh'),
+        label: `complete refreshes of ${cluster}`,
+      });
+    }
+    alarms.add(inner, 'Blocked', {
       ...ONE_POINT,
-      alarmDescription: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners. ${SEE}/alarm-blocked-namespaces.md`,
+      cluster,
+      happened: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners.`,
+      command: `status --cluster ${cluster}`,
       metric: metric('SecretsBlocked'),
       // between two runs nothing is known, so nothing changes
       treatMissingData: IGNORE,
     });
-    // while suspended it would be on already, and could not report a schedule that does not start again
-    if (!settings.enabled) return [blocked];
-    const stale = addHeartbeatAlarm(inner, 'Stale', {
-      description: `Cluster ${cluster} had no complete refresh for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}/alarm-stale-cluster.md`,
-      beat: metric('ClusterFresh'),
-      label: `complete refreshes of ${cluster}`,
-      hours,
-    });
-    return [stale, blocked];
-  });
+  }
 }
 
 /** The alarms of a fleet, in place of two for each cluster. */
-function fleetAlarms(scope: Construct, settings: Settings, fleet: Fleet): cloudwatch.Alarm[] {
+function addFleetAlarms(scope: Construct, alarms: Alarms, settings: Settings, fleet: Fleet): void {
   const hours = staleAfterHours(settings.schedule);
-  const failing = [
-    new cloudwatch.Alarm(scope, 'FailedClusters', {
-      ...ONE_POINT,
-      alarmDescription: `Clusters failed in the last run of the fleet. The function retries each for six hours. ${SEE}/alarm-failed-clusters.md`,
-      metric: fleetMetric(settings, 'FailedClusters'),
-      treatMissingData: IGNORE,
-    }),
-    new cloudwatch.Alarm(scope, 'FailedFleet', {
-      ...ONE_POINT,
-      alarmDescription: `A run of the fleet failed within the last hour: clusters failed, or not all could be found. ${SEE}/alarm-failed-fleet.md`,
-      metric: fleet.stateMachine.metricFailed(SUM),
-      treatMissingData: NOT_BREACHING,
-    }),
-  ];
-  if (!settings.enabled) return failing;
-  const silent = addHeartbeatAlarm(scope, 'SilentFleet', {
-    description: `No run of the fleet found a cluster for ${hours} hours; a token expires 12 hours after it was fetched. ${SEE}/alarm-silent-fleet.md`,
-    beat: fleetMetric(settings, 'DiscoveredClusters'),
-    label: 'discovered clusters',
-    hours,
+  if (settings.enabled) {
+    alarms.addHeartbeat(scope, 'SilentFleet', {
+      happened: `No run of the fleet found a cluster for ${hours} hours. A token expires 12 hours after it was fetched.`,
+      command: 'doctor',
+      beat: fleetMetric(settings, 'DiscoveredClusters'),
+      label: 'discovered clusters',
+    });
+  }
+  alarms.add(scope, 'FailedClusters', {
+    ...ONE_POINT,
+    happened: 'Clusters failed in the last run of the fleet. The function retries each for six hours.',
+    command: 'status',
+    metric: fleetMetric(settings, 'FailedClusters'),
+    treatMissingData: IGNORE,
   });
-  return [silent, ...failing];
+  const { stateMachineArn } = fleet.stateMachine;
+  alarms.add(scope, 'FailedFleet', {
+    ...ONE_POINT,
+    happened: 'A run of the fleet failed within the last hour: clusters failed, or not all could be found.',
+    command: `aws stepfunctions list-executions --state-machine-arn ${stateMachineArn} --status-filter FAILED --max-items 1`,
+    metric: fleet.stateMachine.metricFailed(SUM),
+    treatMissingData: NOT_BREACHING,
+  });
 }
 
 /** One for all clusters, also of a fleet: it looks back over a whole gap, as each cluster reports in an hour of its own. */
-function policyAlarm(scope: Construct, { name, schedule }: Settings): cloudwatch.Alarm {
+function addPolicyAlarm(scope: Construct, alarms: Alarms, { name, schedule }: Settings): void {
   const metricName: DeploymentMetric = 'PolicyProblems';
   const metric = { namespace: METRICS_NAMESPACE, metricName, dimensionsMap: { service: name } };
-  return new cloudwatch.Alarm(scope, 'Policy', {
-    alarmDescription: `On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same. ${SEE}/alarm-admission-policy.md`,
+  alarms.add(scope, 'Policy', {
+    happened:
+      'On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same.',
+    command: 'doctor',
     metric: new cloudwatch.MathExpression({
       // without FILL CloudWatch looks further back for missing points
       expression: 'FILL(problems, 0)',
@@ -184,32 +253,34 @@ function policyAlarm(scope: Construct, { name, schedule }: Settings): cloudwatch
   });
 }
 
-function runAlarms(scope: Construct, { refresher, deadLetterQueue }: Watched): cloudwatch.Alarm[] {
-  return [
-    new cloudwatch.Alarm(scope, 'FailedRun', {
-      ...ONE_POINT,
-      alarmDescription: `A run failed within the last hour. It is retried for six hours. ${SEE}/alarm-failed-run.md`,
-      // a run that goes on failing is retried each half hour: one alarm for all its retries
-      metric: refresher.metricErrors(SUM),
-      treatMissingData: NOT_BREACHING,
+function addRunAlarms(scope: Construct, alarms: Alarms, { refresher, deadLetterQueue }: Watched): void {
+  alarms.add(scope, 'FailedRun', {
+    ...ONE_POINT,
+    happened: 'A run failed within the last hour. It is retried for six hours.',
+    command: 'doctor',
+    // a run that goes on failing is retried each half hour: one alarm for all its retries
+    metric: refresher.metricErrors(SUM),
+    treatMissingData: NOT_BREACHING,
+  });
+  alarms.add(scope, 'DeadLetter', {
+    ...ONE_POINT,
+    happened: 'A run failed for six hours and is not retried any more.',
+    command: 'status',
+    metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+      statistic: 'Maximum',
+      period: Duration.minutes(5),
     }),
-    new cloudwatch.Alarm(scope, 'DeadLetter', {
-      ...ONE_POINT,
-      alarmDescription: `A run failed for six hours and is not retried any more. ${SEE}/alarm-dead-letter.md`,
-      metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        statistic: 'Maximum',
-        period: Duration.minutes(5),
-      }),
-      // SQS sends no metrics of a queue that nobody used for hours, also while a message is in it
-      treatMissingData: IGNORE,
-    }),
-    new cloudwatch.Alarm(scope, 'Throttled', {
-      ...ONE_POINT,
-      alarmDescription: `Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up. ${SEE}/alarm-throttled-function.md`,
-      metric: refresher.metricThrottles(SUM),
-      treatMissingData: NOT_BREACHING,
-    }),
-  ];
+    // SQS sends no metrics of a queue that nobody used for hours, also while a message is in it
+    treatMissingData: IGNORE,
+  });
+  alarms.add(scope, 'Throttled', {
+    ...ONE_POINT,
+    happened:
+      'Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up.',
+    command: `aws lambda get-function-concurrency --function-name ${refresher.functionName}`,
+    metric: refresher.metricThrottles(SUM),
+    treatMissingData: NOT_BREACHING,
+  });
 }
 
 /**
@@ -219,13 +290,14 @@ function runAlarms(scope: Construct, { refresher, deadLetterQueue }: Watched): c
 function resolveTopic(
   scope: Construct,
   { alarmTopic, alarmKey }: AlarmTopicProps,
-  { alarmTopic: arn, alarmEmail }: Settings,
+  { name, alarmTopic: arn, alarmEmail }: Settings,
+  key: kms.IKey | undefined,
 ): sns.ITopic {
   if (alarmTopic && arn) {
     throw new SettingsError('alarmTopic: given both in the settings and as a property of the construct');
   }
   const given = alarmTopic ?? (arn && sns.Topic.fromTopicArn(scope, 'AlarmTopic', arn));
-  if (!given) return newTopic(scope, alarmKey, alarmEmail);
+  if (!given) return newTopic(scope, `${name}-alarms`, alarmKey ?? key, alarmEmail);
   // beside an alarmTopic of the settings, their own check has refused it already
   if (alarmEmail) {
     throw new SettingsError('alarmEmail: alarmTopic is your own topic; subscribe the address to it yourself');
@@ -240,10 +312,15 @@ function resolveTopic(
   return given;
 }
 
-function newTopic(scope: Construct, key: kms.IKey | undefined, email: string | undefined): sns.Topic {
+function newTopic(
+  scope: Construct,
+  topicName: string,
+  key: kms.IKey | undefined,
+  email: string | undefined,
+): sns.Topic {
   const { partition, region, account } = Stack.of(scope);
   const alarms = `arn:${partition}:cloudwatch:${region}:${account}:alarm:*`;
-  const topic = new sns.Topic(scope, 'AlarmTopic', { enforceSSL: true, masterKey: key });
+  const topic = new sns.Topic(scope, 'AlarmTopic', { topicName, enforceSSL: true, masterKey: key });
   // with a policy of its own a topic has no default policy, which allowed the alarms of the account to publish
   topic.addToResourcePolicy(
     new iam.PolicyStatement({
@@ -258,4 +335,16 @@ function newTopic(scope: Construct, key: kms.IKey | undefined, email: string | u
   key?.grant(CLOUDWATCH, 'kms:Decrypt', 'kms:GenerateDataKey*');
   if (email) topic.addSubscription(new EmailSubscription(email));
   return topic;
+}
+
+/** Warns at synth, when all subscriptions of the app are known; those of an imported topic are unknown. */
+function warnWithoutSubscriber(topic: IConstruct): void {
+  if (!(topic instanceof sns.Topic)) return;
+  const all = topic.node.root.node.findAll();
+  if (all.some((node) => node instanceof sns.CfnSubscription && node.topicArn === topic.topicArn)) return;
+  const byFlag = topic.node.tryGetContext(APP_FLAGS) ? ', or add -c alarmEmail=ADDRESS' : '';
+  Annotations.of(topic).addWarningV2(
+    'ecr-registry-helper:no-subscriber',
+    `nobody gets the alarms: their topic has no subscriber. Set alarmEmail or alarmTopic in the settings${byFlag}`,
+  );
 }

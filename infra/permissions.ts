@@ -68,7 +68,6 @@ export function findingText(part: unknown): string {
 /** What the main function has beside its settings. */
 interface MainFunction {
   readonly isInVpc: boolean;
-  readonly ruleName: string;
   /** The log groups that invoke it. */
   readonly logGroupNames: readonly string[];
 }
@@ -77,7 +76,7 @@ interface MainFunction {
 export function functionPermissions(
   stack: Stack,
   settings: Settings,
-  { isInVpc, ruleName, logGroupNames }: MainFunction,
+  { isInVpc, logGroupNames }: MainFunction,
 ): Permission[] {
   const { partition, region, account } = stack;
   return [
@@ -93,7 +92,7 @@ export function functionPermissions(
       sid: 'SeeSchedule',
       reason: 'doctor checks that the rule is enabled',
       actions: ['events:DescribeRule'],
-      resources: [`arn:${partition}:events:${region}:${account}:rule/${ruleName}`],
+      resources: [`arn:${partition}:events:${region}:${account}:rule/${settings.name}`],
     },
     {
       sid: 'SeeSubscriptions',

@@ -176,12 +176,7 @@ function ecrPublicPermissions({ partition }: Stack, registries: readonly Registr
  * whoever administers one of their accounts could reach every cluster.
  * @param pullRoles the ARNs of the roles of entries with `repositories`
  */
-export function makeCredentialsRole(
-  scope: Construct,
-  settings: Settings,
-  pullRoles: string[],
-  permissionsBoundary: iam.IManagedPolicy | undefined,
-): void {
+export function makeCredentialsRole(scope: Construct, settings: Settings, pullRoles: string[]): void {
   const stack = Stack.of(scope);
   const vpcStacks = settings.accessStacks.filter(({ vpc }) => vpc);
   const trusted = vpcStacks.map(({ accountId, region }) =>
@@ -193,7 +188,6 @@ export function makeCredentialsRole(
     roleName: credentialsRoleName(settings.name, stack.region),
     description: 'Reads registries for the functions in the VPCs of access stacks',
     assumedBy: new iam.CompositePrincipal(...trusted),
-    permissionsBoundary,
   });
   addPermissions(role, [
     ...registryPermissions(stack, settings, pullRoles),
@@ -204,13 +198,6 @@ export function makeCredentialsRole(
 /** Of the 10,240 characters of inline policy that IAM takes; the ARNs are in it twice, and the rest needs some. */
 const LARGEST_LIST = 4_500;
 
-export interface PullRolesProps {
-  readonly settings: Settings;
-  /** The ARNs of the roles that may assume them: that of the main function and, with VPC functions, the credentials role. */
-  readonly readers: readonly string[];
-  readonly permissionsBoundary?: iam.IManagedPolicy;
-}
-
 /**
  * A role for each entry with `repositories`, whose tokens can pull these and nothing else, also where the policy of a
  * repository allows more. The function knows the prefix of their names.
@@ -219,7 +206,8 @@ export interface PullRolesProps {
 export class PullRoles extends Construct {
   readonly arns: string[];
 
-  constructor(scope: Construct, id: string, { settings, readers, permissionsBoundary }: PullRolesProps) {
+  /** @param readers ARNs of the roles that may assume them: that of the main function and, with VPC functions, the credentials role */
+  constructor(scope: Construct, id: string, settings: Settings, readers: readonly string[]) {
     super(scope, id);
     const stack = Stack.of(this);
     this.arns = [...settings.secrets.entries()].flatMap(([at, entry]) => {
@@ -237,7 +225,6 @@ export class PullRoles extends Construct {
           ArnEquals: { 'aws:PrincipalArn': readers.length === 1 ? readers[0] : readers },
         }),
         inlinePolicies: { pull: new iam.PolicyDocument({ statements }) },
-        permissionsBoundary,
       });
       acknowledgeWildcards(role, permissions);
       return [roleArn(stack, stack.account, roleName)];

@@ -1,6 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { dashboardUrl } from './dashboard.ts';
 import { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';
 
 /** The stack that `cdk deploy` makes: one helper, and the outputs that a person needs to operate it. */
@@ -17,15 +16,21 @@ export class EcrRegistryHelperStack extends Stack {
       ...props,
     });
     this.helper = new EcrRegistryHelper(this, 'Helper', { settings });
-    const { refresher, role, failedQueue, monitoring, fleet } = this.helper;
+    const { refresher, role, rule, logGroup, failedQueue, deadLetterQueue, monitoring, fleet } = this.helper;
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output('FunctionName', refresher.functionName, 'The function that refreshes the secrets');
     output('FunctionRoleArn', role.roleArn, 'The role in the access entries of the clusters');
     output('FailedQueueUrl', failedQueue.queueUrl, 'Queue of failed runs, which retries them');
+    output(
+      'DeadLetterQueueUrl',
+      deadLetterQueue.queueUrl,
+      'Queue of failed runs that are not retried any more',
+    );
+    output('LogGroupName', logGroup.logGroupName, 'The log of the function');
+    output('RuleName', rule.ruleName, 'The rule that starts the function by schedule');
     output('AlarmTopicArn', monitoring.topic.topicArn, 'SNS topic for alarms');
-    const url = dashboardUrl(this, monitoring.dashboard.dashboardName);
-    output('DashboardUrl', url, 'Freshness, failures and durations');
+    output('DashboardUrl', monitoring.dashboardUrl, 'Freshness, failures and durations');
     if (fleet) {
       const { stateMachineArn } = fleet.stateMachine;
       output(

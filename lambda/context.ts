@@ -8,6 +8,12 @@ import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.t
 /** The version of this package, as audit logs show it in the user agent. */
 export const VERSION = '0.1.0';
 
+/**
+ * The URL of the project's files at this version, with "/" at its end: before `docs/…` it makes a link. A release fills it
+ * in; while it is empty, messages name the files of the repository.
+ */
+export const FILES_URL = '';
+
 /** All that an action gets: what to do, for whom, until when, and by which clients. */
 export interface RunContext {
   /** With the locations of all clusters filled in. */

@@ -30,8 +30,8 @@ export function hasCode(fault: unknown, ...codes: readonly string[]): fault is H
 
 /** The settings, or props of a construct, are wrong. */
 export class SettingsError extends HelperError {
-  constructor(problem: string) {
-    super('SettingsError', `settings: ${problem}`, 'Correct the settings and deploy again.');
+  constructor(problem: string, fix = 'Correct the settings.') {
+    super('SettingsError', `settings: ${problem}`, fix);
   }
 }
 

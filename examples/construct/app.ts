@@ -4,6 +4,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { EcrRegistryHelper, type SettingsInput } from 'ecr-registry-helper';
 
 const app = new App();
@@ -14,6 +15,7 @@ const stack = new Stack(app, 'Platform');
 const vpc = new ec2.Vpc(stack, 'Vpc', { maxAzs: 2 });
 const images = new ecr.Repository(stack, 'Images', { repositoryName: 'platform/base' });
 const pages = new sns.Topic(stack, 'Pages', { enforceSSL: true });
+pages.addSubscription(new EmailSubscription('on-call@example.com'));
 pages.grantPublish(new iam.ServicePrincipal('cloudwatch.amazonaws.com'));
 
 const settings: SettingsInput = {

@@ -135,7 +135,7 @@ export interface AppSettings {
 }
 
 /**
- * Reads `cluster` or `settings` (a file), and `region` and `account` of the stack.
+ * Reads `cluster` or `settings` (a file), `alarmEmail`, and `region` and `account` of the stack.
  * @param context returns the value of `-c KEY=VALUE`
  * @throws {NoClusterError} where neither is given
  * @throws SettingsError naming the flag or the field that is wrong
@@ -161,7 +161,10 @@ export function readAppSettings(
     if (cluster === undefined) throw new NoClusterError(`${wanted}; neither was given`);
     throw new ContextError(`${wanted}; both were given`);
   }
-  const input = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
+  const written = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
+  const alarmEmail = given('alarmEmail');
+  if (alarmEmail !== undefined) merge('alarmEmail', alarmEmail, checkSettings(written).alarmEmail);
+  const input = alarmEmail === undefined ? written : { ...(written as SettingsInput), alarmEmail };
   const settings = checkSettings(input);
   const region = readMatching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'region', given);
   const account = readMatching(/^\d{12}$/, 'account', given);

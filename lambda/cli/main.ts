@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../context.ts';
 import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
-import { settingsJsonSchema } from '../settings/json-schema.ts';
-import { checkSettings, checkSize, LARGEST_SETTINGS_BYTES } from '../settings/rules.ts';
+import { checkSize, LARGEST_SETTINGS_BYTES, settingsJsonSchema } from '../settings/json-schema.ts';
+import { checkSettings } from '../settings/rules.ts';
 import type { SettingsInput } from '../settings/schema.ts';
 import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
@@ -20,7 +20,7 @@ import {
   UsageError,
 } from './io.ts';
 import { rbacManifest } from './rbac.ts';
-import { type RunOptions, runCommand, runEvent, startFleet, WRONG_EVENTS } from './run.ts';
+import { type RunOptions, runCommand, runEvent, runPreflight, startFleet, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
 
 /** The program with all its commands. */
@@ -136,6 +136,15 @@ export function addCommands(program: Command): void {
         runCommand(options, { action, clusters, namespaces, ...(repository && { repository }) }),
       );
   }
+
+  withAwsOptions(
+    program
+      .command('preflight')
+      .description('checks an EKS cluster with your own identity (read-only), before anything is deployed'),
+  )
+    .requiredOption('--cluster-name <name>', 'the EKS cluster by its name')
+    .addHelpText('after', examples(['preflight --cluster-name demo', 'what each value means, and its fix']))
+    .action(runPreflight);
 
   addNarrowed(
     'doctor',

@@ -23,11 +23,12 @@ import {
   readSettingsFlags,
   UsageError,
 } from './io.ts';
-import { answerView } from './views.ts';
+import { answerView, type ViewOptions } from './views.ts';
 
 /** Clusters of a fleet at once, each with an invocation. */
 const CLUSTERS_AT_ONCE = 10;
 const LONGEST_LOCAL_MS = 15 * 60_000;
+const LONGEST_PREFLIGHT_MS = 60_000;
 
 /** Where a command runs, and how it prints the report. */
 export interface RunOptions {
@@ -75,7 +76,7 @@ async function run(
   printAnswer(await withProgress(given, leftBehind, (update) => work(call, update)), options);
 }
 
-function printAnswer(answer: Answer, options: Pick<RunOptions, 'json' | 'verbose'>): void {
+function printAnswer(answer: Answer, options: Pick<RunOptions, 'json'> & ViewOptions): void {
   if (options.json) printJson(answer);
   else print(`${answerView(plain(answer), options)}\n`);
   process.exitCode = exitCodeOf(answer);
@@ -203,6 +204,29 @@ export function refuseOwnToken({ secrets }: Settings): void {
       ? 'Give the registry a roleArn that may only pull, or leave out --local: then the function fetches it.'
       : 'Leave out --local: then the function fetches it. An entry with repositories, a registry with pullThroughCache and ECR Public take no roleArn.',
   );
+}
+
+/**
+ * Checks an EKS cluster before anything is deployed, with your own credentials; prints the report, and sets the exit code.
+ * @throws HelperError without credentials or a region
+ */
+export async function runPreflight(
+  options: Omit<RunOptions, 'stack'> & { clusterName: string },
+): Promise<void> {
+  setAwsEnvironment(options);
+  const report = await withProgress('running here', 'nothing was written', async () => {
+    const { AwsClients } = await import('../aws.ts');
+    const { preflight } = await import('../doctor/doctor.ts');
+    const settings = readSettingsFlags(options);
+    const environment = { region: await readRegion(), ...localCommands(options) };
+    const deadline = startDeadline(systemClock, systemClock.now() + LONGEST_PREFLIGHT_MS);
+    const aws = new AwsClients({ settings, environment, clock: systemClock, deadline });
+    return preflight(aws, options.clusterName).finally(() => {
+      aws.destroy();
+      deadline.stop();
+    });
+  });
+  printAnswer(report, { ...options, command: 'preflight', verbose: true });
 }
 
 type StartOptions = RunOptions & { readonly stateMachine?: string; readonly wait?: true };

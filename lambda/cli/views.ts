@@ -35,8 +35,12 @@ export interface Problem {
   readonly remedy?: string | undefined;
 }
 
-/** Whether to list also what is well. */
-type ViewOptions = { readonly verbose?: boolean | undefined };
+export interface ViewOptions {
+  /** Whether to list also what is well. */
+  readonly verbose?: boolean | undefined;
+  /** Which printed the report of a doctor. @default doctor */
+  readonly command?: string;
+}
 
 /** The report of any action, for people: the problems, then counts; coloured if stdout supports it. */
 export function answerView(answer: Answer, options: ViewOptions = {}): string {
@@ -148,22 +152,20 @@ export function discoveryView({ ok, durationMs, items, moreProblems }: Discovery
 }
 
 /** The report of a doctor; the state of the secrets comes last. */
-export function doctorView(report: DoctorReport, { verbose }: ViewOptions = {}): string {
+export function doctorView(report: DoctorReport, { verbose, command = 'doctor' }: ViewOptions = {}): string {
   const { ok, durationMs, identity, findings, secrets = [] } = report;
-  const counted = (kind: string) => findings.filter(({ result }) => result === kind).length;
-  const counts = { fail: counted('fail'), unknown: counted('unknown'), pass: counted('pass') };
-  const listed = findings.map(({ result, step, object, reason }) =>
-    wrap(`${painted(result)} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
+  const { fail = [], unknown = [], pass = [] } = Object.groupBy(findings, ({ result }) => result);
+  const counts = { fail: fail.length, unknown: unknown.length, pass: pass.length };
+  const passes = pass.map(({ step, object, reason }) =>
+    wrap(`${painted('pass')} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
   );
-  const problems = findings
-    .filter(({ result }) => result !== 'pass')
-    .map(({ result, step, object, reason = '', remedy }) => {
-      return { kind: result, object, reason: `${step}: ${reason}`, remedy };
-    });
+  const problems = [...fail, ...unknown].map(({ result, step, object, reason = '', remedy }) => {
+    return { kind: result, object, reason: `${step}: ${reason}`, remedy };
+  });
   return paragraphs(
-    wrap(`${verdict(ok)}: doctor, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`),
+    wrap(`${verdict(ok)}: ${command}, in ${duration(durationMs)}${identity ? `, as ${identity}` : ''}`),
     problemsView(problems, { verbose }),
-    verbose ? listed.join('\n') : '',
+    verbose ? passes.join('\n') : '',
     `checks: ${countsView(counts)}`,
     secrets.map(({ id, counts: states }) => `secrets of cluster ${id}: ${countsView(states)}`).join('\n'),
   );

@@ -21,8 +21,10 @@ const HEADROOM = 'time for retries';
 /** How much longer than the longest gap a token must live, so that a failed run can be retried. */
 const HEADROOM_MINUTES = 60;
 
+type IdentityState = Pick<DoctorState, 'arn' | 'principal'> & { readonly ctx: Pick<RunContext, 'aws'> };
+
 /** Gets the caller's identity from STS, which needs no permission; no other check needs the answer. */
-export async function checkIdentity(state: DoctorState): Promise<Finding[]> {
+export async function checkIdentity(state: IdentityState): Promise<Finding[]> {
   const { aws } = state.ctx;
   const object = 'caller identity';
   try {

@@ -122,6 +122,6 @@ export function skipped(step: Step, object: string, cause: Step): Finding {
     step,
     object,
     `skipped, as the check "${cause}" failed`,
-    'Fix that first, then run doctor again.',
+    'Fix that first, then run the command again.',
   );
 }

@@ -1,12 +1,14 @@
 import * as z from 'zod';
+import { SettingsError } from '../errors.ts';
 import { settingsSchema } from './rules.ts';
+import type { SettingsInput } from './schema.ts';
 
 /**
  * What each field of the settings means. It is not in the schema, as the function's bundle needs no descriptions.
  * The JSON Schema, docs/reference/settings.md and the types of the package are generated from it: `npm run docs:reference`.
  */
 export const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  name: 'Name of the deployment. The stack, the Kubernetes group, the ClusterRole, the admission policy, the field manager and the metrics have this name.',
+  name: 'Name of the deployment, unique in its account and region. The stack, the function, its rule, the Kubernetes group, the ClusterRole, the admission policy, the field manager and the metrics have this name; queues, topic, alarms and dashboard begin with it.',
   clusters: 'Clusters to refresh. Each element names one cluster, or finds clusters with `discover`.',
   'clusters[].name': 'Name of the EKS cluster. With `kubeconfigSecretId`, any name for the cluster.',
   'clusters[].id': 'Unique id of the cluster in events, reports and metrics. Default: `name`.',
@@ -85,6 +87,16 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'Starts a refresh as soon as the value of a secret of a registry in Secrets Manager changes.',
   alarmTopic: 'ARN of your own SNS topic for the alarms. Default: the stack creates a topic.',
   alarmEmail: 'Email address that the stack subscribes to the topic that it creates.',
+  tags: 'Tags of all resources that take tags, in the stack of the function and in access stacks.',
+  'tags[].key': 'Key of the tag.',
+  'tags[].value': 'Value of the tag.',
+  logRetentionDays:
+    'Days that CloudWatch Logs keeps the logs of all functions, also in access stacks: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or one of the longer periods that it offers. Default: 90.',
+  kmsKeyArn:
+    'ARN of the customer managed KMS key of logs, queues, the topic that the stack creates, and the environment of the function. Its policy must allow CloudWatch and CloudWatch Logs. Default: the keys of AWS.',
+  permissionsBoundary:
+    'Name of the IAM policy, with its path, that is the permissions boundary of all roles. Each account with a stack must have it.',
+  stateMachineLogs: 'Logs the executions of the state machine of a fleet, without their data.',
   concurrency: 'Maximum number of concurrent requests to a cluster. More than 24 counts as 24.',
   accountId:
     'AWS account of the function. With `accountId` and `region`, CDK creates an access stack for each other account and region that has clusters.',
@@ -93,6 +105,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'accessStacks[].accountId': 'AWS account of the access stack.',
   'accessStacks[].region': 'AWS region of the access stack.',
   'accessStacks[].externalId': 'External id that the trust policy of the access role requires.',
+  'accessStacks[].kmsKeyArn':
+    'ARN of the customer managed KMS key of logs and of the environment of the VPC function in this account and region.',
   'accessStacks[].vpc':
     'VPC of a function in the account and region of the access stack, which calls the private endpoints of its clusters.',
   vpc: 'VPC of the function, to call private cluster endpoints.',
@@ -148,4 +162,29 @@ export function fieldsOf({ properties = {}, required = [] }: JsonSchema, parent 
       ...oneOf.flatMap((element) => fieldsOf(element, `${path}[${element.properties?.type?.const ?? ''}]`)),
     ];
   });
+}
+
+/** The settings travel in the function's environment, whose 4 KB hold other variables too. */
+export const LARGEST_SETTINGS_BYTES = 3500;
+
+/** What only the deployment needs. */
+const OF_DEPLOYMENT = /^(alarm.*|tags|logRetentionDays|kmsKeyArn|permissionsBoundary|stateMachineLogs)$/;
+
+/** The settings that the function gets in its environment. */
+export function functionSettings(input: SettingsInput): object {
+  return Object.fromEntries(Object.entries(input).filter(([field]) => !OF_DEPLOYMENT.test(field)));
+}
+
+/**
+ * Checks that settings fit in the function's environment.
+ * @returns the size there in bytes
+ * @throws SettingsError with that size
+ */
+export function checkSize(input: SettingsInput): number {
+  // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
+  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(functionSettings(input))));
+  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
+  throw new SettingsError(
+    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
+  );
 }

@@ -19,14 +19,10 @@ import {
   type RegistrySettings,
   type SecretEntry,
   type Settings,
-  type SettingsInput,
   settingsFields,
   storedSecretId,
 } from './schema.ts';
 import { containsGlob, matchesAny, overlap, takesNamespaces } from './selection.ts';
-
-/** The settings travel in the function's environment, whose 4 KB hold other variables too. */
-export const LARGEST_SETTINGS_BYTES = 3500;
 
 /** The account and region of the function, as far as they are known. */
 type Home = Pick<Settings, 'accountId' | 'region'>;
@@ -57,22 +53,8 @@ const withoutTokens = settingsSchema();
 export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home): Settings {
   const schema = isUnknown ? settingsSchema(isUnknown, home) : withoutTokens;
   const checked = schema.safeParse(input, { reportInput: true });
-  if (!checked.success) throw new SettingsError(explain(checked.error));
+  if (!checked.success) throw new SettingsError(explain(checked.error, '\nsettings: '));
   return checked.data;
-}
-
-/**
- * Checks that settings fit in the function's environment.
- * @returns their size in bytes
- * @throws SettingsError with that size
- */
-export function checkSize(input: SettingsInput): number {
-  // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
-  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(input)));
-  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
-  throw new SettingsError(
-    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
-  );
 }
 
 /**
@@ -80,10 +62,13 @@ export function checkSize(input: SettingsInput): number {
  * @throws SettingsError when it is missing, not JSON, or against the schema
  */
 export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): Settings {
-  if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing');
+  const fix = 'Correct the settings and deploy again.';
+  if (!SETTINGS) throw new SettingsError('the environment variable SETTINGS is missing', fix);
   const input = parseJson(SETTINGS);
-  if (input === undefined) throw new SettingsError('the environment variable SETTINGS is not JSON');
-  return checkSettings(input);
+  if (input === undefined) throw new SettingsError('the environment variable SETTINGS is not JSON', fix);
+  const checked = withoutTokens.safeParse(input, { reportInput: true });
+  if (!checked.success) throw new SettingsError(explain(checked.error), fix);
+  return checked.data;
 }
 
 /** Reports a problem of the field at a path. */

@@ -7,6 +7,9 @@ const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
 const WHAT_REGION = 'an AWS region such as eu-west-1';
 const ACCOUNT = /^\d{12}$/;
 const WHAT_ACCOUNT = 'an AWS account id of 12 digits';
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+const RETENTION = /^(1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653)$/;
+const WHAT_RETENTION = 'CloudWatch Logs does not offer it; it offers 1, 3, 5, 7, 14, 30, 60, 90, 180, 365 …';
 const WHAT_SUBDOMAIN =
   'lower case letters, digits, "-" and ".", at most 253; a letter or digit at both ends and beside each "."';
 
@@ -133,11 +136,14 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     ...place,
     externalId: text(/^[\w+=,.@:/-]{2,256}$/, 'an external id of 2 to 256 characters').optional(),
     vpc: vpc.optional(),
+    kmsKeyArn: kmsKeyArn.optional(),
   });
   const schedule = z.string().superRefine((value, check) => {
     const problem = isUnknown(value) ? undefined : scheduleProblem(value);
     if (problem) check.addIssue(`${JSON.stringify(value)} ${problem}`);
   });
+
+  const retention = z.int().refine((days) => RETENTION.test(`${days}`), WHAT_RETENTION);
 
   return strict({
     // STS takes no session name of one character
@@ -158,6 +164,11 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       'the ARN of an SNS topic',
     ).optional(),
     alarmEmail: field(/^[^\s@]{1,64}@[\w.-]{1,253}$/, 'an e-mail address').optional(),
+    tags: z.array(tag).min(1).optional(),
+    logRetentionDays: retention.optional(),
+    kmsKeyArn: kmsKeyArn.optional(),
+    permissionsBoundary: field(/^[\w+=,.@/-]{1,512}$/, 'the name of an IAM policy').optional(),
+    stateMachineLogs: z.boolean().default(false),
     concurrency: z.int().min(1).max(64).default(16),
     accountId: place.accountId.optional(),
     region: place.region.optional(),
@@ -237,9 +248,9 @@ export function text(pattern: RegExp, what: string, isUnknown: (value: string) =
     .meta({ pattern: pattern.source });
 }
 
-/** Describes each issue of a failed check in one line: the field, its value and what is allowed. */
-export function explain(error: z.ZodError): string {
-  return error.issues.flatMap(resolveUnion).map(describeIssue).join('; ');
+/** Describes each issue of a failed check: the field, its value and what is allowed. */
+export function explain(error: z.ZodError, separator = '; '): string {
+  return error.issues.flatMap(resolveUnion).map(describeIssue).join(separator);
 }
 
 /** Of a union, the issues of the option that knows most of the given fields; else the issue itself. */
@@ -257,7 +268,8 @@ function resolveUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 function describeIssue({ code, input, message, path }: z.core.$ZodIssue): string {
   const isValueShown = code === 'custom' || input === undefined || typeof input === 'object';
   const value = isValueShown ? '' : ` (found ${JSON.stringify(input)})`;
-  return `${printPath(path)}: ${message}${value}`;
+  const plain = message.replace(/^(?:Invalid|Too) \w+: /, '').replace('received undefined', 'found nothing');
+  return `${printPath(path)}: ${plain}${value}`;
 }
 
 /** By hand: zod's own `toDotPath` brings all of zod's languages into the bundle. */

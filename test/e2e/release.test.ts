@@ -53,6 +53,8 @@ it('makes the package with the address, and the files of the release with their 
     homepage: `${ADDRESS}#readme`,
     bugs: { url: `${ADDRESS}/issues` },
   });
+  const construct = await run('tar', ['-xzOf', join(assets, archive), 'package/dist/lib/index.mjs']);
+  expect(construct.stdout).toContain(`"${ADDRESS}/blob/v${version}/"`);
   const sums = readFileSync(join(assets, 'SHA256SUMS'), 'utf8').trim().split('\n');
   expect(sums.map((line) => line.split(/\s+/))).toEqual(
     readdirSync(assets)

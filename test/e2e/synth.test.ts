@@ -31,8 +31,12 @@ describe('cdk synth', { timeout: 180_000 }, () => {
     expect(code).toBe(0);
   });
 
-  it('needs no account and no more than a cluster, and warns of nothing', async () => {
-    const { code, stdout, stderr } = await cdk('good', 'synth', '--quiet', '-c', 'cluster=demo');
+  it('needs no account and no more than a cluster, and warns of nothing but alarms without a reader', async () => {
+    const plain = await cdk('plain', 'synth', '--quiet', '-c', 'cluster=demo');
+    const warnings = `${plain.stdout}${plain.stderr}`.match(/^.*warn.*$/gim);
+    expect(warnings).toEqual([expect.stringContaining('nobody gets the alarms')]);
+    const email = ['-c', 'alarmEmail=me@example.com'];
+    const { code, stdout, stderr } = await cdk('good', 'synth', '--quiet', '-c', 'cluster=demo', ...email);
     expect({ code, said: `${stdout}${stderr}` }).toEqual({
       code: 0,
       said: expect.not.stringMatching(/warn|error/i),
@@ -43,14 +47,17 @@ describe('cdk synth', { timeout: 180_000 }, () => {
     }>(template.Resources);
     expect(
       functions.flatMap(({ Properties }) => Properties?.Environment?.Variables?.DEPLOYED_BY ?? []),
-    ).toEqual(['-c cluster=demo']);
+    ).toEqual(['-c cluster=demo -c alarmEmail=me@example.com']);
     expect(Object.keys(template.Outputs).sort()).toEqual([
       'AlarmTopicArn',
       'DashboardUrl',
+      'DeadLetterQueueUrl',
       'FailedQueueUrl',
       'FunctionName',
       'FunctionRoleArn',
       'InvokeCommand',
+      'LogGroupName',
+      'RuleName',
     ]);
     expect(JSON.stringify(template.Outputs.InvokeCommand.Value)).toContain(
       "--cli-binary-format raw-in-base64-out --cli-read-timeout 900 --payload '{}' /dev/stdout",

@@ -1,9 +1,14 @@
-import { CfnParameter, Stack } from 'aws-cdk-lib';
+import { CfnParameter, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
+import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, it } from 'vitest';
+import { APP_FLAGS } from '../../infra/function.ts';
+import { EcrRegistryHelper } from '../../infra/index.ts';
 import { alarmsOf } from './monitored.ts';
-import { DEMO, resource, synth } from './synth.ts';
+import { DEMO, HOME, newApp, resource, type Synthesized, synth } from './synth.ts';
 
 const TOPIC = 'arn:aws:sns:eu-west-1:111122223333:on-call';
 
@@ -72,6 +77,58 @@ it('an e-mail address is subscribed to it', () => {
       TopicArn: { Ref: resource(of, 'AWS::SNS::Topic').id },
     });
   }
+});
+
+describe('synth warns of a topic without a subscriber', () => {
+  const warned = (props: Parameters<typeof synth>[0]) => synth(props, HOME, newApp({ warns: true }));
+  const warnings = ({ stack }: Synthesized) =>
+    Annotations.fromStack(stack)
+      .findWarning('*', Match.stringLikeRegexp('nobody gets the alarms'))
+      .map(({ entry }) => String(entry.data));
+  const path = '/Test/Helper/Monitoring/AlarmTopic';
+
+  it('that the stack makes', () => {
+    expect(warnings(warned(() => ({ settings: DEMO })))).toEqual([
+      expect.stringMatching(/Set alarmEmail or alarmTopic in the settings \[ack: .*:no-subscriber\]$/),
+    ]);
+  });
+
+  it('that another stack of the app makes', () => {
+    const { stack } = warned((one) => ({ settings: DEMO, alarmTopic: new sns.Topic(one, 'Mine') }));
+    Annotations.fromStack(stack).hasWarning('/Test/Mine', Match.stringLikeRegexp('nobody gets'));
+  });
+
+  it('in the app of this project also with the flag', () => {
+    const { stack } = warned((one) => {
+      one.node.setContext(APP_FLAGS, '-c cluster=demo');
+      return { settings: DEMO };
+    });
+    Annotations.fromStack(stack).hasWarning(path, Match.stringLikeRegexp('or add -c alarmEmail=ADDRESS'));
+  });
+
+  it.each<[string, Parameters<typeof synth>[0]]>([
+    ['not with an e-mail address', () => ({ settings: { ...DEMO, alarmEmail: 'me@example.com' } })],
+    ['not of a topic whose subscribers are unknown', () => ({ settings: { ...DEMO, alarmTopic: TOPIC } })],
+  ])('%s', (_, props) => {
+    expect(warnings(warned(props))).toEqual([]);
+  });
+
+  it('not with a subscriber that is added later, wherever its construct is', () => {
+    const stack = new Stack(newApp({ warns: true }), 'Test', { env: HOME });
+    const { monitoring } = new EcrRegistryHelper(stack, 'Helper', { settings: DEMO });
+    (monitoring.topic as sns.Topic).addSubscription(
+      new subscriptions.SqsSubscription(new sqs.Queue(stack, 'Mine')),
+    );
+    Annotations.fromStack(stack).hasNoWarning('*', Match.stringLikeRegexp('nobody gets'));
+  });
+
+  it('not where it is acknowledged', () => {
+    const stack = new Stack(newApp({ warns: true }), 'Test', { env: HOME });
+    const { monitoring } = new EcrRegistryHelper(stack, 'Helper', { settings: DEMO });
+    const id = 'Annotation::ecr-registry-helper:no-subscriber';
+    Validations.of(monitoring).acknowledge({ id, reason: 'subscribed by hand' });
+    Annotations.fromStack(stack).hasNoWarning('*', Match.stringLikeRegexp('nobody gets'));
+  });
 });
 
 describe('a topic of yours', () => {

@@ -41,6 +41,13 @@ const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][
     /-c account=444455556666 is given, and the settings say 111122223333/,
     'settings',
   ],
+  ['no address', { cluster: 'demo', alarmEmail: 'me' }, /alarmEmail: "me" is not an e-mail/, 'settings'],
+  [
+    'another address than the settings say',
+    { alarmEmail: 'me@example.com', ...file({ ...demo, alarmEmail: 'you@example.com' }) },
+    /-c alarmEmail=me@example.com is given, and the settings say you@example.com/,
+    'settings',
+  ],
   ['no file', { settings: '/nowhere.json' }, /\/nowhere\.json cannot be read \(ENOENT\)/, 'settings'],
   ['a file that is not JSON', file('{\n "clusters": [}'), /is not JSON/, 'settings'],
   [
@@ -98,6 +105,16 @@ describe('the settings of the app', () => {
     const { input, settings } = readAppSettings((key) => ({ cluster: 'demo' })[key], {});
     expect(input).toEqual(demo);
     expect(settings.name).toBe('ecr-registry-helper');
+  });
+
+  it.each([
+    ['one cluster', { cluster: 'demo' }],
+    ['a file', file(demo)],
+  ])('have the address for alarms that is given beside %s', (_, context: Record<string, string>) => {
+    const given: Record<string, string> = { ...context, alarmEmail: 'me@example.com' };
+    const { input, settings } = readAppSettings((key) => given[key], {});
+    expect(input).toEqual({ ...demo, alarmEmail: 'me@example.com' });
+    expect(settings.alarmEmail).toBe('me@example.com');
   });
 
   it('go where the command line says, then where the CLI does', () => {

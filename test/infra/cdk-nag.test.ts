@@ -73,6 +73,13 @@ it.each([
   ['with new namespaces, somewhere', {}, () => ({ settings: { ...DEMO, newNamespaces: 'audit-log' } })],
   ['as a fleet', HOME, () => ({ settings: { ...DEMO, fleet: true } })],
   ['as a fleet, somewhere', {}, () => ({ settings: { ...DEMO, fleet: true } })],
+  [
+    'as a fleet that logs, under a key, with a boundary',
+    HOME,
+    () => ({
+      settings: { ...DEMO, fleet: true, stateMachineLogs: true, kmsKeyArn: key, permissionsBoundary: 'team' },
+    }),
+  ],
   ['in a VPC', HOME, () => ({ settings: { ...DEMO, vpc } })],
   [
     'under keys',

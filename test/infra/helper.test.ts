@@ -5,6 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
+import { APP_FLAGS } from '../../infra/function.ts';
 import type { SettingsInput } from '../../infra/index.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
@@ -34,6 +35,19 @@ describe('with nothing but a cluster', () => {
       // for the commands that it prints: cdk deploy takes a stack by its path
       DEPLOYED_BY: 'Test',
     });
+  });
+
+  it.each([
+    ['short', {}, true],
+    ['as long as they may be', { $schema: 'x'.repeat(3_420) }, false],
+  ])('gives it long flags of the app where the settings are %s: %o', (_, more, isGiven) => {
+    const flags = `-c settings=${'x'.repeat(200)}`;
+    const { template } = synth((stack) => {
+      stack.node.setContext(APP_FLAGS, flags);
+      return { settings: { ...DEMO, ...more } };
+    });
+    const { properties } = resource(template, 'AWS::Lambda::Function', 'HelperRefresher');
+    expect(properties.Environment.Variables.DEPLOYED_BY).toBe(isGiven ? flags : undefined);
   });
 
   it('has a role of its own without managed policies', () => {
@@ -160,10 +174,9 @@ it('takes what the deployment has its own ways for', () => {
     Timeout: 300,
     KmsKeyArn: key('EnvironmentKey'),
   });
-  expect(resource(template, 'AWS::Logs::LogGroup').properties).toMatchObject({
-    RetentionInDays: 365,
-    KmsKeyId: key('LogKey'),
-  });
+  for (const { Properties } of Object.values(template.findResources('AWS::Logs::LogGroup'))) {
+    expect(Properties).toMatchObject({ RetentionInDays: 365, KmsKeyId: key('LogKey') });
+  }
   for (const { Properties } of Object.values(template.findResources('AWS::SQS::Queue'))) {
     expect(Properties.KmsMasterKeyId).toEqual(key('QueueKey'));
   }

@@ -7,10 +7,12 @@ import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
 import { APP_FLAGS } from '../../infra/function.ts';
 import { pullRolePrefix } from '../../infra/registry-permissions.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
+import { LARGEST_SETTINGS_BYTES } from '../../lambda/settings/json-schema.ts';
 import { accessRoleName, credentialsRoleName, homeRoleName } from '../../lambda/settings/locations.ts';
-import { checkSettings, LARGEST_SETTINGS_BYTES } from '../../lambda/settings/rules.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
 import { pullRoleKey, type SettingsInput } from '../../lambda/settings/schema.ts';
-import { newApp } from './synth.ts';
+import { alarmsOf, textOf } from './monitored.ts';
+import { newApp, synth } from './synth.ts';
 
 const REGIONS = RegionInfo.regions.map(({ name }) => name);
 const LONGEST = 'us-isof-south-1';
@@ -33,8 +35,17 @@ const LIMITS: Record<string, number> = {
 /** Of a rule. */
 const LONGEST_RULE = 64;
 
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html */
+const LONGEST_DESCRIPTION = 1024;
+/** Of what a description knows only at deployment: the ARN of a state machine. */
+const LONGEST_REFERENCE = 20 + LONGEST.length + 12 + 14 + 80;
+
 function checkNames(template: Template): number {
   let names = 0;
+  for (const { properties } of alarmsOf(template)) {
+    const text = textOf(properties.AlarmDescription).replace(/<[^>]*>/g, 'x'.repeat(LONGEST_REFERENCE));
+    expect(text.length, text).toBeLessThanOrEqual(LONGEST_DESCRIPTION);
+  }
   for (const { Type, Properties = {} } of Object.values(template.toJSON().Resources) as {
     Type: string;
     Properties?: Record<string, unknown>;
@@ -91,6 +102,14 @@ describe('a name of 40 characters', () => {
     };
     checkRoles(NAME);
     fc.assert(fc.property(NAMES, checkRoles));
+  });
+
+  it('and an id of 100 characters give alarms that CloudWatch takes', () => {
+    const id = 'c'.repeat(100);
+    const settings: SettingsInput = { name: NAME, clusters: [{ name: 'prod', id, rbac: 'manual' }] };
+    const { template } = synth(() => ({ settings }), { region: LONGEST });
+    expect(alarmsOf(template)).toHaveLength(6);
+    checkNames(template);
   });
 
   it('keeps its own pull roles apart from those of a name that begins alike', () => {

@@ -57,9 +57,13 @@ export interface Widget {
 /** The widgets of the dashboard; what is known only at deployment is `<LogicalId>` in it. */
 export function widgetsOf(template: Template): Widget[] {
   const { DashboardBody } = resource(template, 'AWS::CloudWatch::Dashboard').properties;
-  const parts: unknown[] = typeof DashboardBody === 'string' ? [DashboardBody] : DashboardBody['Fn::Join'][1];
-  const text = parts.map((part) => (typeof part === 'string' ? part : `<${idOf(part)}>`)).join('');
-  return JSON.parse(text).widgets;
+  return JSON.parse(textOf(DashboardBody)).widgets;
+}
+
+/** A text of a template; what is known only at deployment is `<LogicalId>` in it. */
+export function textOf(value: string | { 'Fn::Join': [string, unknown[]] }): string {
+  const parts: unknown[] = typeof value === 'string' ? [value] : value['Fn::Join'][1];
+  return parts.map((part) => (typeof part === 'string' ? part : `<${idOf(part)}>`)).join('');
 }
 
 function idOf(part: unknown): string {

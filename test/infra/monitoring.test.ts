@@ -2,9 +2,10 @@ import { CfnParameter } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { APP_FLAGS } from '../../infra/function.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import { LONGEST_GAP_MINUTES, longestGapMinutes, staleAfterHours } from '../../lambda/settings/schedule.ts';
-import { alarmOf, alarmsOf, queriesOf, widgetsOf } from './monitored.ts';
+import { alarmOf, alarmsOf, queriesOf, textOf, widgetsOf } from './monitored.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 
 const demo = synth(() => ({ settings: DEMO }));
@@ -60,7 +61,7 @@ describe('a cluster that had no complete refresh', () => {
     const { template } = synth(() => ({ settings: { ...DEMO, schedule } }));
     const { properties: alarm } = alarmOf(template, 'ClusterdemoStale');
     expect(alarm.EvaluationPeriods).toBe(hours);
-    expect(alarm.AlarmDescription).toContain(`no complete refresh for ${hours} hours`);
+    expect(textOf(alarm.AlarmDescription)).toContain(`no complete refresh for ${hours} hours`);
   });
 
   it('is in alarm an hour to two after the longest gap, before its tokens expire, and within the longest period of an alarm', () => {
@@ -142,15 +143,57 @@ describe('an alarm', () => {
     });
   });
 
-  it('notifies the topic when it starts and when it ends, with a link to what to do', () => {
+  it('notifies the topic when it starts and when it ends', () => {
     const topic = { Ref: resource(demo.template, 'AWS::SNS::Topic').id };
     const alarms = alarmsOf(demo.template);
     expect(alarms).toHaveLength(6);
     for (const { properties } of alarms) {
       expect(properties).toMatchObject({ AlarmActions: [topic], OKActions: [topic] });
       expect(properties).not.toHaveProperty('ActionsEnabled', false);
-      expect(properties.AlarmDescription).toMatch(/\. What to do: docs\/operate\/alarm-[a-z-]+\.md$/);
     }
+  });
+
+  it.each([
+    ['stale/demo', 'doctor --cluster demo', 'stale-cluster'],
+    ['blocked/demo', 'status --cluster demo', 'blocked-namespaces'],
+    ['policy', 'doctor', 'admission-policy'],
+    ['failed-run', 'doctor', 'failed-run'],
+    ['dead-letter', 'status', 'dead-letter'],
+    ['throttled', 'aws lambda get-function-concurrency', 'throttled-function'],
+  ])('%s says what happened, and has the command, the dashboard and the runbook', (name, command, anchor) => {
+    const full = `ecr-registry-helper/${name}`;
+    const found = alarmsOf(demo.template).filter(({ properties }) => properties.AlarmName === full);
+    const lines = found.map(({ properties }) => textOf(properties.AlarmDescription).split('\n'));
+    const run = command.startsWith('aws ')
+      ? `${command} --function-name <${function_}>`
+      : `npx ecr-registry-helper ${command} --function <${function_}>`;
+    expect(lines).toEqual([
+      [
+        expect.stringMatching(/^[A-Z].*\.$/),
+        `See why: ${run} --region eu-west-1`,
+        'Dashboard: https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/ecr-registry-helper-eu-west-1',
+        `Runbook: docs/operate/alarm-${anchor}.md`,
+      ],
+    ]);
+  });
+
+  it('has the command of the app that deployed it', () => {
+    const { template } = synth((stack) => {
+      stack.node.setContext(APP_FLAGS, '-c cluster=demo');
+      return { settings: DEMO };
+    });
+    const { properties } = alarmOf(template, 'FailedRun');
+    expect(textOf(properties.AlarmDescription)).toContain('See why: npm run -s cli -- doctor --function <');
+  });
+
+  it('of a fleet shows the executions that failed', () => {
+    const { template } = synth(() => ({ settings: { ...DEMO, fleet: true } }));
+    const { properties } = alarmOf(template, 'FailedFleet');
+    const machine = resource(template, 'AWS::StepFunctions::StateMachine').id;
+    expect(properties.AlarmName).toBe('ecr-registry-helper/failed-fleet');
+    expect(textOf(properties.AlarmDescription)).toContain(
+      `See why: aws stepfunctions list-executions --state-machine-arn <${machine}> --status-filter FAILED --max-items 1 --region eu-west-1\n`,
+    );
   });
 });
 
@@ -227,27 +270,26 @@ describe('the stack has an output with the URL of the dashboard', () => {
     ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
     ['eusc-de-east-1', 'console.amazonaws-eusc.eu'],
   ])('in %s', (region, host) => {
-    expect(addressIn({ ...HOME, region })?.['Fn::Join'][1]).toEqual([
-      `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/`,
-      { Ref: expect.stringContaining('Dashboard') },
-    ]);
+    expect(addressIn({ ...HOME, region })).toBe(
+      `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/ecr-registry-helper-${region}`,
+    );
   });
 
   it.each(['us-iso-east-1', 'us-isob-east-1', 'eu-isoe-west-1', 'us-isof-south-1'])(
     'in %s, whose console is not public, only its name',
     (region) => {
-      expect(addressIn({ ...HOME, region })).toEqual({ Ref: expect.stringContaining('Dashboard') });
+      expect(addressIn({ ...HOME, region })).toBe(`ecr-registry-helper-${region}`);
     },
   );
 
   it('wherever it goes', () => {
     expect(addressIn({})?.['Fn::Join'][1]).toEqual([
       'https://',
-      { 'Fn::FindInMap': ['ConsoleHosts', { Ref: 'AWS::Partition' }, 'host'] },
+      { 'Fn::FindInMap': [expect.stringMatching(/ConsoleHosts/), { Ref: 'AWS::Partition' }, 'host'] },
       '/cloudwatch/home?region=',
       { Ref: 'AWS::Region' },
-      '#dashboards/dashboard/',
-      { Ref: expect.stringContaining('Dashboard') },
+      '#dashboards/dashboard/ecr-registry-helper-',
+      { Ref: 'AWS::Region' },
     ]);
   });
 });
@@ -255,7 +297,7 @@ describe('the stack has an output with the URL of the dashboard', () => {
 it("saves queries over the function's log, in a folder of the deployment", () => {
   const log = resource(demo.template, 'AWS::Logs::LogGroup', 'HelperLog').id;
   const saved = Object.values(demo.template.findResources('AWS::Logs::QueryDefinition'));
-  const folder = /^Test-Helper-Monitoring-[0-9A-F]{8}\//;
+  const folder = /^ecr-registry-helper\//;
   for (const { Properties } of saved) expect(Properties.Name).toMatch(folder);
   expect(saved.map(({ Properties }) => Properties.Name.replace(folder, ''))).toEqual([
     'Failed runs',
@@ -278,6 +320,7 @@ it('takes names and schedules that are known only at deployment', () => {
         name: text('Name'),
         clusters: [{ name: text('One') }, { name: text('Two') }],
         schedule: text('Schedule'),
+        alarmEmail: 'on-call@example.com',
       },
     };
   });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { App, type Environment, Stack } from 'aws-cdk-lib';
+import { App, type Environment, Stack, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildLambda } from '../../build.ts';
 import { EcrRegistryHelper, type EcrRegistryHelperProps } from '../../infra/index.ts';
@@ -10,18 +10,22 @@ await buildLambda();
 export const HOME: Environment = { account: '111122223333', region: 'eu-west-1' };
 export const DEMO = { clusters: [{ name: 'demo' }] };
 
-/** An app with the feature flags of ours, that copies no assets. */
-export function newApp(): App {
+/** An app with the feature flags of ours, that copies no assets, and warns of alarms without a reader only if `warns`. */
+export function newApp({ warns = false } = {}): App {
   const { context } = JSON.parse(readFileSync('cdk.json', 'utf8'));
-  return new App({ context: { ...context, 'aws:cdk:disable-asset-staging': true } });
+  const app = new App({ context: { ...context, 'aws:cdk:disable-asset-staging': true } });
+  const id = 'Annotation::ecr-registry-helper:no-subscriber';
+  if (!warns) Validations.of(app).acknowledge({ id, reason: 'nothing is deployed' });
+  return app;
 }
 
 /** Synthesizes one construct in a stack of its own; what is returned of the template is plain JSON. */
 export function synth(
   props: (stack: Stack) => EcrRegistryHelperProps,
   env: Environment | undefined = HOME,
+  app = newApp(),
 ): Synthesized {
-  const stack = new Stack(newApp(), 'Test', env === undefined ? {} : { env });
+  const stack = new Stack(app, 'Test', env === undefined ? {} : { env });
   const helper = new EcrRegistryHelper(stack, 'Helper', props(stack));
   return { stack, helper, template: Template.fromStack(stack) };
 }

@@ -34,6 +34,7 @@ test.for([
   [{ cluster: 'demo' }, '-c cluster=demo'],
   [{ settings: 'examples/one-cluster/settings.json' }, '-c settings=examples/one-cluster/settings.json'],
   [{ cluster: 'demo', region: 'eu-west-1' }, '-c cluster=demo -c region=eu-west-1'],
+  [{ cluster: 'demo', alarmEmail: 'me@example.com' }, '-c cluster=demo -c alarmEmail=me@example.com'],
 ] as const)('the flags of %j are printed as a shell takes them', ([context, flags]) => {
   const given: Record<string, string> = context;
   expect(readAppSettings((key) => given[key], {}).flags).toBe(flags);

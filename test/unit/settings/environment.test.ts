@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkSize, readSettings } from '../../../lambda/settings/rules.ts';
+import { checkSize } from '../../../lambda/settings/json-schema.ts';
+import { readSettings } from '../../../lambda/settings/rules.ts';
 import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
 describe('the environment', () => {
@@ -11,14 +12,14 @@ describe('the environment', () => {
     ['missing', {}, 'settings: the environment variable SETTINGS is missing'],
     ['empty', { SETTINGS: '' }, 'settings: the environment variable SETTINGS is missing'],
     ['not JSON', { SETTINGS: '{clusters' }, 'settings: the environment variable SETTINGS is not JSON'],
-    [
-      'against the schema',
-      { SETTINGS: '{}' },
-      'settings: clusters: Invalid input: expected array, received undefined',
-    ],
+    ['against the schema', { SETTINGS: '{}' }, 'settings: clusters: expected array, found nothing'],
   ])('is refused: %s', ([, environment, problem]) => {
     expect(() => readSettings(environment)).toThrow(
-      expect.objectContaining({ name: 'SettingsError', problem }),
+      expect.objectContaining({
+        name: 'SettingsError',
+        problem,
+        fix: 'Correct the settings and deploy again.',
+      }),
     );
   });
 });

@@ -51,6 +51,11 @@ export const examples: [string, SettingsInput][] = [
       schedule: 'cron(0 0/6 * * ? *)',
       enabled: false,
       concurrency: 64,
+      tags: [{ key: 'cost-center', value: 'platform' }],
+      logRetentionDays: 365,
+      kmsKeyArn,
+      permissionsBoundary: 'boundaries/team',
+      stateMachineLogs: true,
       vpc: {
         vpcId: 'vpc-0a1b2c3d',
         subnetIds: ['subnet-0a1b2c3d'],

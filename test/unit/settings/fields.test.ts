@@ -109,6 +109,16 @@ describe('a message has the field, its value and what is allowed', () => {
       /kmsKeyArn: "alias\/x" is not the ARN of a KMS key/,
     ],
     [
+      'a retention that CloudWatch Logs does not offer',
+      { ...withCluster({}), logRetentionDays: 31 },
+      /logRetentionDays: CloudWatch Logs does not offer it; it offers 1, 3, 5, /,
+    ],
+    [
+      'the ARN of a permissions boundary',
+      { ...withCluster({}), permissionsBoundary: 'arn:aws:iam::111122223333:policy/x' },
+      /permissionsBoundary: "arn:aws:iam::111122223333:policy\/x" is not the name of an IAM policy/,
+    ],
+    [
       'a namespace with capitals',
       withEntry({ namespaces: { include: ['Team'] } }),
       /namespaces\.include\[0\]: "Team" is not a namespace name or a glob/,
@@ -169,9 +179,15 @@ describe('a message has the field, its value and what is allowed', () => {
     expect(problemOf(input)).toMatch(problem);
   });
 
-  test('one message reports every problem', () => {
+  test('of settings that were never deployed does not say to deploy them again', () => {
+    expect(() => checkSettings({})).toThrow(expect.objectContaining({ fix: 'Correct the settings.' }));
+  });
+
+  test('one message reports every problem, each on a line', () => {
     const problem = problemOf({ clusters: [{ name: 'a b', region: 'moon' }], concurrency: 0 });
-    expect(problem).toMatch(/clusters\[0\]\.name: .*; clusters\[0\]\.region: .*; concurrency: /);
+    expect(problem).toMatch(
+      /^settings: clusters\[0\]\.name: .*\nsettings: clusters\[0\]\.region: .*\nsettings: concurrency: /,
+    );
   });
 });
 

@@ -27,6 +27,7 @@ describe('defaults', () => {
       enabled: true,
       cleanup: false,
       storedChanges: false,
+      stateMachineLogs: false,
       concurrency: 16,
     });
   });

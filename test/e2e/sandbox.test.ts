@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildLambda } from '../../build.ts';
+import { cli } from '../integration/cli-run.ts';
 import { missedBy } from '../sandbox/fleet-run.ts';
-import { cli } from './cli-run.ts';
 
 beforeAll(async () => void (await buildLambda()));
 const children = new Set<ReturnType<typeof sandbox>>();
