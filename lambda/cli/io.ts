@@ -54,6 +54,11 @@ export function readSettingsFile(file: string): unknown {
   }
 }
 
+/** Checks the settings that were read from a file. @throws SettingsError naming the file */
+export function checkFile(file: string, input: unknown): Settings {
+  return checkSettings(input, undefined, undefined, `Correct ${file}.`);
+}
+
 /** The flags of a command that give the settings. */
 export interface SettingsFlags {
   readonly settings?: string | undefined;
@@ -65,7 +70,7 @@ export interface SettingsFlags {
  * @throws UsageError without either; SettingsError
  */
 export function readSettingsFlags({ settings, clusterName }: SettingsFlags): Settings {
-  if (settings) return checkSettings(readSettingsFile(settings));
+  if (settings) return checkFile(settings, readSettingsFile(settings));
   if (clusterName) return checkSettings({ clusters: [{ name: clusterName }] });
   throw new UsageError(NO_SETTINGS);
 }
@@ -162,10 +167,11 @@ export function readAppSettings(
     throw new ContextError(`${wanted}; both were given`);
   }
   const written = file === undefined ? { clusters: [{ name: cluster }] } : readSettingsFile(file);
+  const check = (one: unknown) => (file === undefined ? checkSettings(one) : checkFile(file, one));
   const alarmEmail = given('alarmEmail');
-  if (alarmEmail !== undefined) merge('alarmEmail', alarmEmail, checkSettings(written).alarmEmail);
+  if (alarmEmail !== undefined) merge('alarmEmail', alarmEmail, check(written).alarmEmail);
   const input = alarmEmail === undefined ? written : { ...(written as SettingsInput), alarmEmail };
-  const settings = checkSettings(input);
+  const settings = check(input);
   const region = readMatching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'region', given);
   const account = readMatching(/^\d{12}$/, 'account', given);
   return {

@@ -2,10 +2,10 @@ import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../context.ts';
 import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
 import { checkSize, LARGEST_SETTINGS_BYTES, settingsJsonSchema } from '../settings/json-schema.ts';
-import { checkSettings } from '../settings/rules.ts';
 import type { SettingsInput } from '../settings/schema.ts';
 import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
+  checkFile,
   EXIT,
   type Example,
   examples,
@@ -268,7 +268,7 @@ export function addCommands(program: Command): void {
     .addHelpText('after', examples(['settings check settings.json', 'exit code 1 if something is wrong']))
     .action((file: string, { json }: { json?: true }) => {
       const input = readSettingsFile(file);
-      const checked = checkSettings(input);
+      const checked = checkFile(file, input);
       const bytes = checkSize(input as SettingsInput);
       if (json) printJson(checked);
       else print(`${settingsView(checked, bytes, LARGEST_SETTINGS_BYTES)}\n`);

@@ -48,12 +48,13 @@ const withoutTokens = settingsSchema();
 
 /**
  * Checks parsed settings and fills in the defaults.
+ * @param fix of the error
  * @throws SettingsError with each wrong field, its value and what is allowed
  */
-export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home): Settings {
+export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home, fix?: string): Settings {
   const schema = isUnknown ? settingsSchema(isUnknown, home) : withoutTokens;
   const checked = schema.safeParse(input, { reportInput: true });
-  if (!checked.success) throw new SettingsError(explain(checked.error, '\nsettings: '));
+  if (!checked.success) throw new SettingsError(explain(checked.error, '\nsettings: '), fix);
   return checked.data;
 }
 

@@ -152,8 +152,10 @@ const otherFaults: readonly OtherFault[] = [
     choice: 'The file and field that it names',
     find: async () => {
       const wrong = { clusters: [{ name: CLUSTER }], schedul: 'rate(8 hours)' };
-      const { stderr } = await cli(['settings', 'check', settingsFile(wrong as SettingsInput)]);
-      return /settings: .*"schedul"/.exec(stderr)?.[0];
+      const file = settingsFile(wrong as SettingsInput);
+      const { stderr } = await cli(['settings', 'check', file]);
+      const [problem = '', fix] = stderr.replace('error: ', '').replace(file, 'settings.json').split('\n');
+      return `${problem.replace(/known are .*/, 'known are …')}. ${fix}`;
     },
   },
 ];
