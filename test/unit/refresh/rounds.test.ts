@@ -40,6 +40,7 @@ function tasksOf(faults: Record<string, (attempt: number) => Error | undefined>)
     ([name, faultOf]): Task => ({
       attempt: async (requests, attempt) => {
         attempts.push(`${name} ${attempt}`);
+        if (attempt > 200) throw new Error('this has no end');
         timeouts.push((requests as unknown as { timeoutMs: number }).timeoutMs);
         running += 1;
         most = Math.max(most, running);
@@ -102,9 +103,10 @@ describe('tasks in rounds', () => {
   });
 
   test('are all reported where there is no time for a second attempt', async () => {
-    const { tasks, failed } = all(30, (attempt) => (attempt % 2 === 1 ? away : late));
+    const { tasks, attempts, failed } = all(30, (attempt) => (attempt % 2 === 1 ? away : late));
     await play([tasks], { deadlineAt: 1_000 });
     expect([...failed.keys()].sort()).toEqual(names(30).sort());
+    expect(attempts).toHaveLength(30);
   });
 
   test('run in another order each time', async () => {
