@@ -34,7 +34,7 @@ const WRONG = `
 import { EcrRegistryHelper } from 'ecr-registry-helper';
 export const wrong = (scope: never) => new EcrRegistryHelper(scope, 'Helper', { settings: { cluster: 'demo' } });
 `;
-const SETTINGS = "{ settings: { clusters: [{ name: 'demo' }] } }";
+const SETTINGS = "{ settings: { clusters: [{ name: 'demo' }], alarmEmail: 'you@example.com' } }";
 
 /** Unpacks what npm would publish beside the packages that it says it needs, and no others. */
 beforeAll(async () => {

@@ -95,7 +95,7 @@ describe('works as printed:', () => {
     // the registry's own login needs docker, which is not here
     const [wanted = ''] = command.split(' | docker ');
     // given an endpoint, the AWS CLI wants a region for IAM too, which has none
-    const region = wanted.startsWith('aws iam ') && { AWS_REGION: 'us-east-1' };
+    const region = wanted.startsWith('aws iam ') && { AWS_DEFAULT_REGION: 'us-east-1' };
     const { code, stderr } = await shell.run(wanted, { ...ENV, ...region });
     if (wanted.startsWith('aws ')) expect(stderr).toContain('Could not connect to the endpoint URL');
     // what it shows or deletes is of an emulated cluster
