@@ -56,7 +56,7 @@ export function readSettingsFile(file: string): unknown {
 
 /** Checks the settings that were read from a file. @throws SettingsError naming the file */
 export function checkFile(file: string, input: unknown): Settings {
-  return checkSettings(input, undefined, undefined, `Correct ${file}.`);
+  return checkSettings(input, undefined, undefined, file);
 }
 
 /** The flags of a command that give the settings. */

@@ -48,14 +48,15 @@ const withoutTokens = settingsSchema();
 
 /**
  * Checks parsed settings and fills in the defaults.
- * @param fix of the error
+ * @param file of the settings, which an error names
  * @throws SettingsError with each wrong field, its value and what is allowed
  */
-export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home, fix?: string): Settings {
+export function checkSettings(input: unknown, isUnknown?: IsUnknown, home?: Home, file?: string): Settings {
   const schema = isUnknown ? settingsSchema(isUnknown, home) : withoutTokens;
   const checked = schema.safeParse(input, { reportInput: true });
-  if (!checked.success) throw new SettingsError(explain(checked.error, '\nsettings: '), fix);
-  return checked.data;
+  if (checked.success) return checked.data;
+  const fix = file ? `Correct ${file}.` : 'Correct the settings.';
+  throw new SettingsError(explain(checked.error, '\nsettings: '), fix);
 }
 
 /**
