@@ -114,7 +114,7 @@ test('cleanup removes what a refresh made, and keeps and names the copy that a r
   expect(await readSecret(admin, 'copied-to')).toEqual(copied);
 });
 
-/** Deletes it and makes it anew with what a backup keeps: all but what the server gave it. */
+/** Deletes a secret and re-creates it from what a backup keeps: all but the fields that the server sets. */
 async function restore(ours: Secret, manager: string): Promise<void> {
   await done(world.admin, 'DELETE', secretPath(ours.metadata.namespace));
   await copy(ours, ours.metadata.namespace, manager);

@@ -60,7 +60,7 @@ async function stopAndRunAgain(stop?: Stop): Promise<{ run: Run; wrong: string[]
     const before = snapshot(account);
     const event = { ...SCHEDULED, time: new Date().toISOString() };
     const first = await run(account, event, stop);
-    // Lambda's own retry has the same event and may keep what the killed run wrote; a manual run writes it anew
+    // Lambda's own retry has the same event and may keep what the killed run wrote; a manual run writes it again
     const isRetry = stop?.point === 'before';
     const stale = first.invocation || isRetry ? new Set<string>() : tokensOf(snapshot(account), expected);
     const { invocation } = first.invocation ? first : await run(account, isRetry ? event : {});

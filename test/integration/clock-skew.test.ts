@@ -21,7 +21,7 @@ describe('an API server that refuses us (401)', () => {
     [20, 20],
     [-47, 47],
     [1_500, 1_500],
-  ])('by a clock that is %i minutes behind ours is told with that', async (ahead, minutes) => {
+  ])('by a clock that is %i minutes behind ours is reported with the difference', async (ahead, minutes) => {
     const world = await deploy();
     const code = 'ClockSkewError';
     const reason = `the API server rejected the function (401 Unauthorized), and their clocks differ by ${minutes} minutes`;
@@ -54,7 +54,7 @@ describe('an API server that refuses us (401)', () => {
     }
   });
 
-  it('is told so by kubeconfig too, where tokens and certificates end by its clock', async () => {
+  it('is reported by kubeconfig too, where tokens and certificates expire by its clock', async () => {
     const world = await deploy({ clusters: [{ name: 'demo', kubeconfigSecretId: SECRET_ID }] });
     const parts = kubeconfigParts(clusterOf(world), mintSessionToken('another'));
     world.aws.addSecret({ name: SECRET_ID, value: JSON.stringify(kubeconfigJson(parts)) });

@@ -172,7 +172,7 @@ describe('a secret that is there already', () => {
     ['the answer to its deletion was lost', 'DELETE', 1, { kind: 'reset', when: 'after' }],
     ['the answer to its deletion was cut off', 'DELETE', 1, { kind: 'truncated' }],
     // the first says that another manager has it
-    ['the refusal that told of it was cut off', 'PATCH', 2, { kind: 'truncated' }],
+    ['the denial that showed it was cut off', 'PATCH', 2, { kind: 'truncated' }],
   ])('is replaced though %s', async (_why, verb, nth, fault) => {
     const world = await deployEntries({ recreate: true });
     const cluster = clusterOf(world);

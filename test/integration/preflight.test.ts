@@ -76,7 +76,7 @@ it.each<[string, Partial<ClusterOptions>, string, string]>([
   expect(remedies(report)).toEqual([remedy]);
 });
 
-it('a deployer who cannot assume the role of CDK is told how to get one, and does not fail', async () => {
+it('a deployer who cannot assume the role of CDK gets the command for it, and no failure', async () => {
   const { code, report } = await check({}, { mayDeploy: false });
   expect(code).toBe(0);
   expect(remedies(report)).toEqual([

@@ -3,8 +3,8 @@ import { namesWhoDenies } from './denials.ts';
 import { endedInTime } from './ended.ts';
 import { changedNothingGood } from './good-secrets.ts';
 import { failuresStayApart } from './isolation.ts';
-import { mendsItself } from './mended.ts';
 import { alarmsOfNoPolicy } from './policies.ts';
+import { recovers } from './recovery.ts';
 import { writesNothingTwice } from './retries.ts';
 import { showsNoSecret } from './shown.ts';
 import { statusIsRight } from './statuses.ts';
@@ -21,7 +21,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   'the report is the truth': reportsTheTruth,
   'it ends in time and leaves nothing behind': endedInTime,
   'no output shows a secret': showsNoSecret,
-  'the next run makes everything fresh': mendsItself,
+  'the next run makes everything fresh': recovers,
   'who denies is named': namesWhoDenies,
   'a retry writes nothing twice': writesNothingTwice,
   'nobody is alarmed of a policy that is in force': alarmsOfNoPolicy,

@@ -7,7 +7,7 @@ import type { ClusterName } from './schedule.ts';
 import type { Phase, Witness } from './witness.ts';
 
 /** Running it again after the faults end makes everything fresh, and the report counts it exactly. */
-export function mendsItself({ settings, retry, after }: Witness): string[] {
+export function recovers({ settings, retry, after }: Witness): string[] {
   return [...(retry ? [retry] : []), after].flatMap((phase) => wrongAfter(phase, settings));
 }
 
