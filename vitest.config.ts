@@ -21,6 +21,8 @@ export default defineConfig({
           ...patience,
         },
       },
+      // each test starts processes
+      { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], isolate: false, ...patience } },
       { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], isolate: false, ...patience } },
       { test: { name: 'site', include: ['test/site/**/*.test.ts'], ...patience } },
       {

@@ -14,7 +14,7 @@ import {
   readEvent,
   scheduledEvent,
 } from '../lambda/request.ts';
-import { fieldsOf, type JsonSchema } from '../lambda/settings/json-schema.ts';
+import { fieldsOf, type JsonSchema } from './json-schema.ts';
 import { code, markdownPage, markdownTable, type Page } from './markdown.ts';
 
 /** Every event that the function takes, with its fields and examples. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fieldsOf, type JsonSchema, settingsJsonSchema } from '../lambda/settings/json-schema.ts';
+import { fieldsOf, type JsonSchema, settingsJsonSchema } from './json-schema.ts';
 import { code, markdownPage, markdownTable, type Page } from './markdown.ts';
 
 /** The JSON Schema of the settings, for editors. */

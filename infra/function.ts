@@ -9,7 +9,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { checkSize, functionSettings, LARGEST_SETTINGS_BYTES } from '../lambda/settings/json-schema.ts';
+import { checkSize, functionSettings, LARGEST_SETTINGS_BYTES } from '../lambda/settings/environment.ts';
 import type { Place } from '../lambda/settings/locations.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import type { Network } from './network.ts';

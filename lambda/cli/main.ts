@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../context.ts';
 import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
-import { checkSize, LARGEST_SETTINGS_BYTES, settingsJsonSchema } from '../settings/json-schema.ts';
+import { checkSize, LARGEST_SETTINGS_BYTES } from '../settings/environment.ts';
 import type { SettingsInput } from '../settings/schema.ts';
 import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
@@ -22,6 +23,9 @@ import {
 import { rbacManifest } from './rbac.ts';
 import { type RunOptions, runCommand, runEvent, runPreflight, startFleet, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
+
+/** From the sources, the bundle and the package alike. */
+const SCHEMA_FILE = new URL('../../docs/settings.schema.json', import.meta.url);
 
 /** The program with all its commands. */
 export const program = new Command(invokedAs)
@@ -277,5 +281,5 @@ export function addCommands(program: Command): void {
     .command('schema')
     .description('prints the JSON Schema of the settings, for editors')
     .addHelpText('after', examples(['settings schema > settings.schema.json', 'to name in "$schema"']))
-    .action(() => printJson(settingsJsonSchema()));
+    .action(() => print(readFileSync(SCHEMA_FILE, 'utf8')));
 }

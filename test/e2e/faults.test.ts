@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
-import { cli, deployFunction, settingsFile, yourEnv } from '../integration/cli-run.ts';
+import { cli, deployFunction, settingsFile, yourEnv } from '../cli/cli.ts';
 import { clusterOf, FUNCTION_ROLE, invoke } from '../integration/run.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import type { World as EmulatedWorld } from '../sandbox/world.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildLambda } from '../../build.ts';
-import { cli } from '../integration/cli-run.ts';
+import { cli } from '../cli/cli.ts';
 import { missedBy } from '../sandbox/fleet-run.ts';
 
 beforeAll(async () => void (await buildLambda()));

@@ -7,7 +7,7 @@ import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
 import { APP_FLAGS } from '../../infra/function.ts';
 import { pullRolePrefix } from '../../infra/registry-permissions.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
-import { LARGEST_SETTINGS_BYTES } from '../../lambda/settings/json-schema.ts';
+import { LARGEST_SETTINGS_BYTES } from '../../lambda/settings/environment.ts';
 import { accessRoleName, credentialsRoleName, homeRoleName } from '../../lambda/settings/locations.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
 import { pullRoleKey, type SettingsInput } from '../../lambda/settings/schema.ts';

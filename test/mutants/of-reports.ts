@@ -29,7 +29,7 @@ export const ofReports: readonly Mutant[] = [
     replace: 'plain(answer)',
     by: 'answer',
     harm: 'whoever names something in a cluster hides lines on the terminal of its administrator',
-    caughtBy: ['test/integration/cli-escapes.test.ts'],
+    caughtBy: ['test/cli/escapes.test.ts'],
   },
   {
     name: 'let a wrong event of a person fail the run',

@@ -22,7 +22,7 @@ export interface TestReport {
 const tree = process.cwd();
 let ended: TestModule[] = [];
 const vitest = await createVitest({
-  ...{ root: tree, watch: false, project: ['unit', 'integration'], bail: 1, maxWorkers: 1 },
+  ...{ root: tree, watch: false, project: ['unit', 'integration', 'cli'], bail: 1, maxWorkers: 1 },
   // the caches would be in the packages, which all trees share
   ...{ cache: false, fsModuleCache: false },
   reporters: [{ onTestModuleEnd: (module) => void ended.push(module) }],

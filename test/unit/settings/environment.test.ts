@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSize } from '../../../lambda/settings/json-schema.ts';
+import { checkSize } from '../../../lambda/settings/environment.ts';
 import { readSettings } from '../../../lambda/settings/rules.ts';
 import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 

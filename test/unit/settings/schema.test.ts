@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { DESCRIPTIONS, fieldsOf, settingsJsonSchema } from '../../../generate-docs/json-schema.ts';
 import { settingsInterface } from '../../../generate-docs/settings.ts';
-import { DESCRIPTIONS, fieldsOf, settingsJsonSchema } from '../../../lambda/settings/json-schema.ts';
 
 describe('the JSON Schema', () => {
   test('holds patterns that editors can compile, and demands a cluster only', () => {

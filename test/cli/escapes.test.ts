@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../lambda/handler.ts';
+import { deploy, invoke } from '../integration/run.ts';
 import { FUNCTION } from '../sandbox/world.ts';
-import { cli, deployFunction, type Ended, STACK, settingsFile, temporaryFile, yourEnv } from './cli-run.ts';
-import { deploy, invoke } from './run.ts';
+import { cli, deployFunction, type Ended, STACK, settingsFile, temporaryFile, yourEnv } from './cli.ts';
 
 /** A title and a cleared screen, C1, a turned direction, nothing visible, a tag, a hidden text. */
 const ESCAPES =

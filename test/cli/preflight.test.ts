@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { DoctorReport } from '../../lambda/doctor/report.ts';
+import { deploy } from '../integration/run.ts';
 import type { ClusterOptions } from '../sandbox/aws/eks.ts';
-import { cli, yourEnv } from './cli-run.ts';
-import { deploy } from './run.ts';
+import { cli, yourEnv } from './cli.ts';
 
 const DEPLOY_ROLE = 'arn:aws:iam::111122223333:role/cdk-hnb659fds-deploy-role-111122223333-eu-west-1';
 const AT = '--region eu-west-1 --name';

@@ -4,7 +4,7 @@ import { rbacManifest } from '../../lambda/cli/rbac.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../../lambda/settings/schema.ts';
 import { FUNCTION } from '../sandbox/world.ts';
-import { cli, deployFunction, settingsFile, yourEnv } from './cli-run.ts';
+import { cli, deployFunction, settingsFile, yourEnv } from './cli.ts';
 
 const COMMANDS = [
   'doctor',

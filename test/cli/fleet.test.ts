@@ -3,13 +3,13 @@ import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import { handler } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { StatusReport } from '../../lambda/status.ts';
+import { captured } from '../integration/capture.ts';
+import { clusterOf, FUNCTION_ROLE, holders, NAMESPACES } from '../integration/run.ts';
+import { searched } from '../integration/searched.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import { fleetClusters, fleetSettings, roleOf } from '../sandbox/fleet-clusters.ts';
 import { FUNCTION, startWorld, type World } from '../sandbox/world.ts';
-import { captured } from './capture.ts';
-import { cli, STACK, settingsFile, yourEnv } from './cli-run.ts';
-import { clusterOf, FUNCTION_ROLE, holders, NAMESPACES } from './run.ts';
-import { searched } from './searched.ts';
+import { cli, STACK, settingsFile, yourEnv } from './cli.ts';
 
 const SIZE = { accounts: ['444455556666', '777788889999'], regions: ['eu-west-1'], each: 2 };
 const IDS = fleetClusters(SIZE).map(({ id = '' }) => id);

@@ -1,7 +1,5 @@
 import * as z from 'zod';
-import { SettingsError } from '../errors.ts';
-import { settingsSchema } from './rules.ts';
-import type { SettingsInput } from './schema.ts';
+import { settingsSchema } from '../lambda/settings/rules.ts';
 
 /**
  * What each field of the settings means. It is not in the schema, as the function's bundle needs no descriptions.
@@ -162,29 +160,4 @@ export function fieldsOf({ properties = {}, required = [] }: JsonSchema, parent 
       ...oneOf.flatMap((element) => fieldsOf(element, `${path}[${element.properties?.type?.const ?? ''}]`)),
     ];
   });
-}
-
-/** The settings travel in the function's environment, whose 4 KB hold other variables too. */
-export const LARGEST_SETTINGS_BYTES = 3500;
-
-/** What only the deployment needs. */
-const OF_DEPLOYMENT = /^(alarm.*|tags|logRetentionDays|kmsKeyArn|permissionsBoundary|stateMachineLogs)$/;
-
-/** The settings that the function gets in its environment. */
-export function functionSettings(input: SettingsInput): object {
-  return Object.fromEntries(Object.entries(input).filter(([field]) => !OF_DEPLOYMENT.test(field)));
-}
-
-/**
- * Checks that settings fit in the function's environment.
- * @returns the size there in bytes
- * @throws SettingsError with that size
- */
-export function checkSize(input: SettingsInput): number {
-  // Lambda counts the variables as JSON, in which each quote of the settings takes two bytes
-  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(functionSettings(input))));
-  if (bytes <= LARGEST_SETTINGS_BYTES) return bytes;
-  throw new SettingsError(
-    `they take ${bytes} bytes, and ${LARGEST_SETTINGS_BYTES} fit in the function's environment; use globs, or several deployments`,
-  );
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
-import { cli, settingsFile } from './cli-run.ts';
-import { clusterOf, deploy, holders, NAMESPACES } from './run.ts';
+import { clusterOf, deploy, holders, NAMESPACES } from '../integration/run.ts';
+import { cli, settingsFile } from './cli.ts';
 
 /** Lets the registries of ECR be those of the emulator in the process, too. */
 const PRELOAD = new URL('../sandbox/aws/registries-preload.ts', import.meta.url).href;

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { StatusReport } from '../../lambda/status.ts';
+import { clusterOf, holders, NAMESPACES, SECRET } from '../integration/run.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
-import { built, cli, deployFunction, temporaryFile, yourEnv } from './cli-run.ts';
-import { clusterOf, holders, NAMESPACES, SECRET } from './run.ts';
+import { built, cli, deployFunction, temporaryFile, yourEnv } from './cli.ts';
 
 const ESCAPE = '\u001b[';
 

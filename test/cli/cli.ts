@@ -8,12 +8,12 @@ import { onTestFinished } from 'vitest';
 import { buildCli } from '../../build.ts';
 import { handler } from '../../lambda/handler.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { captured } from '../integration/capture.ts';
+import { deploy } from '../integration/run.ts';
+import { searched } from '../integration/searched.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
 import { invocationContext } from '../sandbox/bundle.ts';
 import { FUNCTION, type World } from '../sandbox/world.ts';
-import { captured } from './capture.ts';
-import { deploy } from './run.ts';
-import { searched } from './searched.ts';
 
 export const STACK = 'ecr-registry-helper';
 

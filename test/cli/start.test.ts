@@ -2,9 +2,9 @@ import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { followExecution, invokeFunction, startExecution } from '../../lambda/cli/aws.ts';
 import type { FleetSummary } from '../../lambda/fleet.ts';
+import { deploy } from '../integration/run.ts';
 import type { World } from '../sandbox/world.ts';
-import { cli, STACK, yourEnv } from './cli-run.ts';
-import { deploy } from './run.ts';
+import { cli, STACK, yourEnv } from './cli.ts';
 
 const MACHINE = 'arn:aws:states:eu-west-1:111122223333:stateMachine:fleet';
 const SUMMARY: FleetSummary = {
