@@ -1,7 +1,7 @@
 import { PatchStrategy } from '@kubernetes/client-node';
 import { applyRbacCommand } from './context.ts';
 import { HelperError } from './errors.ts';
-import { ApiError, applyFix } from './kubernetes/api-error.ts';
+import { ApiError, applyFix, outdatedPolicyError } from './kubernetes/api-error.ts';
 import { type OpenCluster, patchOf } from './kubernetes/client.ts';
 import { labelsOf, SECRET_TYPE } from './kubernetes/pull-secret.ts';
 import { rightsVersion, UNKNOWN_VERSION } from './kubernetes/rbac.ts';
@@ -65,25 +65,15 @@ export class PolicyCheck implements FollowUp {
   }
 }
 
-/** A pull secret that exists, and the rights that a deployment should have. */
-export interface PolicyTrial {
-  /** The command that applies the permissions again. */
-  readonly applyRbac: string;
-  readonly deployment: string;
-  readonly namespace: string;
-  readonly name: string;
-  /** That of {@link rightsVersion} for the settings. */
-  readonly version: string;
-}
-
 /**
  * Tries the admission policy by one dry run that it has to deny, as the function has no permission to read it. Does not
  * throw.
+ * @param trial a pull secret that exists, the {@link rightsVersion} of the settings, the command that applies them
  * @returns undefined where something else decided: then nothing is known of it
  */
 export async function checkPolicy(
   { send }: Pick<OpenCluster, 'send'>,
-  trial: PolicyTrial,
+  trial: Readonly<Record<'namespace' | 'name' | 'deployment' | 'version' | 'applyRbac', string>>,
 ): Promise<PolicyReport | undefined> {
   const { deployment: policy, applyRbac } = trial;
   const report = (state: PolicyReport['state'], { problem: reason, fix: remedy }: HelperError) => ({
@@ -98,14 +88,8 @@ export async function checkPolicy(
   } catch (fault) {
     if (!(fault instanceof ApiError && fault.deniedBy?.isOurs)) return undefined;
     if (isCurrent(fault.rightsVersion, trial.version)) return { state: 'in force' };
-    return report('outdated', outdatedError(policy, applyRbac));
+    return report('outdated', outdatedPolicyError(policy, applyRbac));
   }
-}
-
-/** The error of an admission policy of another manifest than that of the settings. */
-export function outdatedError(policy: string, applyRbac: string): HelperError {
-  const problem = `the admission policy ${policy} is older than the settings`;
-  return new HelperError('PolicyOutdatedError', problem, applyFix(applyRbac));
 }
 
 /** Whether the version that a denial names is that of the settings. */

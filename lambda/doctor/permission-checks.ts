@@ -7,12 +7,13 @@ import {
   forbiddenError,
   judgeFailure,
   OF_ANOTHER_TYPE,
+  outdatedPolicyError,
 } from '../kubernetes/api-error.ts';
 import { type OpenCluster, patchOf } from '../kubernetes/client.ts';
 import { accountPolicyName } from '../kubernetes/pull-secret.ts';
 import { clusterRights, type Manifest, rightsVersion } from '../kubernetes/rbac.ts';
 import type { ApiRequest } from '../kubernetes/transport.ts';
-import { FORBIDDEN_FINALIZERS, forbiddenApply, isCurrent, outdatedError } from '../policy-check.ts';
+import { FORBIDDEN_FINALIZERS, forbiddenApply, isCurrent } from '../policy-check.ts';
 import { PullSecret } from '../refresh/apply-secret.ts';
 import { findTargets, listNamespaces } from '../refresh/targets.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
@@ -213,7 +214,7 @@ async function checkPolicy(
       const { deniedBy, deniedVerb, rightsVersion: version } = fault instanceof ApiError ? fault : {};
       if (deniedBy?.what === 'policy' && deniedBy.name === policy) {
         return trial.version && !isCurrent(version, trial.version)
-          ? failedBy(step, object, outdatedError(policy, applyRbacCommand(ctx.environment, id)))
+          ? failedBy(step, object, outdatedPolicyError(policy, applyRbacCommand(ctx.environment, id)))
           : passed(step, object, `it denies ${trial.object} with a finalizer`);
       }
       // RBAC decides first, and in every namespace alike

@@ -312,13 +312,10 @@ export function forbiddenError(verb: string, object: string, applyRbac: string):
   return new HelperError('ForbiddenError', problem, applyFix(applyRbac));
 }
 
-/**
- * The error of a write that our own admission policy denied, although the settings ask for it.
- * @param applyRbac as in {@link Deployment}
- */
+/** The error of an admission policy of ours that is not that of the settings. @param applyRbac as in {@link Deployment} */
 export function outdatedPolicyError(policy: string, applyRbac: string): HelperError {
-  const problem = `the admission policy ${policy} of this deployment denied it: it is older than the settings`;
-  return new HelperError('OutdatedPolicyError', problem, applyFix(applyRbac));
+  const problem = `the admission policy ${policy} is older than the settings`;
+  return new HelperError('PolicyOutdatedError', problem, applyFix(applyRbac));
 }
 
 /** The error of a change that others were always faster to make. */

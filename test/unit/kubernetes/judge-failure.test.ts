@@ -65,7 +65,9 @@ describe('what the API server says of a write', () => {
       statuses.policy('only secrets of type x', 'ecr-registry-helper'),
       {
         outcome: 'failed',
-        reason: expect.stringContaining('the admission policy ecr-registry-helper of this deployment'),
+        reason: expect.stringContaining(
+          'the admission policy ecr-registry-helper is older than the settings',
+        ),
         remedy: expect.stringContaining('kubectl apply -f -'),
       },
     ],
