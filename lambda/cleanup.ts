@@ -109,37 +109,29 @@ async function cleanCluster(
 ): Promise<void> {
   const { request, settings } = ctx;
   const { removals } = found;
-  const labelled = new Map<string, readonly HeldSecret[]>();
   const names = new Set(entries.map((entry) => entry.name));
-  for (const name of names) {
-    const query = { name, deployment: settings.name, namespaces: request.namespaces };
-    const held = await listHeldSecrets(cluster.core, query).catch((fault) => {
-      if (names.size === 1) throw fault;
-      removals.push(failedRemoval('*', `secrets ${name}`, fault));
-      return [];
-    });
-    labelled.set(
-      name,
-      held.filter(({ isLabelled }) => isLabelled),
-    );
-  }
+  const query = { deployment: settings.name, namespaces: request.namespaces };
+  const held = await listHeldSecrets(cluster.core, names, query, (name, fault) => {
+    if (names.size === 1) throw fault;
+    removals.push(failedRemoval('*', `secrets ${name}`, fault));
+  });
   // after the secrets: the namespace of each listed secret is among these too
   const spared = await findSpared(ctx, entries, cluster);
+  const removable: HeldSecret[] = [];
+  for (const [key, secret] of held) {
+    if (!secret.isLabelled) continue;
+    if (spared.ignored.has(secret.namespace)) found.ignored += 1;
+    else if (spared.covered.has(key)) found.kept += 1;
+    else if (isRemovable(secret)) removable.push(secret);
+    else removals.push(keptCopy(secret));
+  }
   const tasks: Task[] = [];
-  for (const [name, held] of labelled) {
-    const removable: HeldSecret[] = [];
-    for (const secret of held) {
-      if (spared.ignored.has(secret.namespace)) found.ignored += 1;
-      else if (spared.covered.has(`${name}/${secret.namespace}`)) found.kept += 1;
-      else if (isRemovable(secret)) removable.push(secret);
-      else removals.push(keptCopy(name, secret));
-    }
-    if (removable.length === 0) continue;
+  for (const [name, secrets] of Map.groupBy(removable, (secret) => secret.name)) {
     const accounts = entries.flatMap((entry) => (entry.name === name ? entry.serviceAccounts : []));
     const naming = await listNaming(new Set(accounts), cluster, removals);
-    for (const secret of naming ? removable : []) {
+    for (const secret of naming ? secrets : []) {
       const record = (removal: Removal) => removals.push(removal);
-      tasks.push(removalTask(ctx, name, secret, naming?.get(secret.namespace) ?? [], record));
+      tasks.push(removalTask(ctx, secret, naming?.get(secret.namespace) ?? [], record));
     }
   }
   await runInRounds(ctx, cluster, [() => tasks]);
@@ -151,7 +143,7 @@ function failedRemoval(namespace: string, object: string, fault: unknown, name =
 }
 
 /** A copy that a replicator made carries our label too. */
-function keptCopy(name: string, { namespace }: HeldSecret): Removal {
+function keptCopy({ namespace, name }: HeldSecret): Removal {
   return {
     namespace,
     object: `secret ${name}`,
@@ -163,7 +155,7 @@ function keptCopy(name: string, { namespace }: HeldSecret): Removal {
 }
 
 /**
- * Finds the namespaces in which nothing is removed: ignored ones, and covered ones as `SECRET/NAMESPACE`.
+ * Finds the namespaces in which nothing is removed: ignored ones, and covered ones as `NAMESPACE/SECRET`.
  * @throws HelperError (UnclearCoverageError) when an entry matches nothing: by a typo, all its secrets would be removed
  */
 async function findSpared(
@@ -186,7 +178,7 @@ async function findSpared(
       'Correct namespaces of this entry, deploy, and run the cleanup again.',
     );
   }
-  const covered = found.targets.map(({ entry, namespace }) => `${entry.settings.name}/${namespace.name}`);
+  const covered = found.targets.map(({ entry, namespace }) => `${namespace.name}/${entry.settings.name}`);
   return { covered: new Set(covered), ignored: new Set(ignored) };
 }
 
@@ -224,13 +216,12 @@ export function isRemovable({ owner, isLabelled }: Pick<HeldSecret, 'owner' | 'i
  */
 function removalTask(
   ctx: RunContext,
-  name: string,
   held: HeldSecret,
   accounts: readonly AccountName[],
   record: (removal: Removal) => void,
 ): Task {
   const { request, settings } = ctx;
-  const { namespace } = held;
+  const { namespace, name } = held;
   const options = { deployment: settings.name, dryRun: request.dryRun === true };
   const unlinked = new Set<AccountName>();
   const secret = `secret ${name}`;
@@ -246,7 +237,7 @@ function removalTask(
         unlinked.add(account);
       }
       object = secret;
-      if (await deleteSecret(requests, name, held, { ...options, attempt })) {
+      if (await deleteSecret(requests, held, { ...options, attempt })) {
         record({ namespace, object, outcome: 'removed' });
       }
       return undefined;
@@ -265,13 +256,13 @@ function removalTask(
  */
 async function deleteSecret(
   requests: Requests,
-  name: string,
   held: HeldSecret,
   { deployment, dryRun, attempt }: { deployment: string; dryRun: boolean; attempt: number },
 ): Promise<boolean> {
-  const { namespace } = held;
+  const { namespace, name } = held;
+  const query = { deployment, namespaces: [namespace] };
   const current = async () =>
-    (await listHeldSecrets(requests.core, { name, deployment, namespaces: [namespace] }))[0];
+    (await listHeldSecrets(requests.core, [name], query)).get(`${namespace}/${name}`);
   let listed = attempt === 1 ? held : await current();
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     if (!listed) return true;

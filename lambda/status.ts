@@ -134,21 +134,20 @@ async function readSecrets(
   add: (one: SecretStatus) => void,
 ): Promise<void> {
   // before the namespaces: a listed secret has a namespace, and one created meanwhile is only reported as missing
-  const held = new Map<string, HeldSecret>();
+  const names = new Set(entries.map((entry) => entry.name));
   const unlisted = new Set<string>();
-  for (const name of new Set(entries.map((entry) => entry.name))) {
-    try {
-      for (const secret of await listHeldSecrets(core, { name, deployment: settings.name, namespaces })) {
-        held.set(`${secret.namespace}/${name}`, secret);
-      }
-    } catch (fault) {
-      if (entries.every((entry) => entry.name === name)) throw fault;
+  const held = await listHeldSecrets(
+    core,
+    names,
+    { deployment: settings.name, namespaces },
+    (name, fault) => {
+      if (names.size === 1) throw fault;
       unlisted.add(name);
       const { reason, remedy = '' } = judgeFailure(fault, `secrets ${name}`);
       const why = { reason: `could not list them: ${reason}`, remedy };
       add({ namespace: '*', secret: name, condition: 'missing', ...why });
-    }
-  }
+    },
+  );
   const now = clock.now();
   const staleAfterMs = staleAfterHours(settings.schedule) * HOUR_MS;
   const { targets, problems, ...listed } = await findTargets(

@@ -134,8 +134,9 @@ export class PullSecret {
   }
 
   async #held({ namespace, requests }: Attempt) {
-    const query = { name: this.#entry.name, deployment: this.#query.fieldManager, namespaces: [namespace] };
-    return (await listHeldSecrets(requests.core, query))[0];
+    const query = { deployment: this.#query.fieldManager, namespaces: [namespace] };
+    const held = await listHeldSecrets(requests.core, [this.#entry.name], query);
+    return held.get(`${namespace}/${this.#entry.name}`);
   }
 
   /** Type and immutable data can only change by another object; the uid makes sure that just the rejected one goes. */

@@ -121,36 +121,49 @@ function owns({ fieldsV1 }: V1ManagedFieldsEntry, path: readonly string[]): bool
 /** What the metadata of a secret that has one of our names tells. */
 export type HeldSecret = ReturnType<typeof toHeld>;
 
-/** Which secrets to list: those of one name, in these namespaces or in all. */
+/** Which secrets to list: in these namespaces or in all. */
 export interface HeldQuery {
-  readonly name: string;
   /** The name of this deployment, which is its field manager and label. */
   readonly deployment: string;
   readonly namespaces?: readonly string[] | undefined;
 }
 
 /**
- * Lists the secrets of one name, metadata alone. RBAC allows it by `list` on that name because the name stands in the
- * field selector; so secrets whose name has left the settings cannot be seen.
- * @throws ApiError, UnreachableError, LateAnswerError, AnswerTooLongError, DeadlineError
+ * Lists the secrets of some names, metadata alone, by `NAMESPACE/NAME`; all names at once. RBAC allows it by `list` on a
+ * name because the name stands in the field selector; so secrets whose name has left the settings cannot be seen.
+ * @param onFault takes the error of one name: ApiError; HelperError: UnreachableError, LateAnswerError,
+ *   AnswerTooLongError, DeadlineError. Default: throws it
  */
 export async function listHeldSecrets(
   core: CoreV1Api,
-  { name, deployment, namespaces }: HeldQuery,
-): Promise<readonly HeldSecret[]> {
-  const query = { fieldSelector: `metadata.name=${name}` };
-  return listAll(
-    namespaces?.map(
-      (namespace) => (page) => core.listNamespacedSecret({ namespace, ...query, ...page }, METADATA_ONLY),
-    ) ?? [(page) => core.listSecretForAllNamespaces({ ...query, ...page }, METADATA_ONLY)],
-    ({ metadata = {} }) => toHeld(metadata, deployment),
-  );
+  names: Iterable<string>,
+  { deployment, namespaces }: HeldQuery,
+  onFault: (name: string, fault: unknown) => void = (_name, fault) => {
+    throw fault;
+  },
+): Promise<ReadonlyMap<string, HeldSecret>> {
+  const listName = (name: string) => {
+    const query = { fieldSelector: `metadata.name=${name}` };
+    return listAll(
+      namespaces?.map(
+        (namespace) => (page) => core.listNamespacedSecret({ namespace, ...query, ...page }, METADATA_ONLY),
+      ) ?? [(page) => core.listSecretForAllNamespaces({ ...query, ...page }, METADATA_ONLY)],
+      ({ metadata = {} }) => toHeld(metadata, name, deployment),
+    );
+  };
+  const lists = [...names].map(async (name) => {
+    const held = await listName(name).catch((fault) => onFault(name, fault));
+    return held ?? [];
+  });
+  const all = (await Promise.all(lists)).flat();
+  return new Map(all.map((secret) => [`${secret.namespace}/${secret.name}`, secret]));
 }
 
-function toHeld(metadata: V1ObjectMeta, deployment: string) {
+function toHeld(metadata: V1ObjectMeta, name: string, deployment: string) {
   const { namespace = '', uid = '', resourceVersion = '', labels = {}, annotations = {} } = metadata;
   return {
     ...ownershipOf(metadata, deployment),
+    name,
     namespace,
     uid,
     resourceVersion,

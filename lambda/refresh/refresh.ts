@@ -8,7 +8,7 @@ import type { PullCredentials } from '../registries/credentials.ts';
 import type { ClusterScope } from '../request.ts';
 import type { SecretEntry } from '../settings/schema.ts';
 import { PullSecret } from './apply-secret.ts';
-import { type HeldSecret, listHeldSecrets, permissionFor } from './ownership.ts';
+import { listHeldSecrets, permissionFor } from './ownership.ts';
 import {
   type ClusterReport,
   type Outcome,
@@ -211,16 +211,11 @@ async function findWritten(
   const { clock, request, settings } = ctx;
   const { dueAt, namespaces } = request;
   if (dueAt === undefined) return () => false;
-  const held = new Map<string, HeldSecret>();
   const { core } = cluster.attempts(LIST_TIMEOUT_MS);
-  const list = async (name: string) => {
-    // what cannot be listed at once is written again
-    const listed = await listHeldSecrets(core, { name, deployment: settings.name, namespaces }).catch(
-      () => [],
-    );
-    for (const secret of listed) held.set(`${secret.namespace}/${name}`, secret);
-  };
-  await Promise.all([...new Set(entries.map((entry) => entry.settings.name))].map(list));
+  const names = new Set(entries.map((entry) => entry.settings.name));
+  const query = { deployment: settings.name, namespaces };
+  // what cannot be listed at once is written again
+  const held = await listHeldSecrets(core, names, query, () => undefined);
   const now = clock.now();
   const from = Math.floor(dueAt / 1_000) * 1_000;
   return ({ entry, namespace }) => {

@@ -11,6 +11,7 @@ const TIMES = { now: NOW, staleAfterMs: 9 * HOUR };
 /** A secret of ours whose token is an hour old, but for what a test gives. */
 function held(given: Partial<HeldSecret> = {}): HeldSecret {
   return {
+    name: 'ecr-docker-creds',
     namespace: 'team-a',
     uid: 'uid',
     resourceVersion: '1',

@@ -35,7 +35,7 @@ test('a pull role that is too long for IAM is not kept', async () => {
     const annotations = { 'ecr-registry-helper/pull-role': role };
     const item = { metadata: { name: 'a', namespace: 'a', annotations, ...managed(['kubectl']) } };
     const core = { listSecretForAllNamespaces: async () => ({ items: [item] }) };
-    const [held] = await listHeldSecrets(core as never, { name: 'a', deployment: DEPLOYMENT });
+    const [held] = (await listHeldSecrets(core as never, ['a'], { deployment: DEPLOYMENT })).values();
     return held?.pullRole;
   };
   expect(await pullRole('x'.repeat(64))).toBe('x'.repeat(64));
