@@ -1,15 +1,9 @@
 import { QUERIES } from '../infra/dashboard.ts';
-import {
-  CLUSTER_DIMENSIONS,
-  CLUSTER_METRICS,
-  DEPLOYMENT_METRICS,
-  FLEET_METRICS,
-  METRICS_NAMESPACE,
-  unitOf,
-} from '../lambda/refresh/report.ts';
+import { CLUSTER_DIMENSIONS, METRICS_NAMESPACE, unitOf } from '../lambda/refresh/report.ts';
 import { type Alarm, alarmsOf, widgetsOf } from '../test/infra/monitored.ts';
 import { DEMO, synth } from '../test/infra/synth.ts';
 import { code, markdownPage, markdownTable, type Page, sentence } from './markdown.ts';
+import { CLUSTER_METRICS, DEPLOYMENT_METRICS, FLEET_METRICS } from './metric-meanings.ts';
 
 /** Every metric, alarm and saved query, as the code and the templates of a cluster and a fleet have them. */
 export const metricsPage: Page = { file: 'docs/reference/metrics.md', write: writeMetrics };

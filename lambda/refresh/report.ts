@@ -215,46 +215,26 @@ export const METRICS_NAMESPACE = 'EcrRegistryHelper';
 /** The dimensions of every metric of a cluster, exactly; `service` is the deployment's name. All others have that alone. */
 export const CLUSTER_DIMENSIONS = ['service', 'cluster'] as const;
 
-/** Every metric that a run sends for each of its clusters, and its meaning; alarms and docs read them from here. */
-export const CLUSTER_METRICS = {
-  ClusterFresh: '1 after a whole refresh of the cluster that was not narrowed and in which nothing failed',
-  SecretsCreated: 'secrets that were not there before',
-  SecretsRefreshed: 'secrets that got a new token',
-  SecretsUnchanged:
-    'secrets that held the same or a later token already, or that an earlier attempt of the run wrote',
-  SecretsSkipped: 'secrets of namespaces that are going away or ask to be ignored',
-  SecretsBlocked: "secrets that could not be written because of something of the namespace's owner",
-  SecretsFailed: 'secrets that could not be written by an error that the operator of the function has to fix',
-  RefreshDuration: 'time that the cluster took',
-} as const;
-
-export type ClusterMetric = keyof typeof CLUSTER_METRICS;
-
-/** Every metric that the run of a fleet sends beside {@link CLUSTER_METRICS}, which then have no cluster either. */
-export const FLEET_METRICS = {
-  DiscoveredClusters: 'clusters that a discover listed or found',
-  DiscoveryProblems:
-    'accounts, regions and clusters that a discover could not look at, or where it found none',
-  FailedClusters: 'clusters of the fleet that a run has left without a whole refresh',
-} as const;
-
-export type FleetMetric = keyof typeof FLEET_METRICS;
-
+/** Every metric that a run sends for each of its clusters; in a fleet they have no cluster. docs/reference/metrics.md explains them. */
+export type ClusterMetric =
+  | 'ClusterFresh'
+  | 'SecretsCreated'
+  | 'SecretsRefreshed'
+  | 'SecretsUnchanged'
+  | 'SecretsSkipped'
+  | 'SecretsBlocked'
+  | 'SecretsFailed'
+  | 'RefreshDuration';
+/** Every metric that the run of a fleet sends beside these. */
+export type FleetMetric = 'DiscoveredClusters' | 'DiscoveryProblems' | 'FailedClusters';
 /** Every metric that a run sends once, for all of its clusters. */
-export const DEPLOYMENT_METRICS = {
-  PolicyProblems:
-    'clusters of the run whose admission policy is not in force, or is not that of the settings; not sent where none could be tried',
-} as const;
-
-export type DeploymentMetric = keyof typeof DEPLOYMENT_METRICS;
+export type DeploymentMetric = 'PolicyProblems';
 
 /** One line of metrics: those of a cluster have it as a dimension. */
 export interface MetricLine {
   readonly cluster?: string | undefined;
-  readonly values: Readonly<Partial<Record<MetricName, number>>>;
+  readonly values: Readonly<Partial<Record<ClusterMetric | FleetMetric | DeploymentMetric, number>>>;
 }
-
-export type MetricName = ClusterMetric | FleetMetric | DeploymentMetric;
 
 export function unitOf(metric: string): 'Milliseconds' | 'Count' {
   return metric.endsWith('Duration') ? 'Milliseconds' : 'Count';

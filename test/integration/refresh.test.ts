@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
+import { CLUSTER_METRICS } from '../../generate-docs/metric-meanings.ts';
 import { VERSION } from '../../lambda/context.ts';
-import { CLUSTER_METRICS, METRICS_NAMESPACE, unitOf } from '../../lambda/refresh/report.ts';
+import { METRICS_NAMESPACE, unitOf } from '../../lambda/refresh/report.ts';
 import { passwordCanary } from '../sandbox/aws/canary.ts';
 import {
   authsOf,

@@ -2,8 +2,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { slugOf } from '../../docs/.vitepress/links.ts';
+import { CLUSTER_METRICS } from '../../generate-docs/metric-meanings.ts';
 import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
-import { CLUSTER_METRICS } from '../../lambda/refresh/report.ts';
 import { listedClusters } from '../../lambda/settings/locations.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
 

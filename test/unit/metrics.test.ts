@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { CLUSTER_METRICS } from '../../generate-docs/metric-meanings.ts';
 import { publish } from '../../lambda/handler.ts';
 import {
   CLUSTER_DIMENSIONS,
-  CLUSTER_METRICS,
   METRICS_NAMESPACE,
   type PolicyReport,
   type Report,
