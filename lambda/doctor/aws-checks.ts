@@ -43,12 +43,8 @@ export async function checkIdentity(state: IdentityState): Promise<Finding[]> {
 export async function checkRule({ aws, environment, settings }: RunContext): Promise<Finding> {
   if (!settings.enabled) {
     const reason = 'the settings say "enabled": false, so nothing refreshes by itself';
-    return failed(
-      'schedule',
-      'settings',
-      reason,
-      `Set "enabled": true, then deploy: ${environment.deployCommand}`,
-    );
+    const remedy = `Set "enabled": true, then deploy: ${environment.deployCommand}`;
+    return failed('schedule', 'settings', reason, remedy);
   }
   const { ruleName } = environment;
   if (!ruleName) {

@@ -1,4 +1,4 @@
-import { PatchStrategy } from '@kubernetes/client-node';
+import { PatchStrategy, type V1PolicyRule } from '@kubernetes/client-node';
 import pMap from 'p-map';
 import { applyRbacCommand, type Clock } from '../context.ts';
 import {
@@ -29,13 +29,6 @@ export interface Permission {
   readonly name?: string;
 }
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
 /** The function must not have it: it would read every secret of the cluster. */
 const TOO_MUCH: Permission = { verb: 'get', group: '', resource: 'secrets' };
 
@@ -43,8 +36,8 @@ const TOO_MUCH: Permission = { verb: 'get', group: '', resource: 'secrets' };
 export function permissionsIn(manifests: readonly Manifest[]): Permission[] {
   const rules = manifests
     .filter(({ kind }) => kind === 'ClusterRole')
-    .flatMap((role) => role.rules as readonly Rule[]);
-  const permissions = rules.flatMap(({ apiGroups, resources, resourceNames, verbs }) =>
+    .flatMap((role) => role.rules as readonly V1PolicyRule[]);
+  const permissions = rules.flatMap(({ apiGroups = [], resources = [], resourceNames, verbs }) =>
     apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
         (resourceNames ?? [undefined]).flatMap((name) =>
@@ -81,6 +74,7 @@ export async function review(
 export async function checkPermissions(state: ClusterState): Promise<Finding[]> {
   const { ctx, client, cluster, id, where } = state;
   const { concurrency } = ctx.settings;
+  const command = applyRbacCommand(ctx.environment, id);
   return pMap(
     [...permissionsIn(clusterRights(ctx.settings, cluster)), TOO_MUCH],
     async (permission) => {
@@ -91,9 +85,8 @@ export async function checkPermissions(state: ClusterState): Promise<Finding[]> 
         const { allowed } = await review(opened(client), 'authorization', 'SelfSubjectAccessReview', spec);
         if ((allowed === true) === isNeeded)
           return passed('right', object, isNeeded ? undefined : 'denied, as it has to be');
-        if (!isNeeded) return tooWide(object, applyRbacCommand(ctx.environment, id));
+        if (!isNeeded) return tooWide(object, command);
         const { verb, ...target } = permission;
-        const command = applyRbacCommand(ctx.environment, id);
         return failedBy('right', object, forbiddenError(verb, printTarget(target), command));
       } catch (fault) {
         const { reason = '', remedy = '' } = judgeFailure(fault, object);

@@ -12,11 +12,6 @@ export interface Denial {
   readonly isOurs: boolean;
 }
 
-interface Cause {
-  readonly reason: string;
-  readonly field: string;
-}
-
 /** The deployment whose request the API server answered. */
 export interface Deployment {
   /** Also the name of its admission policy. */
@@ -39,7 +34,7 @@ export class ApiError extends Error {
   readonly reason: string;
   /** What the Status is about: `secrets`, `namespaces` or `serviceaccounts`. */
   readonly kind: string;
-  readonly causes: readonly Cause[];
+  readonly causes: readonly Readonly<Record<'reason' | 'field', string>>[];
   /** Field managers that own what we wanted to write; undefined for a name that could not be read. */
   readonly managers: readonly (string | undefined)[];
   /** The verb that RBAC denied. */

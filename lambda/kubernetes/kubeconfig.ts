@@ -27,6 +27,8 @@ const KNOWN_FIELDS = [
   ...['as', 'as-uid', 'as-groups', 'as-user-extra'],
 ];
 
+const matching = (pattern: RegExp, problem: string) => z.string(problem).regex(pattern, problem);
+
 const certificates = z.unknown().transform((data, check): readonly X509Certificate[] => {
   try {
     const blocks = pemBlocks(data, 'CERTIFICATE');
@@ -54,10 +56,10 @@ const clusterSchema = z.strictObject({
       ),
     ),
   'certificate-authority-data': certificates.optional(),
-  'tls-server-name': text(HOST_NAME, 'is not the name of a host').optional(),
+  'tls-server-name': matching(HOST_NAME, 'is not the name of a host').optional(),
 });
 const userSchema = z.strictObject({
-  token: text(TOKEN, 'is not a bearer token').optional(),
+  token: matching(TOKEN, 'is not a bearer token').optional(),
   'client-certificate-data': certificates.optional(),
   'client-key-data': z.unknown().optional(),
 });
@@ -173,10 +175,6 @@ export function readKubeconfig(
 /** How to store a kubeconfig that this function can use. */
 export const STORE_KUBECONFIG =
   'Store one that is complete in itself, with a token or a client certificate, without commands and files, as printed by: kubectl config view --raw --minify --flatten -o json';
-
-function text(pattern: RegExp, problem: string) {
-  return z.string({ error: problem }).regex(pattern, { error: problem });
-}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -60,7 +60,7 @@ test('the core is small, and imports nothing that is built on it', () => {
 });
 
 /** Bounds that may only sink. */
-const CORE_LINES = 4_219;
+const CORE_LINES = 4_215;
 const CLI_LINES = 1_283;
 
 test('the command line is small', () => {
