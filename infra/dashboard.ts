@@ -93,18 +93,13 @@ function alarmRows(alarms: readonly cloudwatch.IAlarm[]): cloudwatch.IWidget[][]
 }
 
 /** A metric of a deployment, or with `cluster`, an id, of one of its clusters: the highest value of an hour. */
-export function metricOf(
-  { name }: Settings,
-  metricName: MetricName,
-  { cluster, label }: { readonly cluster?: string; readonly label?: string } = {},
-): cloudwatch.Metric {
+export function metricOf({ name }: Settings, metricName: MetricName, cluster?: string): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: METRICS_NAMESPACE,
     metricName,
     dimensionsMap: { service: name, ...(cluster !== undefined && { cluster }) },
     statistic: 'Maximum',
     period: HOUR,
-    label,
   });
 }
 
@@ -112,8 +107,8 @@ export function metricOf(
 function fleetRow(settings: Settings, { stateMachine }: Fleet): cloudwatch.IWidget[] {
   return [
     graph('Clusters', 2, [
-      metricOf(settings, 'DiscoveredClusters', { label: 'found' }),
-      metricOf(settings, 'FailedClusters', { label: 'failed' }),
+      metricOf(settings, 'DiscoveredClusters').with({ label: 'found' }),
+      metricOf(settings, 'FailedClusters').with({ label: 'failed' }),
     ]),
     graph('Runs of the fleet', 2, [stateMachine.metricSucceeded(SUM), stateMachine.metricFailed(SUM)]),
   ];

@@ -144,7 +144,7 @@ export class Monitoring extends Construct {
           runbook: 'docs/operate/alarm-stale-cluster.md',
           metric: filled(
             'beat',
-            metricOf(settings, 'ClusterFresh', { cluster }),
+            metricOf(settings, 'ClusterFresh', cluster),
             `complete refreshes of ${cluster}`,
           ),
         });
@@ -154,7 +154,7 @@ export class Monitoring extends Construct {
         happened: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners.`,
         command: `status --cluster ${cluster}`,
         runbook: 'docs/operate/alarm-blocked-namespaces.md',
-        metric: metricOf(settings, 'SecretsBlocked', { cluster }),
+        metric: metricOf(settings, 'SecretsBlocked', cluster),
         // between two runs nothing is known, so nothing changes
         treatMissingData: IGNORE,
       });
@@ -246,14 +246,15 @@ function filled(id: string, metric: cloudwatch.IMetric, label: string): cloudwat
 function resolveTopic(
   scope: Construct,
   { alarmTopic, alarmKey }: AlarmTopicProps,
-  { name, alarmTopic: arn, alarmEmail }: Settings,
+  settings: Settings,
   key: kms.IKey | undefined,
 ): sns.ITopic {
+  const { alarmTopic: arn, alarmEmail } = settings;
   if (alarmTopic && arn) {
     throw new SettingsError('alarmTopic: given both in the settings and as a property of the construct');
   }
   const given = alarmTopic ?? (arn && sns.Topic.fromTopicArn(scope, 'AlarmTopic', arn));
-  if (!given) return newTopic(scope, `${name}-alarms`, alarmKey ?? key, alarmEmail);
+  if (!given) return newTopic(scope, settings, alarmKey ?? key);
   // beside an alarmTopic of the settings, their own check has refused it already
   if (alarmEmail) {
     throw new SettingsError('alarmEmail: alarmTopic is your own topic; subscribe the address to it yourself');
@@ -268,14 +269,10 @@ function resolveTopic(
   return given;
 }
 
-function newTopic(
-  scope: Construct,
-  topicName: string,
-  key: kms.IKey | undefined,
-  email: string | undefined,
-): sns.Topic {
+function newTopic(scope: Construct, { name, alarmEmail }: Settings, key: kms.IKey | undefined): sns.Topic {
   const { partition, region, account } = Stack.of(scope);
   const alarms = `arn:${partition}:cloudwatch:${region}:${account}:alarm:*`;
+  const topicName = `${name}-alarms`;
   const topic = new sns.Topic(scope, 'AlarmTopic', { topicName, enforceSSL: true, masterKey: key });
   // with a policy of its own a topic has no default policy, which allowed the alarms of the account to publish
   topic.addToResourcePolicy(
@@ -289,7 +286,7 @@ function newTopic(
   );
   // CloudWatch itself calls KMS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
   key?.grant(CLOUDWATCH, 'kms:Decrypt', 'kms:GenerateDataKey*');
-  if (email) topic.addSubscription(new EmailSubscription(email));
+  if (alarmEmail) topic.addSubscription(new EmailSubscription(alarmEmail));
   return topic;
 }
 
