@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
-import { EXIT } from '../lambda/cli/io.ts';
 import { program } from '../lambda/cli/main.ts';
+import { EXIT } from '../lambda/cli/run.ts';
 import { code, markdownPage, markdownTable, type Page, sentence } from './markdown.ts';
 
 /** Every command with its arguments and options. */

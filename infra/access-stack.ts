@@ -1,4 +1,4 @@
-import { Annotations, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { Construct } from 'constructs';
@@ -18,14 +18,8 @@ import { clusterId, type Settings, type SettingsInput } from '../lambda/settings
 import { ClusterAccess } from './cluster-access.ts';
 import { RefreshFunction } from './function.ts';
 import { resolveNetwork } from './network.ts';
-import { applyOptions, readOptions } from './options.ts';
-import {
-  addPermissions,
-  clusterPermissions,
-  roleArn,
-  vpcFunctionPermissions,
-  vpcPermissions,
-} from './permissions.ts';
+import { applyOptions, type HelperStackProps, readOptions } from './options.ts';
+import { addPermissions, clusterPermissions, roleArn, vpcFunctionPermissions } from './permissions.ts';
 
 export interface EcrRegistryHelperAccessProps {
   /** Those of the function, with its `accountId` and `region`. */
@@ -67,7 +61,7 @@ export class EcrRegistryHelperAccess extends Construct {
     this.role = role;
     addPermissions(role, [
       ...clusterPermissions(stack, place),
-      ...(network ? [...vpcPermissions(stack), ...vpcFunctionPermissions(stack, settings, main)] : []),
+      ...(network ? vpcFunctionPermissions(stack, settings, main) : []),
     ]);
     if (network) {
       new RefreshFunction(new Construct(this, 'Private'), 'Function', {
@@ -102,11 +96,7 @@ export class EcrRegistryHelperAccess extends Construct {
 export class EcrRegistryHelperAccessStack extends Stack {
   readonly access: EcrRegistryHelperAccess;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { settings, ...props }: StackProps & Pick<EcrRegistryHelperAccessProps, 'settings'>,
-  ) {
+  constructor(scope: Construct, id: string, { settings, ...props }: HelperStackProps) {
     super(scope, id, {
       description:
         'Allows a function in another account or region to refresh the ECR pull secrets of these clusters',
@@ -124,12 +114,8 @@ export class EcrRegistryHelperAccessStack extends Stack {
  * The role of the main function, by name and not by unique id, so that either stack can be deployed first.
  * @throws SettingsError for a main function in another partition
  */
-function trustMainFunction(
-  stack: Stack,
-  name: string,
-  { accountId, region }: Place,
-  externalId: string | undefined,
-): iam.PrincipalBase {
+function trustMainFunction(stack: Stack, name: string, main: Place, externalId?: string): iam.PrincipalBase {
+  const { accountId, region } = main;
   if (RegionInfo.get(region).partition !== RegionInfo.get(stack.region).partition) {
     throw new SettingsError(
       `clusters: ${stack.region} is in another AWS partition than ${region}, where the function is; deploy a second function there, with settings of its own`,

@@ -7,7 +7,13 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { clusterRights, UNKNOWN_VERSION } from '../lambda/kubernetes/rbac.ts';
-import { accessPlaces, discoveriesOf, homeOf, listedClusters } from '../lambda/settings/locations.ts';
+import {
+  accessPlaces,
+  discoveriesOf,
+  homeOf,
+  listedClusters,
+  type Place,
+} from '../lambda/settings/locations.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings/schema.ts';
 import { APP_FLAGS } from './function.ts';
 import type { Network } from './network.ts';
@@ -27,11 +33,12 @@ export interface ClusterAccessProps {
 /** For each cluster the access entry of a role, and its RBAC and admission policy. */
 export class ClusterAccess extends Construct {
   /** @throws SettingsError for a cluster that is listed twice */
-  constructor(scope: Construct, id: string, { settings, clusters, role, ...props }: ClusterAccessProps) {
+  constructor(scope: Construct, id: string, props: ClusterAccessProps) {
     super(scope, id);
+    const { settings, clusters, role } = props;
     if (clusters.length === 0) return;
     const names = clusters.map(({ name }) => name);
-    const kubectl = new Kubectl(this, 'Kubectl', names[0] ?? '', props);
+    const kubectl = makeKubectl(this, names[0] ?? '', props);
     const isUnknown = Token.isUnresolved(JSON.stringify([settings.name, settings.secrets]));
     const version = isUnknown ? UNKNOWN_VERSION : undefined;
     for (const [at, cluster] of clusters.entries()) {
@@ -48,97 +55,84 @@ export class ClusterAccess extends Construct {
         principalArn: role.roleArn,
         kubernetesGroups: [settings.name],
       });
-      kubectl.apply(inner, name, clusterRights(settings, cluster, version));
+      applyManifest(inner, kubectl, name, clusterRights(settings, cluster, version));
     }
   }
 }
 
-/** CDK's function that runs kubectl, with our code: one for all clusters, and admin in each of them. */
-class Kubectl extends Construct {
-  private readonly provider: eks.KubectlProvider;
-  private readonly role: iam.Role;
+/** Makes CDK's function that runs kubectl, with our code: one for all clusters, and admin in each of them. */
+function makeKubectl(parent: Construct, clusterName: string, { network, logs }: ClusterAccessProps) {
+  const scope = new Construct(parent, 'Kubectl');
+  const provider = new eks.KubectlProvider(scope, 'Provider', {
+    cluster: eks.Cluster.fromClusterAttributes(scope, 'Cluster', { clusterName, vpc: network?.vpc }),
+    kubectlLayer: new KubectlV36Layer(scope, 'Layer'),
+    privateSubnets: network?.subnets,
+    securityGroups: network?.securityGroups,
+  });
+  const { partition, region, account } = Stack.of(scope);
+  addPermissions(provider.role as iam.Role, [
+    {
+      sid: 'FindClusters',
+      reason: 'kubectl deletes the RBAC also in a cluster that is no longer in the settings',
+      actions: ['eks:DescribeCluster'],
+      resources: [`arn:${partition}:eks:${region}:${account}:cluster/*`],
+    },
+  ]);
+  const handler = provider.node.findChild('Handler') as lambda.Function;
+  (handler.node.defaultChild as lambda.CfnFunction).code = {
+    zipFile: readFileSync(new URL('./kubectl.py', import.meta.url), 'utf8'),
+  };
+  ownLog(scope, 'Log', provider, logs);
+  acknowledgeKubectl(provider, handler);
+  Annotations.of(scope).addInfoV2(
+    'ecr-registry-helper:kubectl',
+    'CDK\'s kubectl function applies the RBAC. It is admin of these clusters, and it stays in the stack. With "rbac": "manual" there is none, and you apply the RBAC yourself',
+  );
+  if (network) return provider;
+  Annotations.of(scope).addInfoV2(
+    'ecr-registry-helper:public-endpoint',
+    "CDK's kubectl function is in no VPC: the deployment fails where publicAccessCidrs of a cluster does not allow every address, unless you set vpc (in an access stack accessStacks[].vpc)",
+  );
+  return provider;
+}
 
-  constructor(
-    scope: Construct,
-    id: string,
-    clusterName: string,
-    { network, logs }: Pick<ClusterAccessProps, 'network' | 'logs'>,
-  ) {
-    super(scope, id);
-    this.provider = new eks.KubectlProvider(this, 'Provider', {
-      cluster: eks.Cluster.fromClusterAttributes(this, 'Cluster', { clusterName, vpc: network?.vpc }),
-      kubectlLayer: new KubectlV36Layer(this, 'Layer'),
-      privateSubnets: network?.subnets,
-      securityGroups: network?.securityGroups,
-    });
-    this.role = this.provider.role as iam.Role;
-    const { partition, region, account } = Stack.of(this);
-    addPermissions(this.role, [
-      {
-        sid: 'FindClusters',
-        reason: 'kubectl deletes the RBAC also in a cluster that is no longer in the settings',
-        actions: ['eks:DescribeCluster'],
-        resources: [`arn:${partition}:eks:${region}:${account}:cluster/*`],
-      },
-    ]);
-    const handler = this.provider.node.findChild('Handler') as lambda.Function;
-    (handler.node.defaultChild as lambda.CfnFunction).code = {
-      zipFile: readFileSync(new URL('./kubectl.py', import.meta.url), 'utf8'),
-    };
-    ownLog(this, 'Log', this.provider, logs);
-    this.acknowledge(handler);
-    Annotations.of(this).addInfoV2(
-      'ecr-registry-helper:kubectl',
-      'CDK\'s kubectl function applies the RBAC. It is admin of these clusters, and it stays in the stack. With "rbac": "manual" there is none, and you apply the RBAC yourself',
-    );
-    if (network) return;
-    Annotations.of(this).addInfoV2(
-      'ecr-registry-helper:public-endpoint',
-      "CDK's kubectl function is in no VPC: the deployment fails where publicAccessCidrs of a cluster does not allow every address, unless you set vpc (in an access stack accessStacks[].vpc)",
-    );
+/** Explains to cdk-nag what CDK itself makes of the provider. */
+function acknowledgeKubectl(provider: eks.KubectlProvider, handler: lambda.Function): void {
+  const resolve = (value: unknown) => Stack.of(provider).resolve(value);
+  const managed = provider.node
+    .findAll()
+    .filter((node) => node instanceof iam.CfnRole)
+    .flatMap((role) => resolve(role.managedPolicyArns) as unknown[])
+    .map((arn) => `AwsSolutions-IAM4[Policy::${findingText(arn)}]`);
+  const invokes = `AwsSolutions-IAM5[Resource::${findingText(resolve(handler.functionArn))}:*]`;
+  for (const id of new Set([...managed, invokes, 'AwsSolutions-L1'])) {
+    const reason = 'made by aws-cdk-lib; rbac "manual" has none of it';
+    Validations.of(provider).acknowledge({ id, reason });
   }
+}
 
-  /** Explains to cdk-nag what CDK itself makes of the provider. */
-  private acknowledge(handler: lambda.Function): void {
-    const resolve = (value: unknown) => Stack.of(this).resolve(value);
-    const managed = this.provider.node
-      .findAll()
-      .filter((node) => node instanceof iam.CfnRole)
-      .flatMap((role) => resolve(role.managedPolicyArns) as unknown[])
-      .map((arn) => `AwsSolutions-IAM4[Policy::${findingText(arn)}]`);
-    const invokes = `AwsSolutions-IAM5[Resource::${findingText(resolve(handler.functionArn))}:*]`;
-    for (const id of new Set([...managed, invokes, 'AwsSolutions-L1'])) {
-      const reason = 'made by aws-cdk-lib; rbac "manual" has none of it';
-      Validations.of(this.provider).acknowledge({ id, reason });
-    }
-  }
-
-  /** Applies objects in a cluster, now and whenever they change. */
-  apply(scope: Construct, clusterName: string, manifest: readonly object[]): void {
-    const { partition } = Stack.of(this);
-    const entry = new eks.CfnAccessEntry(scope, 'KubectlEntry', {
-      clusterName,
-      principalArn: this.role.roleArn,
-      accessPolicies: [
-        {
-          policyArn: `arn:${partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`,
-          accessScope: { type: 'cluster' },
-        },
-      ],
-    });
-    const applied = new eks.KubernetesManifest(scope, 'Rights', {
-      cluster: eks.Cluster.fromClusterAttributes(scope, 'Cluster', {
-        clusterName,
-        kubectlProvider: this.provider,
-      }),
-      // a copy, as CDK adds the label in place
-      manifest: structuredClone([...manifest]),
-      // labels the objects, by which the handler knows those that nobody else has applied since
-      prune: true,
-    });
-    // also keeps the permission to delete until the manifest is deleted
-    applied.node.addDependency(entry);
-  }
+/** Applies objects in a cluster by kubectl, now and whenever they change. */
+function applyManifest(
+  scope: Construct,
+  kubectlProvider: eks.KubectlProvider,
+  clusterName: string,
+  manifest: readonly object[],
+): void {
+  const policyArn = `arn:${Stack.of(scope).partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`;
+  const entry = new eks.CfnAccessEntry(scope, 'KubectlEntry', {
+    clusterName,
+    principalArn: (kubectlProvider.role as iam.Role).roleArn,
+    accessPolicies: [{ policyArn, accessScope: { type: 'cluster' } }],
+  });
+  const applied = new eks.KubernetesManifest(scope, 'Rights', {
+    cluster: eks.Cluster.fromClusterAttributes(scope, 'Cluster', { clusterName, kubectlProvider }),
+    // a copy, as CDK adds the label in place
+    manifest: structuredClone([...manifest]),
+    // labels the objects, by which the handler knows those that nobody else has applied since
+    prune: true,
+  });
+  // also keeps the permission to delete until the manifest is deleted
+  applied.node.addDependency(entry);
 }
 
 /**
@@ -200,14 +194,11 @@ export function clusterScope(scope: Construct, id: string, at: number): Construc
 }
 
 /** Why a cluster is not, or may not be, in the account and region of the stack; undefined when it is. */
-export function differenceFromStack(
-  scope: Construct,
-  { region, accountId }: ClusterSettings,
-): string | undefined {
+export function differenceFromStack(scope: Construct, place: Partial<Place>): string | undefined {
   const stack = Stack.of(scope);
   for (const [field, wanted, actual] of [
-    ['region', region, stack.region],
-    ['account', accountId, stack.account],
+    ['region', place.region, stack.region],
+    ['account', place.accountId, stack.account],
   ] as const) {
     const different = isDifferent(wanted, actual);
     if (different) return `its ${field} is ${wanted}, and that of the stack is ${actual}`;
@@ -230,8 +221,7 @@ export function isDifferent(wanted: string | undefined, actual: string): boolean
 export function checkMainPlace(scope: Construct, settings: Settings): void {
   const main = homeOf(settings);
   const { account, region } = Stack.of(scope);
-  if (!main || (isDifferent(main.accountId, account) === false && isDifferent(main.region, region) === false))
-    return;
+  if (!main || !differenceFromStack(scope, main)) return;
   const known = !Token.isUnresolved(account) && !Token.isUnresolved(region);
   throw new SettingsError(
     `accountId, region: the settings name ${main.accountId}, ${main.region}, and those of the stack are ${known ? `${account}, ${region}` : 'not known at synth'}; set env of the stack to them`,

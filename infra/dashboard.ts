@@ -7,8 +7,8 @@ import { Construct } from 'constructs';
 import {
   CLUSTER_DIMENSIONS,
   type ClusterMetric,
-  type FleetMetric,
   METRICS_NAMESPACE,
+  type MetricName,
 } from '../lambda/refresh/report.ts';
 import { staleAfterHours } from '../lambda/settings/schedule.ts';
 import type { Settings } from '../lambda/settings/schema.ts';
@@ -62,27 +62,24 @@ const MOST_ALARMS = 100;
 const HOUR = Duration.hours(1);
 const SUM = { statistic: 'Sum', period: HOUR };
 
-interface DashboardProps extends Watched {
-  readonly alarms: readonly cloudwatch.IAlarm[];
-  readonly dashboardName: string;
-}
-
-/** Shows whether everything is fresh, what failed, and how long runs take. */
-export class Dashboard extends Construct {
-  constructor(scope: Construct, id: string, { alarms, dashboardName, ...watched }: DashboardProps) {
-    super(scope, id);
-    const { settings, fleet } = watched;
-    new cloudwatch.Dashboard(this, 'Resource', {
-      dashboardName,
-      defaultInterval: Duration.days(3),
-      widgets: [
-        ...alarmRows(alarms),
-        ...(fleet ? [fleetRow(settings, fleet)] : clusterRows(settings)),
-        functionRow(watched),
-        ...logRows(watched.logGroup),
-      ],
-    });
-  }
+/** Adds a dashboard that shows whether everything is fresh, what failed, and how long runs take. */
+export function addDashboard(
+  scope: Construct,
+  watched: Watched,
+  dashboardName: string,
+  alarms: readonly cloudwatch.IAlarm[],
+): void {
+  const { settings, fleet, logGroup } = watched;
+  new cloudwatch.Dashboard(new Construct(scope, 'Dashboard'), 'Resource', {
+    dashboardName,
+    defaultInterval: Duration.days(3),
+    widgets: [
+      ...alarmRows(alarms),
+      ...(fleet ? [fleetRow(settings, fleet)] : clusterRows(settings)),
+      functionRow(watched),
+      ...logRows(logGroup),
+    ],
+  });
 }
 
 function alarmRows(alarms: readonly cloudwatch.IAlarm[]): cloudwatch.IWidget[][] {
@@ -95,15 +92,14 @@ function alarmRows(alarms: readonly cloudwatch.IAlarm[]): cloudwatch.IWidget[][]
   return rows;
 }
 
-/** One metric of the fleet of a deployment. */
-export function fleetMetric({ name }: Settings, metricName: FleetMetric, label?: string): cloudwatch.Metric {
+/** A metric of a deployment, or with `cluster`, an id, of one of its clusters: the highest value of an hour. */
+export function metricOf({ name }: Settings, metricName: MetricName, cluster?: string): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: METRICS_NAMESPACE,
     metricName,
-    dimensionsMap: { service: name },
+    dimensionsMap: { service: name, ...(cluster !== undefined && { cluster }) },
     statistic: 'Maximum',
     period: HOUR,
-    label,
   });
 }
 
@@ -111,8 +107,8 @@ export function fleetMetric({ name }: Settings, metricName: FleetMetric, label?:
 function fleetRow(settings: Settings, { stateMachine }: Fleet): cloudwatch.IWidget[] {
   return [
     graph('Clusters', 2, [
-      fleetMetric(settings, 'DiscoveredClusters', 'found'),
-      fleetMetric(settings, 'FailedClusters', 'failed'),
+      metricOf(settings, 'DiscoveredClusters').with({ label: 'found' }),
+      metricOf(settings, 'FailedClusters').with({ label: 'failed' }),
     ]),
     graph('Runs of the fleet', 2, [stateMachine.metricSucceeded(SUM), stateMachine.metricFailed(SUM)]),
   ];

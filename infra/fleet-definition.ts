@@ -30,6 +30,7 @@ const RETRY_LAMBDA = {
   MaxAttempts: 8,
   JitterStrategy: 'FULL',
 };
+const RETRY_ALL = { ErrorEquals: ['States.ALL'], IntervalSeconds: 2, BackoffRate: 2 };
 /** The errors of a discovery, by their names, that a person has to fix in the settings. */
 const NO_RETRY = { ErrorEquals: ['FleetTooLargeError', 'SettingsError'], MaxAttempts: 0 };
 /** Discoveries of an execution while not all clusters could be found, within an hour and a half. */
@@ -42,6 +43,11 @@ const REASON = `${ERROR} ? ${ERROR} : ${PROBLEM} ? ${PROBLEM} : "its report is i
 const PROBLEMS = '$substring($string($problems), 0, 1000)';
 /** In a variable, as a result has no room for it. */
 const KEEP_START = { startedAt: expression('$states.input.startedAt') };
+/** Until all clusters were found, or looked for often enough. */
+const KEEP_ERROR = {
+  error: expression('$states.errorOutput.Error'),
+  cause: expression('$states.errorOutput.Cause ? $states.errorOutput.Cause : ""'),
+};
 
 /**
  * The state machine of a fleet in the Amazon States Language. A cluster that failed goes to the queue of failed runs and
@@ -78,7 +84,7 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
           '$string({ "requestPayload": { "action": "refresh", "clusters": [$states.input.id], "startedAt": $startedAt } })',
         ),
       },
-      Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 2, BackoffRate: 2, MaxAttempts: 6 }],
+      Retry: [{ ...RETRY_ALL, MaxAttempts: 6 }],
       Output: expression('$states.input'),
       Catch: [{ ErrorEquals: ['States.ALL'], Output: expression('$states.input'), Next: 'Done' }],
       Next: 'Done',
@@ -97,13 +103,7 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
           RETRY_LAMBDA,
           NO_RETRY,
           // within two and a half hours, well before tokens expire
-          {
-            ErrorEquals: ['States.ALL'],
-            IntervalSeconds: 60,
-            BackoffRate: 2,
-            MaxDelaySeconds: 1800,
-            MaxAttempts: 9,
-          },
+          { ...RETRY_ALL, IntervalSeconds: 60, MaxDelaySeconds: 1800, MaxAttempts: 9 },
         ],
         Assign: {
           complete: expression('$states.result.Payload.ok'),
@@ -137,16 +137,7 @@ export function fleetDefinition({ partition, functionArn, failedQueueUrl, concur
         Retry: [RETRY_LAMBDA],
         Output: expression('$states.result.Payload'),
         Assign: { error: '', cause: '' },
-        Catch: [
-          {
-            ErrorEquals: ['States.ALL'],
-            Assign: {
-              error: expression('$states.errorOutput.Error'),
-              cause: expression('$states.errorOutput.Cause ? $states.errorOutput.Cause : ""'),
-            },
-            Next: 'AllFound',
-          },
-        ],
+        Catch: [{ ErrorEquals: ['States.ALL'], Assign: KEEP_ERROR, Next: 'AllFound' }],
         Next: 'AllFound',
       },
       AllFound: choice('$complete', 'AllFresh', 'LookAgain'),

@@ -141,10 +141,8 @@ function ofThisAccount({ account }: Stack, service: string): iam.ServicePrincipa
 }
 
 /** What the state machine calls, and what a Distributed Map needs for its child executions. */
-function fleetPermissions(
-  { partition, region, account }: Stack,
-  { settings: { name }, refresher, failedQueue }: FleetProps,
-): Permission[] {
+function fleetPermissions(stack: Stack, { settings, refresher, failedQueue }: FleetProps): Permission[] {
+  const { partition, region, account } = stack;
   const states = `arn:${partition}:states:${region}:${account}`;
   return [
     {
@@ -164,13 +162,13 @@ function fleetPermissions(
       sid: 'StartChildren',
       reason: 'a Distributed Map starts child executions of the same state machine',
       actions: ['states:StartExecution'],
-      resources: [`${states}:stateMachine:${name}`],
+      resources: [`${states}:stateMachine:${settings.name}`],
     },
     {
       sid: 'SeeChildren',
       reason: 'a Distributed Map waits for child executions, whose names Step Functions generates',
       actions: ['states:DescribeExecution', 'states:StopExecution'],
-      resources: [`${states}:execution:${name}:*`],
+      resources: [`${states}:execution:${settings.name}:*`],
     },
   ];
 }

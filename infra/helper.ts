@@ -13,13 +13,13 @@ import { accessPlaces, credentialsRoleName, homeRoleName, isFleet } from '../lam
 import { checkSettings } from '../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import { ClusterAccess, checkMainPlace, listAppliedClusters } from './cluster-access.ts';
-import { NewNamespaces, StoredChanges, subscribedLogs } from './event-sources.ts';
+import { subscribedLogs, watchNamespaces, watchStoredSecrets } from './event-sources.ts';
 import { Fleet } from './fleet.ts';
 import { RefreshFunction, RetryQueues } from './function.ts';
 import { type AlarmTopicProps, Monitoring } from './monitoring.ts';
 import { type NetworkProps, resolveNetwork } from './network.ts';
 import { applyOptions, ownLog, readOptions } from './options.ts';
-import { addPermissions, functionPermissions, roleArn } from './permissions.ts';
+import { addPermissions, functionPermissions, roleArn, vpcPermissions } from './permissions.ts';
 import { makeCredentialsRole, PullRoles, registryPermissions } from './registry-permissions.ts';
 
 export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
@@ -101,10 +101,8 @@ export class EcrRegistryHelper extends Construct {
     if (hasVpcFunctions) makeCredentialsRole(this, settings, pullRoles.arns);
     addPermissions(role, [
       ...registryPermissions(stack, settings, pullRoles.arns),
-      ...functionPermissions(stack, settings, {
-        isInVpc: network !== undefined,
-        logGroupNames: subscribedLogs(settings),
-      }),
+      ...functionPermissions(stack, settings, subscribedLogs(settings)),
+      ...(network ? vpcPermissions(stack) : []),
     ]);
 
     const queues = new RetryQueues(this, 'Retries', name, props.queueKey ?? key);
@@ -139,8 +137,8 @@ export class EcrRegistryHelper extends Construct {
       targets: [target],
     });
     this.rule.node.addDependency(access);
-    new NewNamespaces(this, 'NewNamespaces', settings, refresher);
-    new StoredChanges(this, 'StoredChanges', settings, target);
+    watchNamespaces(this, settings, refresher);
+    watchStoredSecrets(this, settings, target);
     if (!enabled) return;
     if (this.fleet) this.fleet.startOnDeploy(refresher, [access, pullRoles, role], logs);
     else this.refreshOnDeploy(retries, [access, pullRoles, role]);

@@ -9,17 +9,11 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct, type IConstruct } from 'constructs';
 import { FILES_URL } from '../lambda/context.ts';
 import { SettingsError } from '../lambda/errors.ts';
-import {
-  type CLUSTER_DIMENSIONS,
-  type ClusterMetric,
-  type DeploymentMetric,
-  METRICS_NAMESPACE,
-} from '../lambda/refresh/report.ts';
 import { listedClusters } from '../lambda/settings/locations.ts';
 import { staleAfterHours } from '../lambda/settings/schedule.ts';
 import { clusterId, type Settings } from '../lambda/settings/schema.ts';
 import { clusterScope } from './cluster-access.ts';
-import { Dashboard, dashboardUrl, fleetMetric, QUERIES, type Watched } from './dashboard.ts';
+import { addDashboard, dashboardUrl, metricOf, QUERIES, type Watched } from './dashboard.ts';
 import type { Fleet } from './fleet.ts';
 import { APP_FLAGS } from './function.ts';
 
@@ -38,24 +32,22 @@ export interface AlarmTopicProps {
 
 const HOUR = Duration.hours(1);
 const SUM = { statistic: 'Sum', period: HOUR };
-const ONE_POINT = { threshold: 1, evaluationPeriods: 1 };
 const { BREACHING, IGNORE, NOT_BREACHING } = cloudwatch.TreatMissingData;
-/** The runbook of each alarm, by its id in the template. */
-const RUNBOOKS = {
-  Stale: 'docs/operate/alarm-stale-cluster.md',
-  Blocked: 'docs/operate/alarm-blocked-namespaces.md',
-  SilentFleet: 'docs/operate/alarm-silent-fleet.md',
-  FailedClusters: 'docs/operate/alarm-failed-clusters.md',
-  FailedFleet: 'docs/operate/alarm-failed-fleet.md',
-  Policy: 'docs/operate/alarm-admission-policy.md',
-  FailedRun: 'docs/operate/alarm-failed-run.md',
-  DeadLetter: 'docs/operate/alarm-dead-letter.md',
-  Throttled: 'docs/operate/alarm-throttled-function.md',
-};
-type AlarmId = keyof typeof RUNBOOKS;
 /** A first run takes 15 minutes at most, and its metrics some more. */
 const WARM_UP_MINUTES = 30;
 const CLOUDWATCH = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
+
+interface AlarmText {
+  readonly happened: string;
+  /** Shows why: of this command line, or of the AWS CLI. */
+  readonly command: string;
+  /** A page of the docs. */
+  readonly runbook: string;
+  /** The id of the cluster that it is for. */
+  readonly cluster?: string;
+}
+
+type AlarmProps = AlarmText & Pick<cloudwatch.AlarmProps, 'metric'> & Partial<cloudwatch.AlarmProps>;
 
 /**
  * Alarms and their SNS topic, a dashboard, and saved queries of the log. docs/metrics.md lists metrics and alarms.
@@ -64,31 +56,26 @@ const CLOUDWATCH = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
 export class Monitoring extends Construct {
   readonly topic: sns.ITopic;
   /** In the order of the dashboard. */
-  readonly alarms: readonly cloudwatch.Alarm[];
+  readonly alarms: cloudwatch.Alarm[] = [];
   /** In a partition whose console is not public, the name of the dashboard. */
   readonly dashboardUrl: string;
+  private readonly watched: Watched;
 
   /** @param key of the new topic, where `props` have none */
   constructor(scope: Construct, id: string, watched: Watched, props: AlarmTopicProps, key?: kms.IKey) {
     super(scope, id);
+    this.watched = watched;
     const { settings, fleet, logGroup } = watched;
     this.topic = resolveTopic(this, props, settings, key);
     Aspects.of(this.topic).add({ visit: warnWithoutSubscriber });
     // by name, as the dashboard itself shows the alarms
     const dashboardName = `${settings.name}-${Stack.of(this).region}`;
     this.dashboardUrl = dashboardUrl(this, dashboardName);
-    const alarms = new Alarms(watched, this.dashboardUrl);
-    if (fleet) addFleetAlarms(this, alarms, settings, fleet);
-    else addClusterAlarms(this, alarms, settings);
-    addPolicyAlarm(this, alarms, settings);
-    addRunAlarms(this, alarms, watched);
-    this.alarms = alarms.all;
-    const notify = new SnsAction(this.topic);
-    for (const alarm of this.alarms) {
-      alarm.addAlarmAction(notify);
-      alarm.addOkAction(notify);
-    }
-    new Dashboard(this, 'Dashboard', { ...watched, dashboardName, alarms: this.alarms });
+    if (fleet) this.addFleetAlarms(fleet);
+    else this.addClusterAlarms();
+    this.addPolicyAlarm();
+    this.addRunAlarms();
+    addDashboard(this, watched, dashboardName, this.alarms);
     for (const [name, lines] of Object.entries(QUERIES)) {
       new CfnQueryDefinition(this, name.replaceAll(' ', ''), {
         name: `${settings.name}/${name}`,
@@ -97,31 +84,10 @@ export class Monitoring extends Construct {
       });
     }
   }
-}
 
-interface AlarmText {
-  readonly happened: string;
-  /** Shows why: of this command line, or of the AWS CLI. */
-  readonly command: string;
-  /** The id of the cluster that it is for. */
-  readonly cluster?: string;
-}
-
-type AlarmProps = AlarmText & Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'>;
-
-/** The alarms of one deployment, in the order of the dashboard. */
-class Alarms {
-  readonly all: cloudwatch.Alarm[] = [];
-  private readonly watched: Watched;
-  private readonly dashboard: string;
-
-  constructor(watched: Watched, dashboard: string) {
-    this.watched = watched;
-    this.dashboard = dashboard;
-  }
-
-  /** @param id its words are the name of the alarm */
-  add(scope: Construct, id: AlarmId, { happened, command, cluster, ...props }: AlarmProps): cloudwatch.Alarm {
+  /** Adds an alarm for one point of at least 1. @param id its words are the name of the alarm */
+  private addAlarm(scope: Construct, id: string, props: AlarmProps): cloudwatch.Alarm {
+    const { happened, command, runbook, cluster, ...options } = props;
     const { settings, refresher } = this.watched;
     const cli = scope.node.tryGetContext(APP_FLAGS) ? 'npm run -s cli --' : 'npx ecr-registry-helper';
     const shown = command.startsWith('aws ')
@@ -129,36 +95,30 @@ class Alarms {
       : `${cli} ${command} --function ${refresher.functionName}`;
     const words = id.replace(/(?<=[a-z])[A-Z]/g, '-$&').toLowerCase();
     const alarm = new cloudwatch.Alarm(scope, id, {
-      ...props,
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+      ...options,
       alarmName: [settings.name, words, ...(cluster ? [cluster] : [])].join('/'),
       alarmDescription: [
         happened,
         `See why: ${shown} --region ${Stack.of(scope).region}`,
-        `Dashboard: ${this.dashboard}`,
-        `Runbook: ${FILES_URL}${RUNBOOKS[id]}`,
+        `Dashboard: ${this.dashboardUrl}`,
+        `Runbook: ${FILES_URL}${runbook}`,
       ].join('\n'),
     });
-    this.all.push(alarm);
+    const notify = new SnsAction(this.topic);
+    alarm.addAlarmAction(notify);
+    alarm.addOkAction(notify);
+    this.alarms.push(alarm);
     return alarm;
   }
 
-  /** An alarm for no beat in any of the last hours, also where the function never ran. */
-  addHeartbeat(
-    scope: Construct,
-    id: AlarmId,
-    { beat, label, ...text }: AlarmText & { beat: cloudwatch.IMetric; label: string },
-  ): void {
-    const alarm = this.add(scope, id, {
-      ...text,
-      // without FILL CloudWatch looks further back for missing points, and one old beat would count for days
-      metric: new cloudwatch.MathExpression({
-        expression: 'FILL(beat, 0)',
-        usingMetrics: { beat },
-        label,
-        period: HOUR,
-      }),
+  /** Adds an alarm for a metric that is 0 in all of the last hours, also where the function never ran. */
+  private addHeartbeat(scope: Construct, id: string, props: AlarmProps): void {
+    const alarm = this.addAlarm(scope, id, {
+      ...props,
       comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-      threshold: 1,
       evaluationPeriods: staleAfterHours(this.watched.settings.schedule),
       treatMissingData: BREACHING,
     });
@@ -168,119 +128,115 @@ class Alarms {
       onlyStartEvaluatingAfterWarmUpPeriodEnds: true,
     };
   }
-}
 
-function addClusterAlarms(scope: Construct, alarms: Alarms, settings: Settings): void {
-  const hours = staleAfterHours(settings.schedule);
-  for (const [at, listed] of listedClusters(settings).entries()) {
-    const cluster = clusterId(listed);
-    const inner = clusterScope(scope, cluster, at);
-    const dimensionsMap: Record<(typeof CLUSTER_DIMENSIONS)[number], string> = {
-      service: settings.name,
-      cluster,
-    };
-    const shared = { namespace: METRICS_NAMESPACE, dimensionsMap, statistic: 'Maximum', period: HOUR };
-    const metric = (metricName: ClusterMetric) => new cloudwatch.Metric({ ...shared, metricName });
-    // while suspended it would be on already, and could not report a schedule that does not start again
-    if (settings.enabled) {
-      alarms.addHeartbeat(inner, 'Stale', {
+  private addClusterAlarms(): void {
+    const { settings } = this.watched;
+    const hours = staleAfterHours(settings.schedule);
+    for (const [at, listed] of listedClusters(settings).entries()) {
+      const cluster = clusterId(listed);
+      const scope = clusterScope(this, cluster, at);
+      // while suspended it would be on already, and could not report a schedule that does not start again
+      if (settings.enabled) {
+        this.addHeartbeat(scope, 'Stale', {
+          cluster,
+          happened: `Cluster ${cluster} had no complete refresh for ${hours} hours. A token expires 12 hours after it was fetched.`,
+          command: `doctor --cluster ${cluster}`,
+          runbook: 'docs/operate/alarm-stale-cluster.md',
+          metric: filled(
+            'beat',
+            metricOf(settings, 'ClusterFresh', cluster),
+            `complete refreshes of ${cluster}`,
+          ),
+        });
+      }
+      this.addAlarm(scope, 'Blocked', {
         cluster,
-        happened: `Cluster ${cluster} had no complete refresh for ${hours} hours. A token expires 12 hours after it was fetched.`,
-        command: `doctor --cluster ${cluster}`,
-        beat: metric('ClusterFresh'),
-        label: `complete refreshes of ${cluster}`,
+        happened: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners.`,
+        command: `status --cluster ${cluster}`,
+        runbook: 'docs/operate/alarm-blocked-namespaces.md',
+        metric: metricOf(settings, 'SecretsBlocked', cluster),
+        // between two runs nothing is known, so nothing changes
+        treatMissingData: IGNORE,
       });
     }
-    alarms.add(inner, 'Blocked', {
-      ...ONE_POINT,
-      cluster,
-      happened: `The last refresh of cluster ${cluster} was blocked in namespaces by a quota, policy, webhook or object of their owners.`,
-      command: `status --cluster ${cluster}`,
-      metric: metric('SecretsBlocked'),
-      // between two runs nothing is known, so nothing changes
+  }
+
+  /** The alarms of a fleet, in place of two for each cluster. */
+  private addFleetAlarms({ stateMachine }: Fleet): void {
+    const { settings } = this.watched;
+    const hours = staleAfterHours(settings.schedule);
+    if (settings.enabled) {
+      this.addHeartbeat(this, 'SilentFleet', {
+        happened: `No run of the fleet found a cluster for ${hours} hours. A token expires 12 hours after it was fetched.`,
+        command: 'doctor',
+        runbook: 'docs/operate/alarm-silent-fleet.md',
+        metric: filled('beat', metricOf(settings, 'DiscoveredClusters'), 'discovered clusters'),
+      });
+    }
+    this.addAlarm(this, 'FailedClusters', {
+      happened: 'Clusters failed in the last run of the fleet. The function retries each for six hours.',
+      command: 'status',
+      runbook: 'docs/operate/alarm-failed-clusters.md',
+      metric: metricOf(settings, 'FailedClusters'),
       treatMissingData: IGNORE,
     });
-  }
-}
-
-/** The alarms of a fleet, in place of two for each cluster. */
-function addFleetAlarms(scope: Construct, alarms: Alarms, settings: Settings, fleet: Fleet): void {
-  const hours = staleAfterHours(settings.schedule);
-  if (settings.enabled) {
-    alarms.addHeartbeat(scope, 'SilentFleet', {
-      happened: `No run of the fleet found a cluster for ${hours} hours. A token expires 12 hours after it was fetched.`,
-      command: 'doctor',
-      beat: fleetMetric(settings, 'DiscoveredClusters'),
-      label: 'discovered clusters',
+    this.addAlarm(this, 'FailedFleet', {
+      happened: 'A run of the fleet failed within the last hour: clusters failed, or not all could be found.',
+      command: `aws stepfunctions list-executions --state-machine-arn ${stateMachine.stateMachineArn} --status-filter FAILED --max-items 1`,
+      runbook: 'docs/operate/alarm-failed-fleet.md',
+      metric: stateMachine.metricFailed(SUM),
     });
   }
-  alarms.add(scope, 'FailedClusters', {
-    ...ONE_POINT,
-    happened: 'Clusters failed in the last run of the fleet. The function retries each for six hours.',
-    command: 'status',
-    metric: fleetMetric(settings, 'FailedClusters'),
-    treatMissingData: IGNORE,
-  });
-  const { stateMachineArn } = fleet.stateMachine;
-  alarms.add(scope, 'FailedFleet', {
-    ...ONE_POINT,
-    happened: 'A run of the fleet failed within the last hour: clusters failed, or not all could be found.',
-    command: `aws stepfunctions list-executions --state-machine-arn ${stateMachineArn} --status-filter FAILED --max-items 1`,
-    metric: fleet.stateMachine.metricFailed(SUM),
-    treatMissingData: NOT_BREACHING,
-  });
+
+  /** One for all clusters, also of a fleet: it looks back over a whole gap, as each cluster reports in an hour of its own. */
+  private addPolicyAlarm(): void {
+    const { settings } = this.watched;
+    const label = 'clusters with a problem of the admission policy';
+    this.addAlarm(this, 'Policy', {
+      happened:
+        'On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same.',
+      command: 'doctor',
+      runbook: 'docs/operate/alarm-admission-policy.md',
+      metric: filled('problems', metricOf(settings, 'PolicyProblems'), label),
+      evaluationPeriods: staleAfterHours(settings.schedule),
+      datapointsToAlarm: 1,
+    });
+  }
+
+  private addRunAlarms(): void {
+    const { refresher, deadLetterQueue } = this.watched;
+    this.addAlarm(this, 'FailedRun', {
+      happened: 'A run failed within the last hour. It is retried for six hours.',
+      command: 'doctor',
+      runbook: 'docs/operate/alarm-failed-run.md',
+      // a run that goes on failing is retried each half hour: one alarm for all its retries
+      metric: refresher.metricErrors(SUM),
+    });
+    this.addAlarm(this, 'DeadLetter', {
+      happened: 'A run failed for six hours and is not retried any more.',
+      command: 'status',
+      runbook: 'docs/operate/alarm-dead-letter.md',
+      metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: 'Maximum',
+        period: Duration.minutes(5),
+      }),
+      // SQS sends no metrics of a queue that nobody used for hours, also while a message is in it
+      treatMissingData: IGNORE,
+    });
+    this.addAlarm(this, 'Throttled', {
+      happened:
+        'Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up.',
+      command: `aws lambda get-function-concurrency --function-name ${refresher.functionName}`,
+      runbook: 'docs/operate/alarm-throttled-function.md',
+      metric: refresher.metricThrottles(SUM),
+    });
+  }
 }
 
-/** One for all clusters, also of a fleet: it looks back over a whole gap, as each cluster reports in an hour of its own. */
-function addPolicyAlarm(scope: Construct, alarms: Alarms, { name, schedule }: Settings): void {
-  const metricName: DeploymentMetric = 'PolicyProblems';
-  const metric = { namespace: METRICS_NAMESPACE, metricName, dimensionsMap: { service: name } };
-  alarms.add(scope, 'Policy', {
-    happened:
-      'On a cluster the admission policy is not in force, or differs from the settings. Runs write tokens all the same.',
-    command: 'doctor',
-    metric: new cloudwatch.MathExpression({
-      // without FILL CloudWatch looks further back for missing points
-      expression: 'FILL(problems, 0)',
-      usingMetrics: { problems: new cloudwatch.Metric({ ...metric, statistic: 'Maximum', period: HOUR }) },
-      label: 'clusters with a problem of the admission policy',
-      period: HOUR,
-    }),
-    threshold: 1,
-    evaluationPeriods: staleAfterHours(schedule),
-    datapointsToAlarm: 1,
-    treatMissingData: NOT_BREACHING,
-  });
-}
-
-function addRunAlarms(scope: Construct, alarms: Alarms, { refresher, deadLetterQueue }: Watched): void {
-  alarms.add(scope, 'FailedRun', {
-    ...ONE_POINT,
-    happened: 'A run failed within the last hour. It is retried for six hours.',
-    command: 'doctor',
-    // a run that goes on failing is retried each half hour: one alarm for all its retries
-    metric: refresher.metricErrors(SUM),
-    treatMissingData: NOT_BREACHING,
-  });
-  alarms.add(scope, 'DeadLetter', {
-    ...ONE_POINT,
-    happened: 'A run failed for six hours and is not retried any more.',
-    command: 'status',
-    metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-      statistic: 'Maximum',
-      period: Duration.minutes(5),
-    }),
-    // SQS sends no metrics of a queue that nobody used for hours, also while a message is in it
-    treatMissingData: IGNORE,
-  });
-  alarms.add(scope, 'Throttled', {
-    ...ONE_POINT,
-    happened:
-      'Lambda throttled runs within the last hour: the concurrency of the account or of the function was used up.',
-    command: `aws lambda get-function-concurrency --function-name ${refresher.functionName}`,
-    metric: refresher.metricThrottles(SUM),
-    treatMissingData: NOT_BREACHING,
-  });
+/** A metric that is 0 in an hour without points: CloudWatch looks further back for them, and an old one would count for days. */
+function filled(id: string, metric: cloudwatch.IMetric, label: string): cloudwatch.MathExpression {
+  const usingMetrics = { [id]: metric };
+  return new cloudwatch.MathExpression({ expression: `FILL(${id}, 0)`, usingMetrics, label, period: HOUR });
 }
 
 /**
@@ -290,14 +246,15 @@ function addRunAlarms(scope: Construct, alarms: Alarms, { refresher, deadLetterQ
 function resolveTopic(
   scope: Construct,
   { alarmTopic, alarmKey }: AlarmTopicProps,
-  { name, alarmTopic: arn, alarmEmail }: Settings,
+  settings: Settings,
   key: kms.IKey | undefined,
 ): sns.ITopic {
+  const { alarmTopic: arn, alarmEmail } = settings;
   if (alarmTopic && arn) {
     throw new SettingsError('alarmTopic: given both in the settings and as a property of the construct');
   }
   const given = alarmTopic ?? (arn && sns.Topic.fromTopicArn(scope, 'AlarmTopic', arn));
-  if (!given) return newTopic(scope, `${name}-alarms`, alarmKey ?? key, alarmEmail);
+  if (!given) return newTopic(scope, settings, alarmKey ?? key);
   // beside an alarmTopic of the settings, their own check has refused it already
   if (alarmEmail) {
     throw new SettingsError('alarmEmail: alarmTopic is your own topic; subscribe the address to it yourself');
@@ -312,14 +269,10 @@ function resolveTopic(
   return given;
 }
 
-function newTopic(
-  scope: Construct,
-  topicName: string,
-  key: kms.IKey | undefined,
-  email: string | undefined,
-): sns.Topic {
+function newTopic(scope: Construct, { name, alarmEmail }: Settings, key: kms.IKey | undefined): sns.Topic {
   const { partition, region, account } = Stack.of(scope);
   const alarms = `arn:${partition}:cloudwatch:${region}:${account}:alarm:*`;
+  const topicName = `${name}-alarms`;
   const topic = new sns.Topic(scope, 'AlarmTopic', { topicName, enforceSSL: true, masterKey: key });
   // with a policy of its own a topic has no default policy, which allowed the alarms of the account to publish
   topic.addToResourcePolicy(
@@ -333,7 +286,7 @@ function newTopic(
   );
   // CloudWatch itself calls KMS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
   key?.grant(CLOUDWATCH, 'kms:Decrypt', 'kms:GenerateDataKey*');
-  if (email) topic.addSubscription(new EmailSubscription(email));
+  if (alarmEmail) topic.addSubscription(new EmailSubscription(alarmEmail));
   return topic;
 }
 

@@ -1,9 +1,14 @@
-import { CfnResource, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { CfnResource, RemovalPolicy, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct, IConstruct } from 'constructs';
-import type { Settings } from '../lambda/settings/schema.ts';
+import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
+
+/** Of the stacks that `cdk deploy` makes. */
+export interface HelperStackProps extends StackProps {
+  readonly settings: SettingsInput;
+}
 
 /** Of every log group of a stack. */
 export type LogOptions = Pick<logs.LogGroupProps, 'retention' | 'encryptionKey'>;

@@ -48,10 +48,8 @@ export function acknowledgeWildcards(role: iam.Role, permissions: readonly Permi
     }
   }
   for (const [resource, all] of reasons) {
-    Validations.of(role).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::${resource}]`,
-      reason: all.join('; '),
-    });
+    const id = `AwsSolutions-IAM5[Resource::${resource}]`;
+    Validations.of(role).acknowledge({ id, reason: all.join('; ') });
   }
 }
 
@@ -65,19 +63,11 @@ export function findingText(part: unknown): string {
   return JSON.stringify(part);
 }
 
-/** What the main function has beside its settings. */
-interface MainFunction {
-  readonly isInVpc: boolean;
-  /** The log groups that invoke it. */
-  readonly logGroupNames: readonly string[];
-}
-
-/** What the role of the main function needs beside its registries. */
-export function functionPermissions(
-  stack: Stack,
-  settings: Settings,
-  { isInVpc, logGroupNames }: MainFunction,
-): Permission[] {
+/**
+ * What the role of the main function needs beside its registries.
+ * @param logGroupNames the log groups that invoke it
+ */
+export function functionPermissions(stack: Stack, settings: Settings, logGroupNames: string[]): Permission[] {
   const { partition, region, account } = stack;
   return [
     ...clusterPermissions(stack, ownReach(settings)),
@@ -103,7 +93,6 @@ export function functionPermissions(
         (name) => `arn:${partition}:logs:${region}:${account}:log-group:${name}:*`,
       ),
     },
-    ...(isInVpc ? vpcPermissions(stack) : []),
   ];
 }
 
@@ -130,6 +119,7 @@ export function clusterPermissions(
       regions.flatMap((region) => names.map((name) => ({ name, region, accountId }))),
     ),
   );
+  const regions = new Set(covered.map(({ region }) => region));
   const arns = [...clusters, ...covered].map(
     ({ name, region = own, accountId = account }) =>
       `arn:${partition}:eks:${region}:${accountId}:cluster/${name}`,
@@ -146,9 +136,7 @@ export function clusterPermissions(
       reason: 'a discover finds clusters; ListClusters takes no resource',
       actions: ['eks:ListClusters'],
       resources: discoveries.length > 0 ? ['*'] : [],
-      conditions: {
-        StringEquals: { 'aws:RequestedRegion': [...new Set(covered.map(({ region }) => region))] },
-      },
+      conditions: { StringEquals: { 'aws:RequestedRegion': [...regions] } },
     },
   ];
 }
@@ -225,6 +213,7 @@ export function vpcPermissions({ partition, region, account }: Stack): Permissio
 export function vpcFunctionPermissions(stack: Stack, { name }: Settings, main: Place): Permission[] {
   const { partition, region, account } = stack;
   return [
+    ...vpcPermissions(stack),
     {
       sid: 'InvokeHere',
       reason: 'the main function hands over the clusters of this VPC',

@@ -45,35 +45,15 @@ const FETCH_TOKEN = {
  * @param pullRoles the ARNs of the roles of entries with `repositories`
  */
 export function registryPermissions(stack: Stack, settings: Settings, pullRoles: string[]): Permission[] {
+  const registries = listRegistries(settings);
   // with keys of Secrets Manager, their user assumes the role
-  const roles = listRegistries(settings).flatMap((one) =>
+  const roles = registries.flatMap((one) =>
     one.type === 'ecr' && one.roleArn && !one.keysSecretId ? [one.roleArn] : [],
   );
-  return [
-    ...ecrPermissions(stack, settings),
-    {
-      sid: 'AssumeRegistryRoles',
-      reason: 'registries of other accounts',
-      actions: ['sts:AssumeRole'],
-      resources: [...new Set(roles)],
-    },
-    {
-      sid: 'AssumePullRoles',
-      reason: 'each can pull only the repositories of one entry',
-      actions: ['sts:AssumeRole'],
-      resources: pullRoles,
-    },
-  ];
-}
-
-function ecrPermissions(stack: Stack, settings: Settings): Permission[] {
   const own = settings.secrets
     .filter(({ repositories }) => !repositories)
     .flatMap((entry) => entry.registries)
-    .filter(
-      (registry): registry is EcrRegistry =>
-        registry.type === 'ecr' && !registry.roleArn && !registry.keysSecretId,
-    );
+    .flatMap((one) => (one.type === 'ecr' && !one.roleArn && !one.keysSecretId ? [one] : []));
   const repositories = own.flatMap((one) => repositoryArns(stack, one, one.repositories));
   const caches = [...new Set(own.flatMap((one) => repositoryArns(stack, one, cacheGlobs(one))))];
   return [
@@ -106,7 +86,7 @@ function ecrPermissions(stack: Stack, settings: Settings): Permission[] {
       actions: caches.length > 0 ? IMPORT : [],
       notResources: caches,
     },
-    ...ecrPublicPermissions(stack, listRegistries(settings)),
+    ...ecrPublicPermissions(stack, registries),
     {
       sid: 'NothingElseInRegistries',
       reason: 'actions on a whole registry have no resource, so the statement above does not cover them',
@@ -121,6 +101,18 @@ function ecrPermissions(stack: Stack, settings: Settings): Permission[] {
         'ecr:*PullTimeUpdate*',
       ],
       resources: ['*'],
+    },
+    {
+      sid: 'AssumeRegistryRoles',
+      reason: 'registries of other accounts',
+      actions: ['sts:AssumeRole'],
+      resources: [...new Set(roles)],
+    },
+    {
+      sid: 'AssumePullRoles',
+      reason: 'each can pull only the repositories of one entry',
+      actions: ['sts:AssumeRole'],
+      resources: pullRoles,
     },
   ];
 }

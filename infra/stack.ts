@@ -1,16 +1,13 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';
+import { EcrRegistryHelper } from './helper.ts';
+import type { HelperStackProps } from './options.ts';
 
 /** The stack that `cdk deploy` makes: one helper, and the outputs that a person needs to operate it. */
 export class EcrRegistryHelperStack extends Stack {
   readonly helper: EcrRegistryHelper;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { settings, ...props }: StackProps & Pick<EcrRegistryHelperProps, 'settings'>,
-  ) {
+  constructor(scope: Construct, id: string, { settings, ...props }: HelperStackProps) {
     super(scope, id, {
       description: 'Keeps Amazon ECR image-pull secrets fresh in the namespaces of Kubernetes clusters',
       ...props,

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../context.ts';
-import { codeOf, HelperError } from '../errors.ts';
+import { codeOf, HelperError, parseJson } from '../errors.ts';
 import type { FleetSummary } from '../fleet.ts';
 import type { Answer, Refusal } from '../handler.ts';
 import { ACTIONS } from '../request.ts';
@@ -92,27 +92,27 @@ export async function invokeFunction(name: string, event: unknown): Promise<Answ
     },
   });
   return await calling(client, 'lambda:InvokeFunction', name, async () => {
-    const { Payload: payload, FunctionError: failed } = await client.send(
-      new InvokeCommand({ FunctionName: name, Payload: Buffer.from(JSON.stringify(event)) }),
-    );
-    const answer = parseObject(payload?.transformToString() ?? '');
-    // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html
+    const command = new InvokeCommand({ FunctionName: name, Payload: JSON.stringify(event) });
+    const { Payload: payload, FunctionError: failed } = await client.send(command);
+    const answer = readPayload(payload?.transformToString());
+    const { ok, action, error, errorMessage = 'without a message' } = answer;
     if (failed) {
-      const { errorMessage = 'without a message' } = answer ?? {};
       const problem = `the function ${name} failed: ${String(errorMessage).replace(/\.$/, '')}`;
       throw new HelperError('FunctionFailedError', problem, 'See its log.');
     }
-    const { error, action } = (answer ?? {}) as Partial<Refusal> & { action?: string };
     if (error && !action) throw new HelperError(error.code, error.reason, error.remedy);
-    if (typeof answer?.ok !== 'boolean' || !ACTIONS.some((action) => action === answer.action)) {
-      throw new HelperError(
-        'NoAnswerError',
-        `unexpected response of the function ${name}`,
-        'Check that it is an ecr-registry-helper function of the same version.',
-      );
-    }
-    return answer as unknown as Answer;
+    if (typeof ok === 'boolean' && ACTIONS.some((one) => one === action)) return answer as Answer;
+    const fix = 'Check that it is an ecr-registry-helper function of the same version.';
+    throw new HelperError('NoAnswerError', `unexpected response of the function ${name}`, fix);
   });
+}
+
+/** What a function may return; a failed one has a message: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
+type Payload = Partial<Refusal> & { readonly action?: string; readonly errorMessage?: unknown };
+
+/** Reads a payload; {} for a text that is no object in JSON. */
+function readPayload(text = ''): Payload {
+  return Object(parseJson(text));
 }
 
 /**
@@ -141,25 +141,23 @@ export async function followExecution(
   update: (progress: string) => void,
   clock: Pick<Clock, 'sleep'> = systemClock,
 ): Promise<FleetSummary> {
-  const { DescribeExecutionCommand, DescribeMapRunCommand, ListMapRunsCommand, SFNClient } = await import(
-    '@aws-sdk/client-sfn'
-  );
-  const client = new SFNClient({});
+  const sfn = await import('@aws-sdk/client-sfn');
+  const client = new sfn.SFNClient({});
   const actions = 'states:DescribeExecution, ListMapRuns and DescribeMapRun';
   return await calling(client, actions, executionArn, async () => {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
+      const execution = await client.send(new sfn.DescribeExecutionCommand({ executionArn }));
       const { status = '', output, error = status, cause = '' } = execution;
       if (status === 'SUCCEEDED') return JSON.parse(output ?? '{}') as FleetSummary;
       if (status !== 'RUNNING') {
-        const message = String(parseObject(cause)?.errorMessage ?? cause).split('. ')[0];
+        const message = String(readPayload(cause).errorMessage ?? cause).split('. ')[0];
         const problem = `the execution ${executionArn} failed: ${message || status}`;
         throw new HelperError(error, problem, `See which clusters are not fresh: ${invokedAs} status`);
       }
       // a later round has a map run of its own, and is listed first
-      const { mapRuns: [run] = [] } = await client.send(new ListMapRunsCommand({ executionArn }));
+      const { mapRuns: [run] = [] } = await client.send(new sfn.ListMapRunsCommand({ executionArn }));
       const { itemCounts } = run
-        ? await client.send(new DescribeMapRunCommand({ mapRunArn: run.mapRunArn }))
+        ? await client.send(new sfn.DescribeMapRunCommand({ mapRunArn: run.mapRunArn }))
         : {};
       const { total = 0, pending = 0, running = 0 } = itemCounts ?? {};
       update(itemCounts ? `${total - pending - running} of ${total} clusters` : 'finding the clusters');
@@ -180,15 +178,6 @@ export async function readDeployedSettings(name: string): Promise<Settings> {
     const { Environment: environment } = await client.send(command);
     return readSettings({ SETTINGS: environment?.Variables?.SETTINGS });
   });
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The region of environment or profile, once there are credentials too. */
@@ -227,11 +216,7 @@ export function toCallError(fault: unknown, action: string, object: string): Hel
     const { AWS_PROFILE: profile, AWS_ACCESS_KEY_ID: key } = process.env;
     const source = profile ? ` for profile ${profile}` : key ? ' in the environment' : '';
     const flag = profile && fix !== LIST_PROFILES ? ` --profile ${shellWord(profile)}` : '';
-    return new HelperError(
-      'CredentialsError',
-      `no valid AWS credentials${source}: ${cause}`,
-      `${fix}${flag}`,
-    );
+    return new HelperError('CredentialsError', `no valid AWS credentials${source}: ${cause}`, fix + flag);
   }
   if (fault instanceof Error && fault.message === 'Region is missing') {
     const giveRegion = 'Give --region, set AWS_REGION, or use a profile that has one.';

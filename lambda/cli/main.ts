@@ -7,25 +7,19 @@ import type { SettingsInput } from '../settings/schema.ts';
 import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
   checkFile,
-  EXIT,
-  type Example,
-  examples,
+  type Flags,
   invokedAs,
   print,
   printError,
   printJson,
-  type RbacFlags,
   readEventArgument,
   readRbacFlags,
   readSettingsFile,
   UsageError,
 } from './io.ts';
 import { rbacManifest } from './rbac.ts';
-import { type RunOptions, runCommand, runEvent, runPreflight, startFleet, WRONG_EVENTS } from './run.ts';
+import { EXIT, runCommand, runEvent, runPreflight, startFleet, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
-
-/** From the sources, the bundle and the package alike. */
-const SCHEMA_FILE = new URL('../../docs/settings.schema.json', import.meta.url);
 
 /** The program with all its commands. */
 export const program = new Command(invokedAs)
@@ -34,6 +28,7 @@ export const program = new Command(invokedAs)
   )
   .version(VERSION)
   .exitOverride()
+  .hook('preAction', (_, command) => setAwsEnvironment(command.opts()))
   .configureOutput({ outputError: (text, write) => write(plain(text)) })
   .showHelpAfterError('(add --help for all options)')
   .addHelpText(
@@ -76,16 +71,10 @@ function reportError(fault: unknown): number {
   return error instanceof UsageError || hasCode(error, ...WRONG_EVENTS) ? EXIT.usage : EXIT.failed;
 }
 
-/** To what a command narrows its action. */
-interface Narrowing {
-  readonly cluster?: string[];
-  readonly namespaces?: string[];
-  readonly repository?: string;
-  readonly all?: true;
-  readonly dryRun?: true;
+/** @param others the options that it cannot be used with, by the names of their values */
+function option(flags: string, description: string, ...others: string[]): Option {
+  return new Option(flags, description).conflicts(others);
 }
-
-type RbacOptions = RbacFlags & Pick<Narrowing, 'cluster'> & { readonly function?: string };
 
 function withAwsOptions(command: Command): Command {
   return command
@@ -94,24 +83,31 @@ function withAwsOptions(command: Command): Command {
     .option('--json', 'print JSON, and nothing else on stdout');
 }
 
+/** Adds the options that give the settings. @param when they do, if not always */
+function withSettingsOptions(command: Command, when = ''): Command {
+  const instead = `${when}one EKS cluster by its name, in place of settings`;
+  return command
+    .option('--settings <file>', `${when}the settings`)
+    .addOption(option('--cluster-name <name>', instead, 'settings'));
+}
+
 /** Adds the options that say where a command runs, and how it prints the report. */
 function withRunOptions(command: Command): Command {
-  return withAwsOptions(command)
-    .addOption(new Option('--function <name>', 'the function, by name or ARN').conflicts('local'))
-    .addOption(
-      new Option('--stack <name>', 'the stack whose output FunctionName names it')
-        .default('ecr-registry-helper')
-        .conflicts(['function', 'local']),
-    )
-    .option('--local', 'run here with your own AWS credentials, not in the function')
-    .option('--settings <file>', 'with --local: the settings')
-    .addOption(
-      new Option(
-        '--cluster-name <name>',
-        'with --local: one EKS cluster by its name, in place of settings',
-      ).conflicts('settings'),
-    )
-    .option('--verbose', 'list all, also what is well');
+  const stack = option('--stack <name>', 'the stack whose output FunctionName names it', 'function', 'local');
+  withAwsOptions(command)
+    .addOption(option('--function <name>', 'the function, by name or ARN', 'local'))
+    .addOption(stack.default('ecr-registry-helper'))
+    .option('--local', 'run here with your own AWS credentials, not in the function');
+  return withSettingsOptions(command, 'with --local: ').option('--verbose', 'list all, also what is well');
+}
+
+type Example = readonly [args: string, meaning: string];
+
+/** The examples under the help of a command. */
+function examples(...lines: readonly Example[]): string {
+  const width = Math.max(...lines.map(([args]) => args.length));
+  const shown = lines.map(([args, meaning]) => `  $ ${invokedAs} ${args.padEnd(width)}  # ${meaning}`);
+  return `\nExamples:\n${shown.join('\n')}`;
 }
 
 function toList(value: string, before: readonly string[] = []): string[] {
@@ -127,25 +123,17 @@ function onlyOne([id, ...others]: readonly string[] = []): string | undefined {
 /** Adds all commands to the program. */
 export function addCommands(program: Command): void {
   /** Adds a command for an action that flags narrow. */
-  function addNarrowed(
-    action: 'doctor' | 'plan' | 'refresh' | 'status',
-    description: string,
-    ...lines: readonly Example[]
-  ): Command {
-    return withRunOptions(program.command(action).description(description))
+  const addNarrowed = (action: string, description: string, ...lines: readonly Example[]) =>
+    withRunOptions(program.command(action).description(description))
       .option('--cluster <ids>', 'only these clusters, by id: a,b', toList)
       .option('--namespaces <names>', 'only these namespaces: a,b', toList)
       .addHelpText('after', examples(...lines))
-      .action(({ cluster: clusters, namespaces, repository, ...options }: RunOptions & Narrowing) =>
-        runCommand(options, { action, clusters, namespaces, ...(repository && { repository }) }),
+      .action(({ cluster: clusters, namespaces, repository, ...flags }: Flags) =>
+        runCommand(flags, { action, clusters, namespaces, ...(repository && { repository }) }),
       );
-  }
 
-  withAwsOptions(
-    program
-      .command('preflight')
-      .description('checks an EKS cluster with your own identity (read-only), before anything is deployed'),
-  )
+  withAwsOptions(program.command('preflight'))
+    .description('checks an EKS cluster with your own identity (read-only), before anything is deployed')
     .requiredOption('--cluster-name <name>', 'the EKS cluster by its name')
     .addHelpText('after', examples(['preflight --cluster-name demo', 'what each value means, and its fix']))
     .action(runPreflight);
@@ -177,13 +165,8 @@ export function addCommands(program: Command): void {
     ['status --json', 'for programs; exit code 3 means that something is stale'],
   );
 
-  withRunOptions(
-    program
-      .command('cleanup')
-      .description(
-        'removes our secrets that the settings no longer cover; they have to allow it ("cleanup": true)',
-      ),
-  )
+  withRunOptions(program.command('cleanup'))
+    .description('removes our secrets that the settings no longer cover, if they allow it ("cleanup": true)')
     .option('--namespaces <names>', 'only these namespaces: a,b', toList)
     .requiredOption('--cluster <id>', 'the one cluster to clean up, by its id', toList)
     .option('--all', 'also what the settings cover; a refresh creates it again unless "enabled" is false')
@@ -196,53 +179,36 @@ export function addCommands(program: Command): void {
         ['cleanup --cluster demo --all', 'everything of ours, before the stack is deleted'],
       ),
     )
-    .action(({ cluster, namespaces, all, dryRun, ...options }: RunOptions & Narrowing) =>
-      runCommand(options, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, all, dryRun }),
+    .action(({ cluster, namespaces, all, dryRun, ...flags }: Flags) =>
+      runCommand(flags, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, all, dryRun }),
     );
 
-  withRunOptions(
-    program
-      .command('invoke')
-      .argument('<event>', 'JSON, a file of it, or - for standard input')
-      .description('sends an event as it is'),
-  )
+  withRunOptions(program.command('invoke'))
+    .argument('<event>', 'JSON, a file of it, or - for standard input')
+    .description('sends an event as it is')
     .addHelpText(
       'after',
       examples([`invoke '{"action":"plan"}'`, 'JSON'], ['invoke test/events/plan.json', 'a file']),
     )
-    .action(async (event: string, options: RunOptions) => runEvent(options, await readEventArgument(event)));
+    .action(async (event: string, flags: Flags) => runEvent(flags, await readEventArgument(event)));
 
-  withAwsOptions(
-    program.command('start').description('starts the state machine of a fleet, which refreshes all clusters'),
-  )
+  withAwsOptions(program.command('start'))
+    .description('starts the state machine of a fleet, which refreshes all clusters')
     .option('--stack <name>', 'the stack whose output StateMachineArn names it', 'ecr-registry-helper')
     .option('--state-machine <arn>', 'the state machine itself')
     .option('--wait', 'follow it to its end; the exit code is 1 where a cluster failed')
     .addHelpText('after', examples(['start --wait', 'all clusters, with progress']))
     .action(startFleet);
 
-  program
-    .command('rbac')
+  withSettingsOptions(program.command('rbac'))
     .description('prints the permissions of the function in a cluster, for kubectl apply')
-    .option('--settings <file>', 'the settings')
     .addOption(
-      new Option('--cluster-name <name>', 'one EKS cluster by its name, in place of settings').conflicts(
-        'settings',
-      ),
-    )
-    .addOption(
-      new Option('--function <name>', 'the settings of this deployed function').conflicts([
-        'settings',
-        'clusterName',
-      ]),
+      option('--function <name>', 'the settings of this deployed function', 'settings', 'clusterName'),
     )
     .option('--cluster <id>', 'the cluster, where those of the settings have different permissions', toList)
     .option('--region <region>', 'of the stack')
     .addOption(
-      new Option(
-        '-c, --context <key=value>',
-        'settings=FILE, cluster=NAME or region=REGION, as for cdk deploy',
-      )
+      new Option('-c, --context <key=value>', 'settings=FILE, cluster=NAME or region=REGION as in cdk deploy')
         .argParser((pair: string, before: readonly string[] = []) => [...before, pair])
         .conflicts(['settings', 'clusterName', 'function', 'region']),
     )
@@ -253,8 +219,7 @@ export function addCommands(program: Command): void {
         ['rbac --settings settings.json --cluster prod', 'of one of several clusters'],
       ),
     )
-    .action(async ({ cluster, function: name, ...flags }: RbacOptions) => {
-      if (name) setAwsEnvironment(flags);
+    .action(async ({ cluster, function: name, ...flags }: Flags) => {
       const { settings, region } = name
         ? { settings: await readDeployedSettings(name), region: process.env.AWS_REGION }
         : readRbacFlags(flags, process.env);
@@ -281,5 +246,5 @@ export function addCommands(program: Command): void {
     .command('schema')
     .description('prints the JSON Schema of the settings, for editors')
     .addHelpText('after', examples(['settings schema > settings.schema.json', 'to name in "$schema"']))
-    .action(() => print(readFileSync(SCHEMA_FILE, 'utf8')));
+    .action(() => print(readFileSync(new URL('../../docs/settings.schema.json', import.meta.url), 'utf8')));
 }

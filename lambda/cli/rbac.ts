@@ -3,7 +3,7 @@ import { NotCoveredError } from '../errors.ts';
 import { mapRoleCommand } from '../kubernetes/eks.ts';
 import { clusterRights, type Manifest } from '../kubernetes/rbac.ts';
 import { findCoveredCluster, withResolvedLocations } from '../request.ts';
-import { discoveriesOf, listedClusters } from '../settings/locations.ts';
+import { listedClusters } from '../settings/locations.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings/schema.ts';
 import { UsageError } from './io.ts';
 
@@ -31,12 +31,11 @@ export function rbacManifest(
   if (manifests.some((other) => other !== manifest)) {
     throw new UsageError(`the permissions of ${ids} differ; choose one with --cluster ID`);
   }
+  const usesOwnRole = clusters.some(({ roleArn, kubeconfigSecretId }) => !roleArn && !kubeconfigSecretId);
   const comments = [
     `The permissions of ${settings.name} in ${clusters.map(clusterId).join(', ')}, for kubectl apply.`,
-    ...(clusters.every(({ roleArn, kubeconfigSecretId }) => roleArn ?? kubeconfigSecretId)
-      ? []
-      : ['', ...roleComments(settings.name, region)]),
-    ...clusters.flatMap((cluster) => ['', ...accessComments(settings, cluster, region)]),
+    ...(usesOwnRole ? ['', ...roleComments(settings.name, region)] : []),
+    ...clusters.flatMap((cluster) => ['', ...accessComments(settings.name, cluster, region)]),
   ];
   return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
 }
@@ -47,65 +46,40 @@ function findCluster(placed: Settings, only: string): ClusterSettings {
     return findCoveredCluster(placed, only);
   } catch (fault) {
     if (!(fault instanceof NotCoveredError)) throw fault;
-    const ids = listedClusters(placed).map(clusterId);
-    const arns = discoveriesOf(placed).length > 0 ? ['by its ARN what a discover covers'] : [];
-    throw new UsageError(`--cluster: there is no cluster ${only}; known are ${[...ids, ...arns].join(', ')}`);
+    throw new UsageError(fault.problem.replace('event: ', '--cluster: '));
   }
 }
 
 function toYaml(objects: readonly Manifest[]): string {
-  return objects
-    .map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }))
-    .join('---\n');
+  const options = { lineWidth: 0, aliasDuplicateObjects: false };
+  return objects.map((object) => stringify(object, options)).join('---\n');
 }
 
 function roleComments(stack: string, region: string | undefined): string[] {
+  const ofRegion = region ? ` --region ${region}` : '';
   const query = `--query "Stacks[0].Outputs[?OutputKey=='FunctionRoleArn'].OutputValue" --output text`;
   return [
     "The function's role, for the commands below:",
-    `  ROLE_ARN=$(aws cloudformation describe-stacks --stack-name ${stack}${flag('region', region)} ${query})`,
+    `  ROLE_ARN=$(aws cloudformation describe-stacks --stack-name ${stack}${ofRegion} ${query})`,
   ];
 }
 
-function accessComments(
-  settings: Settings,
-  cluster: ClusterSettings,
-  stackRegion: string | undefined,
-): string[] {
-  const { name } = settings;
-  const { kubeconfigSecretId } = cluster;
-  if (!kubeconfigSecretId) return mapRoleComments(settings, cluster, stackRegion);
-  return [
-    `Who comes to ${clusterId(cluster)} with the kubeconfig in ${kubeconfigSecretId} has to be in the group ${name}, by a client certificate:`,
-    `  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key -out ${name}.csr -subj "/O=${name}/CN=${name}"`,
-    'How to have it signed, and to put it into a kubeconfig: docs/guides/kubeconfig-clusters.md',
-  ];
-}
-
-/** The commands that map the role in a cluster, for either of its authentication modes. */
-function mapRoleComments(
-  { name }: Settings,
-  cluster: ClusterSettings,
-  stackRegion: string | undefined,
-): string[] {
-  const command = (authenticationMode: string) =>
-    mapRoleCommand(
-      {
-        cluster: { name: cluster.name, region: cluster.region ?? stackRegion },
-        roleArn: cluster.roleArn ?? '"$ROLE_ARN"',
-        group: name,
-        authenticationMode,
-      },
-      'create',
-    );
+/** How the function gets access to a cluster: by a kubeconfig, or by its role in either authentication mode. */
+function accessComments(group: string, cluster: ClusterSettings, stackRegion: string | undefined): string[] {
+  const { name, region = stackRegion, roleArn = '"$ROLE_ARN"', kubeconfigSecretId } = cluster;
+  if (kubeconfigSecretId) {
+    return [
+      `Who comes to ${clusterId(cluster)} with the kubeconfig in ${kubeconfigSecretId} has to be in the group ${group}, by a client certificate:`,
+      `  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${group}.key -out ${group}.csr -subj "/O=${group}/CN=${group}"`,
+      'How to have it signed, and to put it into a kubeconfig: docs/guides/kubeconfig-clusters.md',
+    ];
+  }
+  const mapRole = (authenticationMode: string) =>
+    mapRoleCommand({ cluster: { name, region }, roleArn, group, authenticationMode }, 'create');
   return [
     `Map the role in ${clusterId(cluster)}, if the authentication mode is API or API_AND_CONFIG_MAP:`,
-    `  ${command('API')}`,
+    `  ${mapRole('API')}`,
     'or if it is CONFIG_MAP:',
-    `  ${command('CONFIG_MAP')}`,
+    `  ${mapRole('CONFIG_MAP')}`,
   ];
-}
-
-function flag(name: string, value: string | undefined): string {
-  return value ? ` --${name} ${value}` : '';
 }

@@ -1,4 +1,4 @@
-import pMap from 'p-map';
+import pMap, { pMapSkip } from 'p-map';
 import yoctoSpinner from 'yocto-spinner';
 import { startDeadline, systemClock } from '../context.ts';
 import { HelperError, hasCode, plain, toHelperError } from '../errors.ts';
@@ -6,16 +6,9 @@ import type { DiscoveryProblem, DiscoveryReport } from '../fleet.ts';
 import type { Answer } from '../handler.ts';
 import { readEvent } from '../request.ts';
 import type { Settings } from '../settings/schema.ts';
+import { findOutput, followExecution, invokeFunction, readRegion, startExecution } from './aws.ts';
 import {
-  findOutput,
-  followExecution,
-  invokeFunction,
-  readRegion,
-  setAwsEnvironment,
-  startExecution,
-} from './aws.ts';
-import {
-  exitCodeOf,
+  type Flags,
   localCommands,
   print,
   printError,
@@ -30,80 +23,74 @@ const CLUSTERS_AT_ONCE = 10;
 const LONGEST_LOCAL_MS = 15 * 60_000;
 const LONGEST_PREFLIGHT_MS = 60_000;
 
-/** Where a command runs, and how it prints the report. */
-export interface RunOptions {
-  readonly function?: string;
-  readonly stack: string;
-  readonly region?: string;
-  readonly profile?: string;
-  readonly local?: true;
-  readonly settings?: string;
-  readonly clusterName?: string;
-  readonly json?: true;
-  readonly verbose?: true;
-}
-
 /**
  * Invokes the deployed function, or with `--local` runs its code here; prints the report on stdout and sets the exit code.
  * @throws UsageError, EventError before anything is called; HelperError
  */
-export async function runEvent(options: RunOptions, event: object): Promise<void> {
-  await run(options, (call) => call(event));
+export async function runEvent(flags: Flags, event: object): Promise<void> {
+  await run(flags, (call) => call(event));
 }
 
 /** Runs one event, and returns its report. */
 type Call = (event: object) => Promise<Answer>;
+type Update = (progress: string) => void;
+/** Gets an answer, and says how far it is. */
+type Work = (update: Update) => Promise<Answer>;
 
-async function run(
-  options: RunOptions,
-  work: (call: Call, update: (progress: string) => void) => Promise<Answer>,
-): Promise<void> {
-  setAwsEnvironment(options);
-  if (!options.local && options.settings) {
-    throw new UsageError('--settings needs --local; the function has its own');
+async function run(flags: Flags, work: (call: Call, update: Update) => Promise<Answer>): Promise<void> {
+  if (flags.local) {
+    const call: Call = (event) => runLocally(flags, event);
+    return await printAnswer(flags, 'running here', 'what was written stays', (update) => work(call, update));
   }
-  if (!options.local && options.clusterName) {
+  if (flags.settings) throw new UsageError('--settings needs --local; the function has its own');
+  if (flags.clusterName) {
     throw new UsageError('--cluster-name needs --local; --cluster narrows what the function does');
   }
-  const name = options.local
-    ? ''
-    : (options.function ??
-      (await findOutput(options.stack, 'FunctionName', 'the function itself by --function')));
-  const call: Call = (event) => (options.local ? runLocally(options, event) : invokeFunction(name, event));
-  const [given, leftBehind] = options.local
-    ? ['running here', 'what was written stays']
-    : [`invoking the function ${name}`, 'the function goes on; see its log'];
-  printAnswer(await withProgress(given, leftBehind, (update) => work(call, update)), options);
+  const flag = 'the function itself by --function';
+  const name = flags.function ?? (await findOutput(flags.stack, 'FunctionName', flag));
+  const text = `invoking the function ${name}`;
+  const call: Call = (event) => invokeFunction(name, event);
+  await printAnswer(flags, text, 'the function goes on; see its log', (update) => work(call, update));
 }
 
-function printAnswer(answer: Answer, options: Pick<RunOptions, 'json'> & ViewOptions): void {
-  if (options.json) printJson(answer);
-  else print(`${answerView(plain(answer), options)}\n`);
+type Format = Pick<Flags, 'json'> & ViewOptions;
+
+/** Waits for an answer {@link withProgress}, prints it on stdout, and sets the exit code. */
+async function printAnswer(format: Format, text: string, leftBehind: string, work: Work): Promise<void> {
+  const answer = await withProgress(text, leftBehind, work);
+  if (format.json) printJson(answer);
+  else print(`${answerView(plain(answer), format)}\n`);
   process.exitCode = exitCodeOf(answer);
+}
+
+/** The exit codes; 130 is that of an interrupt. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, stale: 3, blocked: 4 } as const;
+
+/** The exit code of the worst in a report: failed before stale, and that before blocked. */
+export function exitCodeOf(answer: Answer & { readonly problems?: readonly unknown[] }): number {
+  const { action, ok, problems = [] } = answer;
+  if (action === 'status') {
+    if (problems.length > 0 || answer.clusters.some(({ error }) => error)) return EXIT.failed;
+    if (!ok) return EXIT.stale;
+    return answer.clusters.some(({ counts }) => counts.blocked > 0) ? EXIT.blocked : EXIT.ok;
+  }
+  if (!ok) return EXIT.failed;
+  const isRefresh = action === 'refresh' || action === 'plan';
+  return isRefresh && answer.clusters.some(({ blocked }) => blocked > 0) ? EXIT.blocked : EXIT.ok;
 }
 
 /** The errors of an event that a person can correct: wrong usage. */
 export const WRONG_EVENTS = ['EventError', 'NotCoveredError', 'FleetEventError'];
-/** The flags for the fields of an event. */
-const FLAGS: Readonly<Record<string, string>> = {
-  clusters: '--cluster',
-  confirm: '--cluster',
-  namespaces: '--namespaces',
-  repository: '--repository',
-};
 
 /**
  * Runs the event of a command, as {@link runEvent} does, for a fleet once for each of its clusters; an error of the event
  * names the flag.
  * @throws UsageError; HelperError
  */
-export async function runCommand(
-  options: RunOptions,
-  event: Readonly<Record<string, unknown>>,
-): Promise<void> {
+export async function runCommand(flags: Flags, event: Readonly<Record<string, unknown>>): Promise<void> {
   try {
     const { action } = readEvent(event);
-    await run(options, (call, update) =>
+    await run(flags, (call, update) =>
       call(event).catch((fault) => {
         if (!hasCode(fault, 'FleetEventError') || action === 'cleanup') throw fault;
         return runForFleet(call, event, update);
@@ -111,7 +98,9 @@ export async function runCommand(
     );
   } catch (fault) {
     if (!hasCode(fault, ...WRONG_EVENTS)) throw fault;
-    const toFlag = (_: string, field?: string) => (field ? (FLAGS[field] ?? field) : '');
+    // a flag has the name of its field, but for that of clusters
+    const toFlag = (_: string, field?: string) =>
+      field ? `--${field.replace(/^(clusters|confirm)$/, 'cluster')}` : '';
     const problem = fault.problem.replace(/^event: (?:(\w+)(?:\[\d+\])?(?=:| is | "))?/, toFlag);
     throw new UsageError(problem, fault.code === 'EventError' ? undefined : fault.fix);
   }
@@ -122,26 +111,26 @@ export async function runCommand(
  * @returns with `problems`: what could not be found, and the runs that failed
  * @throws HelperError where no run has a report
  */
-async function runForFleet(call: Call, event: object, update: (progress: string) => void): Promise<Answer> {
+async function runForFleet(call: Call, event: object, update: Update): Promise<Answer> {
   const startedAt = Date.now();
   update('finding the clusters');
   const { items, problems: lost } = (await call({ action: 'discover', dryRun: true })) as DiscoveryReport;
   const problems: DiscoveryProblem[] = [...lost];
   let done = 0;
-  const runs = await pMap(
+  const answers = await pMap(
     items,
     async ({ clusters }) => {
-      const answer = await call({ ...event, clusters }).catch((fault) => {
+      const answer = await call({ ...event, clusters }).catch((fault): typeof pMapSkip => {
         const { problem: reason, fix: remedy } = toHelperError(fault);
         problems.push({ where: `cluster ${clusters[0]}`, reason, remedy });
+        return pMapSkip;
       });
       done += 1;
       update(`${done} of ${items.length} clusters`);
-      return answer ?? [];
+      return answer;
     },
     { concurrency: CLUSTERS_AT_ONCE },
   );
-  const answers = runs.flat();
   const [first] = answers;
   if (!first) {
     const { where = 'fleet', reason = 'no cluster was found', remedy = '' } = problems[0] ?? {};
@@ -154,12 +143,10 @@ async function runForFleet(call: Call, event: object, update: (progress: string)
 }
 
 /** The lists of reports; what is in several reports of a fleet, such as an entry, is in theirs once. */
-const LISTS = ['clusters', 'findings', 'secrets'] as const;
+const LISTS = ['clusters', 'findings', 'secrets'];
 
-function mergeLists(answers: readonly Answer[], key: (typeof LISTS)[number]): unknown[] {
-  const all = answers.flatMap(
-    (answer) => (answer as Partial<Record<typeof key, { name?: string }[]>>)[key] ?? [],
-  );
+function mergeLists(answers: readonly Answer[], key: string): unknown[] {
+  const all = answers.flatMap((answer): { name?: string }[] => Object(answer)[key] ?? []);
   return [...new Map(all.map((one) => [one.name ?? JSON.stringify(one), one])).values()];
 }
 
@@ -167,18 +154,20 @@ function mergeLists(answers: readonly Answer[], key: (typeof LISTS)[number]): un
  * Runs the code of the function here, with your own credentials.
  * @throws HelperError (OwnTokenError) before anything is read; EventError, NotCoveredError, those of {@link toCallError}
  */
-async function runLocally(options: RunOptions, event: object): Promise<Answer> {
-  const settings = readSettingsFlags(options);
+async function runLocally(flags: Flags, event: object): Promise<Answer> {
+  const settings = readSettingsFlags(flags);
   const request = readEvent(event);
   if (request.action === 'refresh') refuseOwnToken(settings);
   const { runAction } = await import('../handler.ts');
-  const region = await readRegion();
-  const deadline = startDeadline(systemClock, systemClock.now() + LONGEST_LOCAL_MS);
-  return await runAction(settings, request, {
-    environment: { region, ...localCommands(options) },
-    clock: systemClock,
-    deadline,
-  }).finally(deadline.stop);
+  const context = await startContext(flags, LONGEST_LOCAL_MS);
+  return await runAction(settings, request, context).finally(context.deadline.stop);
+}
+
+/** What a run here has in place of Lambda's environment and context. */
+async function startContext(flags: Flags, longestMs: number) {
+  const environment = { region: await readRegion(), ...localCommands(flags) };
+  const deadline = startDeadline(systemClock, systemClock.now() + longestMs);
+  return { environment, clock: systemClock, deadline };
 }
 
 /**
@@ -210,45 +199,34 @@ export function refuseOwnToken({ secrets }: Settings): void {
  * Checks an EKS cluster before anything is deployed, with your own credentials; prints the report, and sets the exit code.
  * @throws HelperError without credentials or a region
  */
-export async function runPreflight(
-  options: Omit<RunOptions, 'stack'> & { clusterName: string },
-): Promise<void> {
-  setAwsEnvironment(options);
-  const report = await withProgress('running here', 'nothing was written', async () => {
+export async function runPreflight(flags: Flags & { readonly clusterName: string }): Promise<void> {
+  const options = { ...flags, command: 'preflight', verbose: true };
+  await printAnswer(options, 'running here', 'nothing was written', async () => {
     const { AwsClients } = await import('../aws.ts');
     const { preflight } = await import('../doctor/doctor.ts');
-    const settings = readSettingsFlags(options);
-    const environment = { region: await readRegion(), ...localCommands(options) };
-    const deadline = startDeadline(systemClock, systemClock.now() + LONGEST_PREFLIGHT_MS);
-    const aws = new AwsClients({ settings, environment, clock: systemClock, deadline });
-    return preflight(aws, options.clusterName).finally(() => {
+    const settings = readSettingsFlags(flags);
+    const context = await startContext(flags, LONGEST_PREFLIGHT_MS);
+    const aws = new AwsClients({ settings, ...context });
+    return preflight(aws, flags.clusterName).finally(() => {
       aws.destroy();
-      deadline.stop();
+      context.deadline.stop();
     });
   });
-  printAnswer(report, { ...options, command: 'preflight', verbose: true });
 }
-
-type StartOptions = RunOptions & { readonly stateMachine?: string; readonly wait?: true };
 
 /**
  * Starts the state machine of a fleet, and with `--wait` follows it; prints the execution or the summary on stdout.
  * @throws HelperError
  */
-export async function startFleet({ stack, stateMachine, wait, ...options }: StartOptions): Promise<void> {
-  setAwsEnvironment(options);
+export async function startFleet(flags: Flags): Promise<void> {
   const flag = 'the state machine itself by --state-machine';
-  const arn = stateMachine ?? (await findOutput(stack, 'StateMachineArn', flag));
+  const arn = flags.stateMachine ?? (await findOutput(flags.stack, 'StateMachineArn', flag));
   const execution = await startExecution(arn);
-  if (!wait) {
-    if (options.json) printJson({ ok: true, action: 'start', execution });
-    else print(`ok: started ${plain(execution)}\n`);
-    return;
-  }
-  const summary = await withProgress(`execution ${execution}`, 'the execution goes on', (update) =>
-    followExecution(execution, update),
-  );
-  printAnswer(summary, options);
+  if (flags.wait) {
+    const follow: Work = (update) => followExecution(execution, update);
+    await printAnswer(flags, `execution ${execution}`, 'the execution goes on', follow);
+  } else if (flags.json) printJson({ ok: true, action: 'start', execution });
+  else print(`ok: started ${plain(execution)}\n`);
 }
 
 /**
@@ -256,11 +234,7 @@ export async function startFleet({ stack, stateMachine, wait, ...options }: Star
  * @param given what runs
  * @param leftBehind what a person who interrupts it has to know
  */
-export async function withProgress<Value>(
-  given: string,
-  leftBehind: string,
-  work: (update: (progress: string) => void) => Promise<Value>,
-): Promise<Value> {
+async function withProgress(given: string, leftBehind: string, work: Work): Promise<Answer> {
   let text = plain(given);
   const { stderr, env } = process;
   const animated = stderr.isTTY && env.TERM !== 'dumb' && !('CI' in env);

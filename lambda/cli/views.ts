@@ -9,7 +9,7 @@ import type { Report, ReportedError } from '../refresh/report.ts';
 import { withResolvedLocations } from '../request.ts';
 import { discoveriesOf, homeOf, listedClusters } from '../settings/locations.ts';
 import { clusterId, type RegistrySettings, type Settings } from '../settings/schema.ts';
-import type { StatusReport } from '../status.ts';
+import type { SecretStatus, StatusReport } from '../status.ts';
 
 /** How a text looks on a terminal: a colour, or `bold`. */
 export type Style = Parameters<typeof styleText>[0];
@@ -50,20 +50,13 @@ export function answerView(answer: Answer, options: ViewOptions = {}): string {
 }
 
 function reportView(answer: Answer, options: ViewOptions): string {
-  switch (answer.action) {
-    case 'status':
-      return statusView(answer, options);
-    case 'doctor':
-      return doctorView(answer, options);
-    case 'cleanup':
-      return cleanupView(answer);
-    case 'discover':
-      return discoveryView(answer);
-    case 'summarize':
-      return `${verdict(answer.ok)}: ${answer.ok ? `${answer.clusters} clusters were refreshed` : fleetFailedError(answer).problem}`;
-    default:
-      return refreshView(answer, options);
-  }
+  if (answer.action === 'status') return statusView(answer, options);
+  if (answer.action === 'doctor') return doctorView(answer, options);
+  if (answer.action === 'cleanup') return cleanupView(answer);
+  if (answer.action === 'discover') return discoveryView(answer);
+  if (answer.action !== 'summarize') return refreshView(answer, options);
+  const result = answer.ok ? `${answer.clusters} clusters were refreshed` : fleetFailedError(answer).problem;
+  return `${verdict(answer.ok)}: ${result}`;
 }
 
 /** The report of a refresh or plan. A problem of an entry's registries is listed once. */
@@ -71,16 +64,18 @@ export function refreshView(report: Report, options: ViewOptions = {}): string {
   const { ok, action, startedAt, durationMs, secrets, clusters } = report;
   const unread = new Set(secrets.filter(({ error }) => error).map(({ name }) => name));
   const problems: Problem[] = [
-    ...secrets.flatMap(({ name, error }) => failedAs(`secret ${name}`, error)),
-    ...clusters.flatMap(({ id, error }) => failedAs(`cluster ${id}`, error)),
+    ...secrets.flatMap(({ name, error }) => problemOf('failed', `secret ${name}`, error)),
+    ...clusters.flatMap(({ id, error }) => problemOf('failed', `cluster ${id}`, error)),
     ...clusters.flatMap(({ id, problems: found }) =>
       found
         .filter(({ namespace, secret }) => namespace !== '*' || !unread.has(secret))
-        .map(({ outcome, ...one }) => ({ ...one, kind: outcome, object: objectOf(one, id, clusters) })),
+        .map(({ outcome, ...one }) => ({
+          ...one,
+          kind: outcome,
+          object: objectOf(one, clusters.length > 1 && id),
+        })),
     ),
-    ...clusters.flatMap(({ id, policy: { reason, remedy } = {} }) =>
-      reason ? [{ kind: 'warning', object: `cluster ${id}`, reason, remedy }] : [],
-    ),
+    ...clusters.flatMap(({ id, policy }) => problemOf('warning', `cluster ${id}`, policy)),
   ];
   return paragraphs(
     `${verdict(ok)}: ${action === 'plan' ? 'plan (nothing was written)' : 'refresh'}, in ${duration(durationMs)}`,
@@ -95,27 +90,25 @@ export function refreshView(report: Report, options: ViewOptions = {}): string {
       .join('\n'),
     secrets
       .filter(({ error }) => !error)
-      .map(({ name, expiresAt, registries }) =>
-        wrap(
-          `secret ${name}: ${expiresAt ? `expires ${until(expiresAt, startedAt)}, ` : ''}for ${registries.join(', ')}`,
-        ),
-      )
+      .map(({ name, expiresAt, registries }) => {
+        const expiry = expiresAt ? `expires ${until(expiresAt, startedAt)}, ` : '';
+        return wrap(`secret ${name}: ${expiry}for ${registries.join(', ')}`);
+      })
       .join('\n'),
   );
 }
 
-function failedAs(object: string, error: ReportedError | undefined): Problem[] {
-  return error ? [{ kind: 'failed', object, ...error }] : [];
+function problemOf(kind: string, object: string, { reason, remedy }: Partial<Problem> = {}): Problem[] {
+  return reason ? [{ kind, object, reason, remedy }] : [];
 }
 
-/** A namespace as a problem names it: with secret and cluster where there are several. */
+/** A namespace as a problem names it: with its secret, and the id of its cluster where there are several. */
 function objectOf(
-  { namespace, secret }: { readonly namespace: string; readonly secret: string },
-  id: string,
-  clusters: readonly unknown[],
+  { namespace, secret }: Pick<SecretStatus, 'namespace' | 'secret'>,
+  id: string | false,
 ): string {
-  const within = clusters.length > 1 ? ` in ${id}` : '';
-  return namespace === '*' ? `secret ${secret}${within}` : `${namespace}/${secret}${within}`;
+  const object = namespace === '*' ? `secret ${secret}` : `${namespace}/${secret}`;
+  return id ? `${object} in ${id}` : object;
 }
 
 /** The report of a cleanup. */
@@ -125,18 +118,16 @@ export function cleanupView(report: CleanupReport): string {
   const problems = removals.map(({ namespace, object, outcome, reason = '', remedy }) => {
     return { kind: outcome, object: `${namespace}: ${object}`, reason, remedy };
   });
+  const rows = removals.flatMap(({ namespace, object, outcome }) => {
+    return outcome === 'removed' ? [[namespace, object]] : [];
+  });
   return paragraphs(
     `${verdict(ok)}: cleanup of ${cluster}${dryRun ? ' (dry run)' : ''}, in ${duration(durationMs)}`,
     problemsView([
-      ...failedAs(`cluster ${cluster}`, error),
+      ...problemOf('failed', `cluster ${cluster}`, error),
       ...problems.filter(({ kind }) => kind !== 'removed'),
     ]),
-    table(
-      ['NAMESPACE', 'OBJECT'],
-      removals
-        .filter(({ outcome }) => outcome === 'removed')
-        .map(({ namespace, object }) => [namespace, object]),
-    ),
+    table(['NAMESPACE', 'OBJECT'], rows),
     report.moreRemovals ? `and ${report.moreRemovals} more` : '',
     `${removed} ${gone}, ${kept} kept, ${ignored} ignored, ${failed} failed`,
   );
@@ -172,17 +163,15 @@ export function doctorView(report: DoctorReport, { verbose, command = 'doctor' }
 }
 
 /** The report of a status. */
-export function statusView(
-  { ok, startedAt, durationMs, clusters }: StatusReport,
-  options: ViewOptions = {},
-): string {
+export function statusView(report: StatusReport, options: ViewOptions = {}): string {
+  const { ok, startedAt, durationMs, clusters } = report;
   const problems = clusters.flatMap(({ id, error, secrets }): Problem[] => [
-    ...failedAs(`cluster ${id}`, error),
+    ...problemOf('failed', `cluster ${id}`, error),
     ...secrets
       .filter(({ condition }) => condition !== 'fresh' && condition !== 'skipped')
       .map(({ condition, reason = '', remedy, ...one }) => ({
         kind: condition,
-        object: objectOf(one, id, clusters),
+        object: objectOf(one, clusters.length > 1 && id),
         // the times of one run differ by minutes
         reason: reason.replace(/( \d+ h) \d+ min ago/, '$1 ago'),
         remedy,
@@ -298,10 +287,7 @@ function painted(kind: string, text = kind): string {
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const filled = header.flatMap((_, at) => (rows.some((row) => row[at]) ? [at] : []));
   const lines = [header.map((title) => paint('bold', title)), ...rows];
-  const columns = filled.map((_, at) => ({
-    width: 'content-width' as const,
-    paddingRight: at === filled.length - 1 ? 0 : 2,
-  }));
+  const columns = filled.map(() => ({ width: 'content-width' as const, paddingRight: 2 }));
   const cells = lines.map((line) => filled.map((at) => line[at] ?? ''));
   const drawn = terminalColumns(cells, { stdoutColumns: Number.POSITIVE_INFINITY, columns });
   return drawn.replaceAll(/ +$/gm, '').trimEnd();

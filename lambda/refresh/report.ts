@@ -229,11 +229,12 @@ export type ClusterMetric =
 export type FleetMetric = 'DiscoveredClusters' | 'DiscoveryProblems' | 'FailedClusters';
 /** Every metric that a run sends once, for all of its clusters. */
 export type DeploymentMetric = 'PolicyProblems';
+export type MetricName = ClusterMetric | FleetMetric | DeploymentMetric;
 
 /** One line of metrics: those of a cluster have it as a dimension. */
 export interface MetricLine {
   readonly cluster?: string | undefined;
-  readonly values: Readonly<Partial<Record<ClusterMetric | FleetMetric | DeploymentMetric, number>>>;
+  readonly values: Readonly<Partial<Record<MetricName, number>>>;
 }
 
 export function unitOf(metric: string): 'Milliseconds' | 'Count' {

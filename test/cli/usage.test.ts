@@ -157,6 +157,8 @@ describe('rbac', () => {
     expect(differing.stderr).toMatch(/the permissions of near, far differ; .* --cluster ID/);
     const unknown = await cli(['rbac', '--settings', file, '--cluster', 'nope']);
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain('there is no cluster nope; known are near, far');
+    expect(unknown.stderr).toContain(
+      'error: --cluster: the settings cover no cluster "nope"; known are near, far',
+    );
   });
 });

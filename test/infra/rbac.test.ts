@@ -65,7 +65,7 @@ describe('the manifest', () => {
     };
     expect(() => manifest(settings)).toThrow(/the permissions of one, two differ; .* --cluster ID/);
     expect(objects(manifest(settings, { only: 'two' }))[0].rules[1].resourceNames).toEqual(['second']);
-    expect(() => manifest(settings, { only: 'three' })).toThrow(/no cluster three; known are one, two/);
+    expect(() => manifest(settings, { only: 'three' })).toThrow(/no cluster "three"; known are one, two/);
   });
 });
 
@@ -97,8 +97,11 @@ describe('of a fleet', () => {
 
   it('asks for one by its ARN, and refuses what none covers', () => {
     expect(() => manifest(settings)).toThrow(/choose one with --cluster ARN/);
-    expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
+    expect(() => manifest(settings, { only: 'lab-a' })).toThrow(
       /known are by its ARN what a discover covers/,
+    );
+    expect(() => manifest(settings, { only: arn('lab-a') })).toThrow(
+      /no discover of its account and region covers the name lab-a/,
     );
   });
 });

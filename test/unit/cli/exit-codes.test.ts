@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { exitCodeOf } from '../../../lambda/cli/io.ts';
+import { exitCodeOf } from '../../../lambda/cli/run.ts';
 import type { Answer } from '../../../lambda/handler.ts';
 import { CONDITIONS } from '../../../lambda/status.ts';
 
@@ -22,7 +22,7 @@ function status(found: Partial<Record<(typeof CONDITIONS)[number], number>>, err
   const none = Object.fromEntries(CONDITIONS.map((condition) => [condition, 0]));
   const counts = { ...none, ...found } as Record<(typeof CONDITIONS)[number], number>;
   const ok =
-    !error && Object.keys(found).every((condition) => condition === 'fresh' || condition === 'skipped');
+    !error && Object.keys(found).every((condition) => ['fresh', 'skipped', 'blocked'].includes(condition));
   const cluster = { id: 'demo', ok, counts, secrets: [], ...(error && { error }) };
   return { ...RUN, ok, action: 'status', clusters: [cluster] };
 }
