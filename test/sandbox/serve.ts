@@ -38,7 +38,8 @@ export async function serve(broken?: string): Promise<void> {
   for (const name of ['team-a', 'team-b', 'shop']) cluster.addNamespace(name);
   aws.stacks.set(STACK, { FunctionName: FUNCTION });
   aws.functions.set(FUNCTION, (event) => handler(event, invocationContext()));
-  Object.assign(process.env, env);
+  // as who deployed it would have: printed commands repeat it
+  Object.assign(process.env, env, { DEPLOYED_BY: '-c cluster=demo' });
   const [command, break_] = FAULTS[broken ?? ''] ?? ['status'];
   if (break_) {
     break_(world, cluster);
