@@ -34,7 +34,7 @@ describe('npm run sandbox -- --serve --broken', () => {
     [
       'rbac',
       1,
-      /^fail: right: .*\n(?:.*\n)*? {5}npm run -s rbac -- -c settings=settings\.json --cluster demo \|/m,
+      /^fail: right: .*\n(?:.*\n)*? {5}npm run -s rbac -- -c cluster=demo --cluster demo \|/m,
     ],
     ['rule', 1, /^fail: schedule: .*\n {2}rule .*\n {2}-> .*:\n {5}aws events enable-rule /m],
     [
