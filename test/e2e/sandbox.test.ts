@@ -31,11 +31,7 @@ async function served(child: ReturnType<typeof sandbox>): Promise<string> {
 
 describe('npm run sandbox -- --serve --broken', () => {
   test.for([
-    [
-      'rbac',
-      1,
-      /^fail: right: .*\n(?:.*\n)*? {5}npm run -s rbac -- -c cluster=demo --cluster demo \|/m,
-    ],
+    ['rbac', 1, /^fail: right: .*\n(?:.*\n)*? {5}npm run -s rbac -- -c cluster=demo --cluster demo \|/m],
     ['rule', 1, /^fail: schedule: .*\n {2}rule .*\n {2}-> .*:\n {5}aws events enable-rule /m],
     [
       'token',
