@@ -2,6 +2,7 @@ import { SECRET_TYPE } from '../../../lambda/kubernetes/pull-secret.ts';
 import type { Settings } from '../../../lambda/settings/schema.ts';
 import { findSecrets } from '../../sandbox/aws/canary.ts';
 import { type Expected, ownersOf } from '../expected.ts';
+import { HUB_HOST } from '../holdings.ts';
 import type { Entry } from '../journal.ts';
 import type { Ledger } from './ledger.ts';
 import { HOUR_MS } from './plan.ts';
@@ -39,12 +40,38 @@ export function endsWell({ hasEnded, endedAt, endsAt, error, output, hadFault }:
   ];
 }
 
-/** A run for all that ends well leaves nothing stale: what fails is never silent. */
-export function failsAloud({ error, hasEnded, dueAt }: PlayedRun, ledger: Ledger): string[] {
+/** Where a run for all ended well. */
+export interface Afterwards {
+  readonly ledger: Ledger;
+  /** When the stored docker config last got another password. */
+  readonly rotatedAt: number;
+  /** The pull secrets of a service account. */
+  readonly linkedBy: (target: Expected, account: string) => readonly string[];
+}
+
+/** A run for all that ends well leaves nothing stale or unlinked: what fails is never silent. */
+export function failsAloud(run: PlayedRun, { ledger, rotatedAt, linkedBy }: Afterwards): string[] {
+  const { error, hasEnded, dueAt, startedAt, endedAt } = run;
   if (error !== undefined || !hasEnded || dueAt === undefined) return [];
-  return [...ledger.obligations()]
-    .filter(({ changedAt, validUntil }) => changedAt <= dueAt && validUntil < dueAt + FRESH_MS)
-    .map(({ target: { key }, host }) => `${key} has no new token for ${host}, and the run did not fail`);
+  const obligations = [...ledger.obligations()];
+  // what has changed since it was due is left to the next
+  const stale = obligations.filter(({ changedAt, validUntil, host }) => {
+    const isOld =
+      validUntil < dueAt + FRESH_MS || (host === HUB_HOST && validUntil !== Infinity && rotatedAt <= dueAt);
+    return changedAt <= dueAt && isOld;
+  });
+  // others may have changed an account while it ran
+  const linked = startedAt === endedAt ? obligations : [];
+  return [
+    ...stale.map(
+      ({ target: { key }, host }) => `${key} has no new credentials for ${host}, and the run did not fail`,
+    ),
+    ...linked.flatMap(({ target }) =>
+      target.entry.serviceAccounts
+        .filter((account) => !linkedBy(target, account).includes(target.secret))
+        .map((account) => `${target.key} is not in the account ${account}, and the run did not fail`),
+    ),
+  ];
 }
 
 /** Only what the settings cover is written, and nothing of others is changed. */

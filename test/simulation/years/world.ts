@@ -33,6 +33,8 @@ export class World {
   readonly #guards = new Map<string, Guard>();
   /** Until when each docker config that was ever stored works. */
   readonly #stored = new Map<string, number>();
+  /** When the stored docker config last got another password (ms since the epoch). */
+  rotatedAt = 0;
   #rotations = 0;
 
   /** @param now in milliseconds since the epoch */
@@ -68,6 +70,12 @@ export class World {
     const [cluster = '', namespace = '', name = ''] = key.split('/');
     const secret = this.#fleet.ship(cluster as ClusterName).api.secret(namespace, name);
     return secret && heldOf(secret, deployment);
+  }
+
+  /** The pull secrets of a service account in the namespace of a secret. */
+  linkedBy({ cluster, namespace }: Expected, account: string): string[] {
+    const { serviceAccounts } = this.#fleet.ship(cluster).api;
+    return serviceAccounts.get(namespace, account)?.imagePullSecrets?.flatMap(({ name }) => name ?? []) ?? [];
   }
 
   /** Until when credentials open a registry host (ms since the epoch); 0 for such as never did. */
@@ -160,6 +168,7 @@ export class World {
     for (const [auth, until] of this.#stored) {
       if (until === Number.POSITIVE_INFINITY) this.#stored.set(auth, this.#now() + ROTATED_MS);
     }
+    this.rotatedAt = this.#now();
     this.#rotations += 1;
     const { auth, config } = hubConfig(`robot ${this.#rotations}`);
     this.#stored.set(auth, Number.POSITIVE_INFINITY);

@@ -20,6 +20,7 @@ import { type Change, MINUTE_MS, type YearPlan } from './plan.ts';
 import { YearRecord, type YearResult } from './record.ts';
 import { type DueRun, dueRuns, type Step, stepsOf } from './timeline.ts';
 import {
+  type Afterwards,
   changesNothingOfOthers,
   cleansUpOwnSecrets,
   endsWell,
@@ -302,12 +303,20 @@ export class Year {
     for (const wrong of [
       ...endsWell(played),
       ...changesNothingOfOthers(played),
-      ...failsAloud(played, this.#ledger),
+      ...failsAloud(played, this.#afterwards),
     ])
       this.#record.violate(this.#now, wrong);
     if (!hasFailed || isManual) return;
     this.#counts.failedRuns += 1;
     this.#invocations.fail(invocation, this.#now, new Date(this.#options.time.now()).toISOString());
+  }
+
+  get #afterwards(): Afterwards {
+    return {
+      ledger: this.#ledger,
+      rotatedAt: this.#world.rotatedAt - this.#beganAt,
+      linkedBy: (target, account) => this.#world.linkedBy(target, account),
+    };
   }
 
   /** What an operator does by hand. */
