@@ -1,13 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkSettings } from '../../lambda/settings/rules.ts';
+import { passwordCanary } from '../sandbox/aws/canary.ts';
 import type { Expected } from '../simulation/expected.ts';
 import { Fleet } from '../simulation/fleet.ts';
+import type { Held } from '../simulation/held.ts';
+import type { Entry } from '../simulation/journal.ts';
 import { Deadlines } from '../simulation/years/deadlines.ts';
 import { Invocations } from '../simulation/years/invocations.ts';
+import { Ledger } from '../simulation/years/ledger.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, type YearPlan } from '../simulation/years/plan.ts';
 import { type PlayOptions, playYear, YearClock } from '../simulation/years/play-year.ts';
 import type { YearResult } from '../simulation/years/record.ts';
-import { type DueRun, dueRuns, stepsOf } from '../simulation/years/timeline.ts';
+import { type DueRun, dueRuns, placeFaults, stepsOf } from '../simulation/years/timeline.ts';
+import {
+  changesNothingOfOthers,
+  cleansUpOwnSecrets,
+  endsWell,
+  failsAloud,
+  type PlayedRun,
+} from '../simulation/years/verdicts.ts';
 
 const quiet: YearPlan = {
   settings: {
@@ -84,6 +95,17 @@ describe('a deployment over days', () => {
     });
   });
 
+  it('allows what the docs say is left where a name just leaves the settings', async () => {
+    const exclude = { include: ['*'], exclude: ['kube-*'] };
+    const settings = { ...fewer, secrets: [{ name: 'pull-a', namespaces: exclude }] };
+    const deployments = [
+      { at: DAY_MS, settings: fewer, isCareful: false },
+      { at: 1.5 * DAY_MS, settings, isCareful: true },
+    ];
+    const result = await play({ deployments }, { until: 3 * DAY_MS });
+    expect(result).toMatchObject({ deployments: 4, cleanups: 1, inspections: 1, violations: [] });
+  });
+
   it('tells of a new namespace in time, and leaves the secrets of others alone', async () => {
     const cluster = 'blue';
     const settings: YearPlan['settings'] = { ...quiet.settings, newNamespaces: 'audit-log' };
@@ -156,6 +178,12 @@ describe('deadlines', () => {
     expect(unexplained(hours, faultHours + 0.5)).toEqual([]);
   });
 
+  it('know of faults that begin shortly before a run', () => {
+    const fault = { at: HOUR_MS + 3 * MINUTE_MS, ms: HOUR_MS, what: ecrDown };
+    const placed = placeFaults([{ ...fault, hitsRun: true }, fault], every(8));
+    expect(placed.map(({ at }) => at)).toEqual([fault.at, 8 * HOUR_MS - 3 * MINUTE_MS]);
+  });
+
   it('are of the next run, or of its retries after a fault', () => {
     const fault = { at: 7 * HOUR_MS, ms: 3 * HOUR_MS, what: ecrDown };
     const calm = new Deadlines(every(8), []).fixedBy(HOUR_MS, target as Expected);
@@ -166,5 +194,87 @@ describe('deadlines', () => {
   it('do not wait for a run that is lost', () => {
     const lost = dueRuns(stepsOf(quiet), [{ at: HOUR_MS, what: 'lost', ms: 0 }]);
     expect(new Deadlines(lost, []).fixedBy(HOUR_MS, target as Expected)).toBeGreaterThan(16 * HOUR_MS);
+  });
+});
+
+describe('a run is judged wrong', () => {
+  const settings = checkSettings(quiet.settings);
+  const [entry] = settings.secrets;
+  const target = {
+    ...{
+      key: 'blue/default/pull-a',
+      cluster: 'blue',
+      namespace: 'default',
+      secret: 'pull-a',
+      entry,
+      skipped: false,
+    },
+  } as Expected;
+  const good: PlayedRun = {
+    ...{ startedAt: HOUR_MS, endedAt: HOUR_MS, endsAt: 2 * HOUR_MS, dueAt: HOUR_MS, error: undefined },
+    ...{ hasEnded: true, output: '', journal: [], covered: [target], settings, hadFault: false },
+  };
+  const foreign = { marked: false, applied: false, others: ['argocd'], type: 'Opaque' } as unknown as Held;
+  const wrote = (changes: Partial<Entry>): PlayedRun => ({
+    ...good,
+    journal: [
+      {
+        ...{ cluster: 'blue', namespace: 'default', secret: 'pull-a', operation: 'UPDATE', dryRun: false },
+        ...{ before: undefined, after: undefined, ...changes },
+      },
+    ],
+  });
+
+  it.each<[string, RegExp, string[]]>([
+    [
+      'that fails without a fault',
+      /without a fault: Error: no/,
+      endsWell({ ...good, error: new Error('no') }),
+    ],
+    ['that does not end', /did not end/, endsWell({ ...good, hasEnded: false })],
+    ['that logs a password', /the log shows/, endsWell({ ...good, output: passwordCanary })],
+    [
+      'that writes what is not covered',
+      /no entry covers/,
+      changesNothingOfOthers(wrote({ namespace: 'other' })),
+    ],
+    [
+      'that writes over a secret of others',
+      /of argocd was written/,
+      changesNothingOfOthers(wrote({ before: foreign })),
+    ],
+    ['that deletes a secret', /deleted by a refresh/, changesNothingOfOthers(wrote({ operation: 'DELETE' }))],
+    [
+      'that cleans up a secret of others',
+      /somebody else/,
+      cleansUpOwnSecrets(wrote({ operation: 'DELETE', before: foreign }), true),
+    ],
+    [
+      'that cleans up what is covered',
+      /a cleanup deleted/,
+      cleansUpOwnSecrets(wrote({ operation: 'DELETE', before: { ...foreign, applied: true } }), false),
+    ],
+  ])('%s', (_what, message, wrong) => {
+    expect(wrong).toEqual([expect.stringMatching(message)]);
+    expect([endsWell(good), changesNothingOfOthers(wrote({})), cleansUpOwnSecrets(good, false)]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+  });
+
+  it('that leaves something stale or unlinked in silence', () => {
+    const ledger = new Ledger(new Deadlines([], []), () => 0);
+    ledger.require(
+      0,
+      [{ ...target, entry: { ...target.entry, serviceAccounts: ['default'] } }],
+      () => undefined,
+    );
+    const afterwards = { ledger, rotatedAt: 0, linkedBy: () => [] };
+    expect(failsAloud(good, afterwards)).toEqual([
+      expect.stringContaining('has no new credentials'),
+      expect.stringContaining('is not in the account default'),
+    ]);
+    expect(failsAloud({ ...good, error: new Error('no') }, afterwards)).toEqual([]);
   });
 });

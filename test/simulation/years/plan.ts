@@ -33,6 +33,8 @@ export interface FaultPlan {
   readonly at: number;
   readonly ms: number;
   readonly what: FaultKind;
+  /** Whether it begins minutes before the next run is due, where it does most. */
+  readonly hitsRun?: boolean;
 }
 
 /** What becomes of one scheduled run before it reaches the function, which starts it anyway but for one that is lost. */
@@ -237,7 +239,10 @@ export const yearPlan: fc.Arbitrary<YearPlan> = fc.noBias(
         byTime(all.map((one) => ({ ...one, at: one.at - (one.at % STEPS_MS) + (one.at % DAY_MS) }))),
       ),
     faults: fc
-      .array(fc.record({ at, ms: length, what: faultKind(anyName) }), { minLength: 20, maxLength: 60 })
+      .array(fc.record({ at, ms: length, what: faultKind(anyName), hitsRun: fc.boolean() }), {
+        minLength: 20,
+        maxLength: 60,
+      })
       .map(byTime),
     changes: fc.array(change, { minLength: 60, maxLength: 160 }).map(byTime),
     deliveries: fc

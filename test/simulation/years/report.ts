@@ -21,6 +21,7 @@ export async function playYears({ seed, years, hasRetries }: YearsOptions): Prom
   const workers = availableParallelism();
   await playInWorkers<PlayOptions, YearResult>({ file: 'years/worker.ts', batches, workers }, (result) => {
     results.push(result);
+    if (result.violations.length > 0) console.log(`seed ${result.seed}: ${result.violations[0]}`);
     const { length } = results;
     if (length % PROGRESS_YEARS === 0 && length < years) console.log(`${length} of ${years} years`);
     return true;

@@ -7,6 +7,7 @@ import {
   DAY_MS,
   type Delivery,
   type DeploymentPlan,
+  type FaultPlan,
   HOUR_MS,
   MINUTE_MS,
   YEAR_MS,
@@ -39,6 +40,7 @@ export interface DueRun {
 
 /** How long an operator takes from one step to the next. */
 const STEP_MS = 5 * MINUTE_MS;
+const LONGEST_LEAD_MS = 10 * MINUTE_MS;
 
 /** All deployments of a year with what the docs tell an operator to do around them, in order. */
 export function stepsOf({ settings, deployments }: YearPlan): Step[] {
@@ -140,4 +142,13 @@ function* timesOf(schedule: string, startedAt: number): Generator<number> {
       }
     }
   } else throw new TypeError(`${schedule} is not played`);
+}
+
+/** When faults begin, in order: those that are to hit a run come up to ten minutes before it. */
+export function placeFaults(faults: readonly FaultPlan[], runs: readonly DueRun[]): FaultPlan[] {
+  const placed = faults.map((fault) => {
+    const run = fault.hitsRun ? runs.find(({ at }) => at >= fault.at && at > LONGEST_LEAD_MS) : undefined;
+    return run ? { ...fault, at: run.at - (fault.at % LONGEST_LEAD_MS) } : fault;
+  });
+  return placed.toSorted((one, other) => one.at - other.at);
 }

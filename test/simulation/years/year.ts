@@ -16,9 +16,9 @@ import { beginFault } from './fault-kinds.ts';
 import { changedEvent, type Invocation, Invocations, scheduledEvent } from './invocations.ts';
 import { Ledger } from './ledger.ts';
 import { Leftovers } from './leftovers.ts';
-import { type Change, MINUTE_MS, type YearPlan } from './plan.ts';
+import { type Change, type FaultPlan, MINUTE_MS, type YearPlan } from './plan.ts';
 import { YearRecord, type YearResult } from './record.ts';
-import { type DueRun, dueRuns, type Step, stepsOf } from './timeline.ts';
+import { type DueRun, dueRuns, placeFaults, type Step, stepsOf } from './timeline.ts';
 import {
   type Afterwards,
   changesNothingOfOthers,
@@ -62,6 +62,7 @@ export class Year {
   readonly #beganAt: number;
   readonly #steps: readonly Step[];
   readonly #runs: readonly DueRun[];
+  readonly #faults: readonly FaultPlan[];
   readonly #deadlines: Deadlines;
   readonly #ledger: Ledger;
   readonly #world: World;
@@ -82,7 +83,8 @@ export class Year {
     this.#record = new YearRecord(this.#beganAt);
     this.#steps = stepsOf(plan);
     this.#runs = dueRuns(this.#steps, plan.deliveries);
-    this.#deadlines = new Deadlines(this.#runs, plan.faults);
+    this.#faults = placeFaults(plan.faults, this.#runs);
+    this.#deadlines = new Deadlines(this.#runs, this.#faults);
     this.#world = new World(fleet, aws, () => time.now());
     this.#ledger = new Ledger(
       this.#deadlines,
@@ -106,7 +108,7 @@ export class Year {
       this.#steps.filter(({ does }) => does === 'deploy'),
       (step) => this.#deploy(step),
     );
-    this.#arm(plan.faults, (fault) => this.#begin(fault));
+    this.#arm(this.#faults, (fault) => this.#begin(fault));
     this.#arm(plan.changes, (change) => this.#change(change));
     const work = this.#steps.filter(({ does }) => does !== 'deploy');
     time.pass(0);
@@ -210,7 +212,7 @@ export class Year {
     });
   }
 
-  #begin({ ms, what }: YearPlan['faults'][number]): void {
+  #begin({ ms, what }: FaultPlan): void {
     const { fleet, aws, time } = this.#options;
     const name = JSON.stringify(what);
     this.#record.say(this.#now, `fault ${name} for ${Math.round(ms / MINUTE_MS)} minutes`);
