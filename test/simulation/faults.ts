@@ -35,7 +35,12 @@ const MOST_ITEMS = 250;
 const LATE_MS = 20_000;
 
 /** Sets the faults of a schedule. */
-export function makeTrouble(schedule: Schedule, fleet: Fleet, aws: AwsEmulator, time: MachineTime): Trouble {
+export function makeTrouble(
+  schedule: Pick<Schedule, 'faults' | 'deadline' | 'heldAt'>,
+  fleet: Fleet,
+  aws: AwsEmulator,
+  time: MachineTime,
+): Trouble {
   const hits: Hit[] = [];
   const held = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@ import { type AwsEmulator, startAws } from '../sandbox/aws/server.ts';
 import { type AdmissionRequest, deniedByPolicy } from '../sandbox/kubernetes/admission.ts';
 import { pullSecretPolicy } from '../sandbox/kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from '../sandbox/kubernetes/server.ts';
+import { serviceAccountPolicy } from '../sandbox/kubernetes/service-account-policy.ts';
 import { forbidden } from '../sandbox/kubernetes/status.ts';
 import { webhookOf } from './guards.ts';
 import { type Held, heldOf } from './held.ts';
@@ -46,20 +47,23 @@ export class Fleet {
   readonly ships: ReadonlyMap<ClusterName, Ship>;
   /** That of what is played now. */
   time: Pick<MachineTime, 'hang'> | undefined;
+  readonly #now: () => Date;
   #aws: AwsEmulator | undefined;
 
-  private constructor(ships: ReadonlyMap<ClusterName, Ship>) {
+  private constructor(ships: ReadonlyMap<ClusterName, Ship>, now: () => Date) {
     this.ships = ships;
+    this.#now = now;
   }
 
-  static async start(): Promise<Fleet> {
+  /** @param now the clock of the clusters and of AWS; default: this machine's */
+  static async start(now: () => Date = () => new Date()): Promise<Fleet> {
     const ships = new Map<ClusterName, Ship>();
-    const fleet = new Fleet(ships);
+    const fleet = new Fleet(ships, now);
     const principals = { [Symbol.iterator]: () => [...(fleet.#aws?.principals ?? [])][Symbol.iterator]() };
     for (const name of CLUSTERS) {
       const region = REGIONS[name];
       const api: KubernetesEmulator = await startKubernetes({
-        ...{ clusterName: name, region, principals, namespaces: [] },
+        ...{ clusterName: name, region, principals, namespaces: [], now },
         sleep: async (ms, _signal, request) =>
           fleet.time?.hang(ms, { method: request.method, path: request.path, origin: api.endpoint }),
       });
@@ -70,26 +74,9 @@ export class Fleet {
 
   /** Makes the account and the clusters what a schedule says, and empties what was there. */
   async deploy({ namespaces }: Schedule, settings: Settings, journal: Entry[]): Promise<AwsEmulator> {
-    const aws = await startAws();
-    this.#aws = aws;
-    aws.addRole({ arn: READER_ROLE, trusts: [ROLE] });
-    aws.addRole({ arn: CLUSTER_ROLE, trusts: [ROLE] });
-    const { accessKeyId, secretAccessKey } = aws.addUser(
-      'arn:aws:iam::111122223333:user/puller',
-      STATIC_KEYS,
-    );
-    const keys = { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey };
-    aws.addSecret({ name: 'aws-conf', value: JSON.stringify(keys) });
-    aws.addSecret({ name: 'hub', value: HUB_CONFIG });
-    for (const ship of this.ships.values()) {
-      empty(ship);
-      this.repair(ship, settings);
-      const { api, name } = ship;
-      const deployment = { name: settings.name, version: rightsVersion(settings, { name }) };
-      api.admission.push(pullSecretPolicy({ ...deployment, entries: entriesOf(settings, name) }));
-      api.admission.push((request) => guarded(ship.guards.get(request.namespace), request));
-      api.observers.push(journalOf(name, settings.name, journal));
-    }
+    const aws = await this.open(settings.name, journal);
+    this.configure(settings);
+    for (const ship of this.ships.values()) this.repair(ship, settings);
     for (const plan of namespaces) {
       const ship = this.ship(plan.cluster);
       const { name, labels, terminating } = plan;
@@ -102,6 +89,41 @@ export class Fleet {
     return aws;
   }
 
+  /** A new account with its roles and secrets, and empty clusters whose changes by a deployment go to the journal. */
+  async open(deployment: string, journal: Entry[]): Promise<AwsEmulator> {
+    const aws = await startAws({ now: this.#now });
+    this.#aws = aws;
+    aws.addRole({ arn: READER_ROLE, trusts: [ROLE] });
+    aws.addRole({ arn: CLUSTER_ROLE, trusts: [ROLE] });
+    const { accessKeyId, secretAccessKey } = aws.addUser(
+      'arn:aws:iam::111122223333:user/puller',
+      STATIC_KEYS,
+    );
+    const keys = { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey };
+    aws.addSecret({ name: 'aws-conf', value: JSON.stringify(keys) });
+    aws.addSecret({ name: 'hub', value: HUB_CONFIG });
+    for (const ship of this.ships.values()) {
+      empty(ship);
+      ship.api.observers.push(journalOf(ship.name, deployment, journal));
+    }
+    return aws;
+  }
+
+  /** Puts the admission policies of these settings in force, in place of those of others. */
+  configure(settings: Settings): void {
+    const { name: deployment } = settings;
+    for (const { name, api, guards } of this.ships.values()) {
+      const entries = entriesOf(settings, name);
+      const version = rightsVersion(settings, { name });
+      api.admission.splice(0, Infinity, pullSecretPolicy({ name: deployment, version, entries }), (request) =>
+        guarded(guards.get(request.namespace), request),
+      );
+      const linked = entries.filter(({ serviceAccounts }) => serviceAccounts.length > 0);
+      const names = [...new Set(linked.map((entry) => entry.name))];
+      api.serviceAccounts.admission.splice(0, Infinity, serviceAccountPolicy(deployment, names));
+    }
+  }
+
   ship(name: ClusterName): Ship {
     const ship = this.ships.get(name);
     if (!ship) throw new Error(`there is no cluster ${name}`);
@@ -109,11 +131,17 @@ export class Fleet {
   }
 
   /** Takes away what others have put in the way of a cluster. */
-  repair({ name, api, guards }: Ship, settings: Settings): void {
-    const cluster = listedClusters(settings).find((one) => one.name === name);
+  repair(ship: Ship, settings: Settings): void {
+    const { api, guards } = ship;
     guards.clear();
     api.webhooks.clear();
     api.quotas.clear();
+    this.grantAccess(ship, settings);
+  }
+
+  /** Gives the function the access to a cluster that these settings need. */
+  grantAccess({ name, api }: Ship, settings: Settings): void {
+    const cluster = listedClusters(settings).find((one) => one.name === name);
     api.hidesDeniedCreate = false;
     const principalArn = name === 'red' ? CLUSTER_ROLE : ROLE;
     const entry = { principalArn, username: 'ecr-registry-helper', groups: [settings.name] };
@@ -149,6 +177,13 @@ export function guard({ api, guards }: Ship, namespace: string, what: Guard): vo
     const there = api.secrets().filter(({ metadata }) => metadata.namespace === namespace).length;
     api.quotas.set(namespace, { name: 'few', secrets: there });
   }
+}
+
+/** Takes away what was put into the way of writes to a namespace. */
+export function unguard({ api, guards }: Ship, namespace: string): void {
+  guards.delete(namespace);
+  api.webhooks.delete(namespace);
+  api.quotas.delete(namespace);
 }
 
 export function putNamespace({ api, namespaces }: Ship, name: string, found: Found): void {

@@ -34,6 +34,11 @@ export function isFinal(guard: Guard | 'none'): boolean {
   return !['slow-3', 'slow-20', 'hung', 'fails'].includes(guard);
 }
 
+/** Whether it denies what only the owner of the namespace can allow; the others are faults that pass, or none. */
+export function isDenial(guard: Guard): boolean {
+  return isFinal(guard) && guard !== 'unexplained';
+}
+
 /** Whether it denies by a webhook, which is final. */
 export function deniesByWebhook(guard: Guard | 'none'): boolean {
   return guard !== 'none' && DENIALS[guard] !== undefined;

@@ -16,8 +16,13 @@ export const STATIC_KEYS = { accessKeyId: 'AKIASIMULATEDKEY0001', secretAccessKe
 
 /** A docker config that is stored for a registry elsewhere. */
 export const HUB_HOST = 'quay.io';
-export const HUB_AUTH = Buffer.from(`robot:${mintPassword('hub', 'robot', new Date(0))}`).toString('base64');
-export const HUB_CONFIG = JSON.stringify({ auths: { [HUB_HOST]: { auth: HUB_AUTH } } });
+export const { auth: HUB_AUTH, config: HUB_CONFIG } = hubConfig('robot');
+
+/** A docker config with a password of that user, and the `user:password` in base64 in it. */
+export function hubConfig(user: string): { auth: string; config: string } {
+  const auth = Buffer.from(`robot:${mintPassword('hub', user, new Date(0))}`).toString('base64');
+  return { auth, config: JSON.stringify({ auths: { [HUB_HOST]: { auth } } }) };
+}
 
 /** `user:password` in base64 of a token that an earlier run or somebody else fetched. */
 export const OLD_AUTH = Buffer.from(`AWS:${mintPassword('eu-west-1', 'earlier', new Date(0))}`).toString(

@@ -42,9 +42,13 @@ export class MachineTime {
   #now: number;
   #isPassing = false;
 
-  constructor(traffic: Traffic) {
+  /** By how much this machine's clock is wrong, in milliseconds; `now` stays right. */
+  skew = 0;
+
+  /** @param startsAt milliseconds since the epoch; default: now */
+  constructor(traffic: Traffic, startsAt = Date.now()) {
     this.#traffic = traffic;
-    this.#now = this.#natural.Date.now();
+    this.#now = startsAt;
   }
 
   now(): number {
@@ -56,10 +60,15 @@ export class MachineTime {
     return this.#moments.size;
   }
 
+  /** When the next moment comes that somebody waits for or that was set (ms since the epoch). */
+  get nextAt(): number {
+    return this.#next()?.at ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Takes the machine's time over until `restore`. */
   take(): void {
     const { Date: Machine, setTimeout: after, clearTimeout: clear } = this.#natural;
-    const now = () => this.#now;
+    const now = () => this.#now + this.skew;
     globalThis.Date = class extends Machine {
       constructor(...given: [] | [value: number | string | Date]) {
         if (given.length === 0) super(now());
@@ -111,6 +120,11 @@ export class MachineTime {
     const until = this.#now + ms;
     for (let next = this.#next(); next && next.at <= until; next = this.#next()) this.#come(next);
     this.#now = Math.max(this.#now, until);
+  }
+
+  /** Calls at that moment (ms since the epoch), whenever time passes it. */
+  at(at: number, come: () => void): void {
+    this.#moments.add({ at, passive: true, come });
   }
 
   /** Time goes on though a request to an API server is held; until the returned function is called. */

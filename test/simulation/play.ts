@@ -21,7 +21,7 @@ import { Traffic } from './traffic.ts';
 import type { Ending, Phase, Remains, Scene, Witness } from './witness.ts';
 
 /** What the function keeps of its time for the report. */
-const MARGIN_MS = 5_000;
+export const MARGIN_MS = 5_000;
 /** How much later a second run begins, before the held write of the first is given up; how long after the faults the last. */
 const OVERLAP_MS = 3_000;
 const HALF_AN_HOUR_MS = 1_800_000;
@@ -147,18 +147,24 @@ async function look<Answer>({ env, time }: Stage, action: 'status' | 'plan'): Pr
   return value?.report as Answer | undefined;
 }
 
-type Invoked = Ending & { readonly report: Report | undefined };
+export type Invoked = Ending & { readonly report: Report | undefined };
 
-/** Invokes the handler; undefined when it does not end. */
-async function invoked(
+const FUNCTION_ARN = 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper';
+
+/**
+ * Invokes the handler; undefined when it does not end.
+ * @param version of the function that was published; default: none
+ */
+export async function invoked(
   event: unknown,
   name: string,
   endsAt: number,
   time: MachineTime,
+  version?: number,
 ): Promise<Invoked | undefined> {
   const context = {
     awsRequestId: name,
-    invokedFunctionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:ecr-registry-helper',
+    invokedFunctionArn: version === undefined ? FUNCTION_ARN : `${FUNCTION_ARN}:${version}`,
     getRemainingTimeInMillis: () => endsAt - time.now(),
   };
   const run = handler(event, context)

@@ -225,7 +225,8 @@ const entry = fc.record({
   recreate: fc.boolean(),
 });
 
-const settings = fc
+/** Random settings that the function takes. */
+export const settings = fc
   .record({
     count: fc.oneof(
       { weight: 4, arbitrary: fc.constant(1) },

@@ -1,9 +1,4 @@
-import { type Batch, check } from './check.ts';
+import { check } from './check.ts';
+import { serve } from './workers.ts';
 
-// a process of main.ts: takes batches, answers with what it found
-process.on('message', (batch: Batch) => {
-  check(batch).then(
-    (finding) => process.send?.({ finding }),
-    (fault: unknown) => process.send?.({ fault: fault instanceof Error ? fault.stack : String(fault) }),
-  );
-});
+serve(check);

@@ -21,6 +21,9 @@ interface Entry {
   expiresAt: Date | undefined;
 }
 
+/** How long after its end a session is still known as one that has ended. */
+const FORGOTTEN_MS = 86_400_000;
+
 /** IAM and the memory of STS: who is known with which keys, who may assume which role, who is denied what. */
 export class Identities {
   readonly #now: () => Date;
@@ -69,9 +72,17 @@ export class Identities {
       accountId: accountOf(roleArn),
       userId: `${mintId('AROA', roleArn)}:${sessionName}`,
     };
-    const expiresAt = new Date(this.#now().getTime() + seconds * 1_000);
+    const now = this.#now().getTime();
+    this.#forgetBefore(now - FORGOTTEN_MS);
+    const expiresAt = new Date(now + seconds * 1_000);
     this.#entries.set(principal.accessKeyId, { principal, expiresAt });
     return { principal, expiresAt };
+  }
+
+  #forgetBefore(ended: number): void {
+    for (const [accessKeyId, { expiresAt }] of this.#entries) {
+      if (expiresAt && expiresAt.getTime() < ended) this.#entries.delete(accessKeyId);
+    }
   }
 
   /** Whether `caller` may assume the role: it exists, trusts the caller, and the external id is right. */

@@ -40,6 +40,16 @@ export class Registries {
     this.#tokens.set(password, { region, expiresAt, taker });
   }
 
+  /** Until when this `user:password` in base64 opens a registry host; undefined for one that never did. */
+  expiryOf(host: string, auth: string): Date | undefined {
+    return this.#tokenFor(host, auth)?.expiresAt;
+  }
+
+  #tokenFor(host: string, auth: string) {
+    const token = this.#tokens.get(Buffer.from(auth, 'base64').toString().replace(/^AWS:/, ''));
+    return token && host.includes(`.${token.region}.`) ? token : undefined;
+  }
+
   /** Answers as https://github.com/opencontainers/distribution-spec/blob/main/spec.md says, and ECR does. */
   handle({ url = '', method = '', headers }: IncomingMessage, response: ServerResponse): void {
     const [, host = '', path = ''] = /^\/registry\/([^/]+)(\/.*)$/.exec(url) ?? [];
@@ -56,10 +66,8 @@ export class Registries {
   }
 
   #answer(host: string, path: string, authorization: string): RegistryAnswer {
-    const login = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
-    const token = this.#tokens.get(login.replace(/^AWS:/, ''));
-    if (!token || token.expiresAt <= this.#now() || !host.includes(`.${token.region}.`))
-      return { status: 401 };
+    const token = this.#tokenFor(host, authorization.replace(/^Basic /, ''));
+    if (!token || token.expiresAt <= this.#now()) return { status: 401 };
     if (path === '/v2/') return { status: 200 };
     const [, name, what] = /^\/v2\/(.+)\/(manifests\/[^/]+|tags\/list(?:\?.*)?)$/.exec(path) ?? [];
     const allowed = this.repositories.get(`${host}/${name}`);

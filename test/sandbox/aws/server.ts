@@ -115,7 +115,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     createLogs(subscriptions),
   ];
   // The role's name is the session's too, as Lambda takes the function's. Its keys outlive any test.
-  const { principal } = identities.openSession(roleArn, 'ecr-registry-helper', 365 * 86_400);
+  const { principal } = identities.openSession(roleArn, 'ecr-registry-helper', 2 * 365 * 86_400);
 
   const server = createServer((request, response) => {
     if (request.url?.startsWith(ENTRANCE)) registries.handle(request, response);

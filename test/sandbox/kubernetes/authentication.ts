@@ -58,6 +58,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (before !== undefined && before.until > time) return toUser(before.principal, options.accessEntries);
     const principal = await verify(token, options);
     if (principal === undefined) return undefined;
+    // the oldest come first
+    for (const [old, { until }] of verified) {
+      if (until > time) break;
+      verified.delete(old);
+    }
     verified.set(token, { principal, until: time + cacheMs });
     return toUser(principal, options.accessEntries);
   };
