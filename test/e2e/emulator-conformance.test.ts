@@ -11,7 +11,7 @@ import { secretListCases } from './conformance/cases/secret-lists.ts';
 import { serviceAccountCases } from './conformance/cases/service-accounts.ts';
 import { validationCases } from './conformance/cases/validation.ts';
 import { normalise } from './conformance/normalise.ts';
-import { differenceByVersion } from './conformance/other-versions.ts';
+import { differenceByVersion, TITLES_BY_VERSION } from './conformance/other-versions.ts';
 import { type Servers, startServers } from './conformance/servers.ts';
 
 const groups: Readonly<Record<string, readonly Case[]>> = {
@@ -43,6 +43,12 @@ beforeAll(async () => {
 });
 
 afterAll(() => servers?.stop());
+
+test('each case that a version answers otherwise is one case', () => {
+  const titles = [...namespaces.keys()].map(({ title }) => title);
+  const counts = TITLES_BY_VERSION.map((title) => [title, titles.filter((one) => one === title).length]);
+  expect(counts).toEqual(TITLES_BY_VERSION.map((title) => [title, 1]));
+});
 
 describe.for(Object.entries(groups))('%s', ([, group]) => {
   test.for(group)('$title', async (one) => {

@@ -20,6 +20,17 @@ interface OtherVersions {
 
 const OTHER_VERSIONS: readonly OtherVersions[] = [
   {
+    minors: [30, 31],
+    reason: 'the text of a value that is too long has another verb',
+    titles: [
+      'has too long annotations',
+      'finds the annotations of another too long for its own',
+      'finds the data of another too long for its own',
+      'has too long a field manager',
+      'is too large',
+    ],
+  },
+  {
     minors: [30, 33],
     reason: 'a review of rights has `creationTimestamp: null`, which nobody reads',
     titles: [
@@ -54,6 +65,9 @@ const OTHER_VERSIONS: readonly OtherVersions[] = [
       code < 300 ? { code, headers, body } : { code: 0, headers, body: (body as Partial<Status>).message },
   },
 ];
+
+/** The titles of all cases that some version answers otherwise. */
+export const TITLES_BY_VERSION: readonly string[] = OTHER_VERSIONS.flatMap(({ titles }) => titles);
 
 /** How the chosen version answers the case of a title otherwise, if it does; and its code, if that is another one. */
 export function differenceByVersion(title: string): (KnownDifference & { code?: number }) | undefined {
