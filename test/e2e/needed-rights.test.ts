@@ -3,7 +3,7 @@ import type { Answer } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { StatusReport } from '../../lambda/status.ts';
-import { chosenMinor } from './control-plane/versions.ts';
+import { MISSING_CREATE } from './expected.ts';
 import { type ClusterRole, neededRights, type Right, rightsOf, without } from './needed-rights.ts';
 import { done, makeNamespaces, PULL_SECRET, secretPath } from './objects.ts';
 import { permit } from './rights.ts';
@@ -106,8 +106,7 @@ test('each right that is taken away makes a run fail, which names it', async () 
   }
   await become(whole);
   const missing = (what: string) => [false, expect.stringContaining(`no permission to ${what}`)];
-  // 1.30 and 1.31 do not say which verb they denied to an apply that would create
-  const create = missing(chosenMinor() < 32 ? 'write secret' : 'create secret');
+  const create = missing(`${MISSING_CREATE} secret`);
   expect(failures).toEqual({
     'create secrets/plain': create,
     'create secrets/replaced': create,
