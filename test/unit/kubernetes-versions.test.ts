@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import {
   DEFAULT_RELEASE,
   DEFAULT_VERSION,
@@ -43,5 +45,31 @@ describe('the releases', () => {
     expect(VERSIONS).toEqual(RELEASES.map((_, at) => `1.${30 + at}`));
     expect(RELEASES.map((_, at) => releaseOf(`1.${30 + at}`))).toEqual(RELEASES);
     expect(releaseOf(DEFAULT_VERSION)).toBe(DEFAULT_RELEASE);
+  });
+
+  it('are those of the weekly workflow', () => {
+    const { jobs } = parse(readFileSync('.github/workflows/kubernetes-versions.yml', 'utf8'));
+    expect(jobs.e2e.strategy.matrix.kubernetes).toEqual(VERSIONS);
+  });
+
+  const rows = readFileSync('docs/support.md', 'utf8').matchAll(
+    /^\| (1\.\d+) \| (1\.\d+\.\d+) \| ([^|]+) \|/gm,
+  );
+  const listed = [...rows].map(([, version = '', release, lastRun]) => ({ version, release, lastRun }));
+
+  it('are those of the table of docs/support.md', () => {
+    const named = listed.map(({ version, release }) => [version, release]);
+    expect(named).toEqual(RELEASES.map((release, at) => [VERSIONS[at], release]));
+  });
+
+  it('are what README.md and the pages claim, up to the last on which the tests ran', () => {
+    const ran = listed.filter(({ lastRun }) => lastRun !== 'Not yet').map(({ version }) => version);
+    expect(ran).toEqual(VERSIONS.slice(0, ran.length));
+    const [first, last] = [ran[0], ran.at(-1)];
+    expect(readFileSync('README.md', 'utf8')).toContain(`Supports Kubernetes ${first} to ${last}: `);
+    expect(readFileSync('docs/support.md', 'utf8')).toContain(`| Kubernetes | ${first} to ${last} |`);
+    for (const page of ['README.md', 'docs/before-you-deploy.md']) {
+      expect(readFileSync(page, 'utf8')).toContain(`| \`version\` | \`${first}\` to \`${last}\` |`);
+    }
   });
 });
