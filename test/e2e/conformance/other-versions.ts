@@ -64,6 +64,16 @@ const OTHER_VERSIONS: readonly OtherVersions[] = [
     without: ({ code, headers, body }) =>
       code < 300 ? { code, headers, body } : { code: 0, headers, body: (body as Partial<Status>).message },
   },
+  {
+    minors: [37, 37],
+    reason: 'the text of an apply that is no YAML names it a patch',
+    titles: ['is YAML that has no end'],
+  },
+  {
+    minors: [37, 37],
+    reason: 'of several equal causes one is left',
+    titles: ['finds the annotations of another too long for its own', 'names another uid'],
+  },
 ];
 
 /** The titles of all cases that some version answers otherwise. */
@@ -78,14 +88,15 @@ export function differenceByVersion(title: string): (KnownDifference & { code?: 
   return found && { without: asRead, ...found, isSteady: true };
 }
 
-/** What the function reads of an answer that is not a success: of its text only the names that it recognizes. */
+/**
+ * What the function reads of an answer that is not a success: of its text only the names that it recognizes, and of its
+ * causes whether there is one.
+ */
 function asRead(answer: Answer): Answer {
   const { code, headers, body } = answer;
   if (code < 300) return answer;
   const deployment = { name: DEPLOYMENT, applyRbac: '' };
-  return {
-    code,
-    headers: {},
-    body: { ...new ApiError(code, JSON.stringify(body), deployment, headers as IncomingHttpHeaders) },
-  };
+  const error = new ApiError(code, JSON.stringify(body), deployment, headers as IncomingHttpHeaders);
+  const causes = new Map(error.causes.map((cause) => [JSON.stringify(cause), cause]));
+  return { code, headers: {}, body: { ...error, causes: [...causes.values()] } };
 }
