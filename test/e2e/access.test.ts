@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { counts } from './expected.ts';
+import { counts, MISSING_CREATE } from './expected.ts';
 import { makeNamespaces, PULL_SECRET } from './objects.ts';
 import { applyManifest, permit } from './rights.ts';
 import { CLUSTER, startWorld, type World } from './world.ts';
@@ -87,7 +87,7 @@ describe('403', () => {
   test.for([
     [RIGHTLESS, 'no permission to list namespaces (403 Forbidden)'],
     [LISTER, `no permission to patch secret team-a/${PULL_SECRET} (403 Forbidden)`],
-    [UPDATER, `no permission to create secret team-a/${PULL_SECRET} (403 Forbidden)`],
+    [UPDATER, `no permission to ${MISSING_CREATE} secret team-a/${PULL_SECRET} (403 Forbidden)`],
   ] as const)('of a role with the rights of "%s" names verb and object', async ([name, reason]) => {
     const { report } = await world.invoke({ name, secrets: [entry] });
     const cluster = report?.clusters[0];

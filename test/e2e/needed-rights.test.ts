@@ -3,6 +3,7 @@ import type { Answer } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { StatusReport } from '../../lambda/status.ts';
+import { MISSING_CREATE } from './expected.ts';
 import { type ClusterRole, neededRights, type Right, rightsOf, without } from './needed-rights.ts';
 import { done, makeNamespaces, PULL_SECRET, secretPath } from './objects.ts';
 import { permit } from './rights.ts';
@@ -105,9 +106,10 @@ test('each right that is taken away makes a run fail, which names it', async () 
   }
   await become(whole);
   const missing = (what: string) => [false, expect.stringContaining(`no permission to ${what}`)];
+  const create = missing(`${MISSING_CREATE} secret`);
   expect(failures).toEqual({
-    'create secrets/plain': missing('create secret'),
-    'create secrets/replaced': missing('create secret'),
+    'create secrets/plain': create,
+    'create secrets/replaced': create,
     'delete secrets/replaced': missing('delete secret'),
     'get secrets/replaced': missing('get secret'),
     'list namespaces': missing('list namespaces'),

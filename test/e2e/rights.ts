@@ -23,9 +23,18 @@ const paths: Readonly<Record<string, string>> = {
 
 /** Gives a deployment its rights: what `npm run -s rbac` prints for its settings, applied as kubectl does. */
 export async function permit(admin: ApiClient, settings: SettingsInput): Promise<void> {
-  for (const manifest of await printedManifests(settings)) await applyManifest(admin, manifest);
   const { name = 'ecr-registry-helper', secrets = [] } = settings;
-  const secret = secrets[0]?.name ?? PULL_SECRET;
+  await permitBy(admin, await printedManifests(settings), name, secrets[0]?.name);
+}
+
+/** Gives a deployment the rights of a manifest, and waits until its policy is in force for a secret. */
+export async function permitBy(
+  admin: ApiClient,
+  manifests: readonly Manifest[],
+  name: string,
+  secret: string = PULL_SECRET,
+): Promise<void> {
+  for (const manifest of manifests) await applyManifest(admin, manifest);
   // a secret that only the policy refuses
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret }, type: 'Opaque' };
   await denied(admin, name, 'default', body, `ValidatingAdmissionPolicy '${name}'`);
@@ -98,10 +107,15 @@ async function printedManifests(settings: SettingsInput): Promise<Manifest[]> {
     await writeFile(file, JSON.stringify(settings));
     const command = ['run', '-s', 'rbac', '--', '-c', `settings=${file}`];
     const { stdout } = await promisify(execFile)('npm', command, { cwd: root });
-    return parseAllDocuments(stdout)
-      .map((document) => document.toJS() as Manifest | null)
-      .filter((manifest) => manifest !== null);
+    return readManifests(stdout);
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The objects of a manifest in YAML. */
+export function readManifests(text: string): Manifest[] {
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
 }

@@ -1,34 +1,56 @@
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { access, constants, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { runGo } from './go.ts';
 import { withLockFile } from './lock-file.ts';
+import { releaseModule } from './release-module.ts';
+import { chosenRelease, DEFAULT_RELEASE, GO_MODULES, minorOf, VERSION_VARIABLE } from './versions.ts';
 
 /** Paths of the three programs of a control plane. */
 export interface Binaries {
   kubeApiserver: string;
   etcd: string;
   awsIamAuthenticator: string;
+  /** The release of the API server, such as `1.33.13`; of a program that was not built here, its version. */
+  release: string;
 }
 
-const modules = fileURLToPath(new URL('../go/', import.meta.url));
+/** A Go module, and how its program is built. */
+interface GoModule {
+  readonly name: string;
+  readonly folder: string;
+  /** Of `go build`. */
+  readonly args: readonly string[];
+  /** What decides over the program beside the arguments. */
+  readonly sources: readonly (string | Buffer)[];
+  /** Writes a module that is no part of this repository. */
+  readonly write?: () => Promise<void>;
+}
+
+const modules = fileURLToPath(GO_MODULES);
 const cache = fileURLToPath(new URL('../../../.cache/control-plane/', import.meta.url));
 
 /**
- * Finds the programs of a control plane: in the folder `KUBEBUILDER_ASSETS` (the convention of
+ * Finds the programs of a control plane of the chosen release: in the folder `KUBEBUILDER_ASSETS` (the convention of
  * controller-runtime's envtest, which holds kube-apiserver and etcd; aws-iam-authenticator may be missing
  * there), else in the cache, and builds into the cache what is not there yet.
- * @throws {Error} if `KUBEBUILDER_ASSETS` lacks a program, or Go is missing or fails.
+ * @throws {Error} if `KUBEBUILDER_ASSETS` lacks a program or has another version, or Go is missing or fails.
  */
 export async function controlPlaneBinaries(): Promise<Binaries> {
   const assets = process.env.KUBEBUILDER_ASSETS || undefined;
+  const release = chosenRelease();
+  const apiServer = await fromAssets(assets, 'kube-apiserver');
+  if (apiServer) await checkVersion(apiServer, release);
   return {
-    kubeApiserver: (await fromAssets(assets, 'kube-apiserver')) ?? (await builtOnce('kube-apiserver')),
-    etcd: (await fromAssets(assets, 'etcd')) ?? (await builtOnce('etcd')),
+    kubeApiserver: apiServer ?? (await builtOnce(await apiServerModule(release))),
+    etcd: (await fromAssets(assets, 'etcd')) ?? (await builtOnce(await pinnedModule('etcd'))),
     awsIamAuthenticator:
-      (await fromAssets(assets, 'aws-iam-authenticator')) ?? (await builtOnce('aws-iam-authenticator')),
+      (await fromAssets(assets, 'aws-iam-authenticator')) ??
+      (await builtOnce(await pinnedModule('aws-iam-authenticator'))),
+    release,
   };
 }
 
@@ -41,6 +63,17 @@ async function fromAssets(assets: string | undefined, name: string): Promise<str
   throw new Error(`KUBEBUILDER_ASSETS is ${assets}, but it holds no program ${name}; unset it to build one`);
 }
 
+/** The flags of an API server, and what some tests expect, depend on its version. */
+async function checkVersion(apiServer: string, release: string): Promise<void> {
+  const { stdout } = await promisify(execFile)(apiServer, ['--version']);
+  const minor = /^Kubernetes v1\.(\d+)\./.exec(stdout)?.[1];
+  if (Number(minor) === minorOf(release)) return;
+  throw new Error(
+    `${apiServer} is ${stdout.trim()}, and the tests are to run on 1.${minorOf(release)}: ` +
+      `unset KUBEBUILDER_ASSETS, or set ${VERSION_VARIABLE}=1.${minor}`,
+  );
+}
+
 function isExecutable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
@@ -48,18 +81,41 @@ function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** The program of a module under `test/e2e/go/`, from the cache or built into it. */
-async function builtOnce(name: string): Promise<string> {
-  const module = join(modules, name);
-  const goMod = await readFile(join(module, 'go.mod'), 'utf8');
-  const args = buildArguments(goMod);
-  const key = createHash('sha256')
-    .update(JSON.stringify([process.platform, process.arch, args]))
-    .update(goMod)
-    .update(await readFile(join(module, 'go.sum')))
-    .digest('hex')
-    .slice(0, 16);
-  const folder = join(cache, key);
+function apiServerModule(release: string): Promise<GoModule> {
+  return release === DEFAULT_RELEASE ? pinnedModule('kube-apiserver') : writtenModule(release);
+}
+
+/** A module under `test/e2e/go/`, pinned by its `go.sum`. */
+async function pinnedModule(name: string): Promise<GoModule> {
+  const folder = join(modules, name);
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8');
+  const tool = /^tool (\S+)$/m.exec(goMod)?.[1];
+  if (tool === undefined) throw new Error('a go.mod under test/e2e/go has no tool directive');
+  const release = name === 'kube-apiserver' ? DEFAULT_RELEASE : undefined;
+  const args = ['-mod=readonly', ...buildArguments(tool, release)];
+  return { name, folder, args, sources: [goMod, await readFile(join(folder, 'go.sum'))] };
+}
+
+/** The API server of another release; the build itself fills `go.sum`, by the checksum database of Go. */
+async function writtenModule(release: string): Promise<GoModule> {
+  const folder = join(cache, 'modules', release);
+  return {
+    name: 'kube-apiserver',
+    folder,
+    args: ['-mod=mod', ...buildArguments('k8s.io/kubernetes/cmd/kube-apiserver', release)],
+    sources: [await readFile(new URL('release-module.ts', import.meta.url))],
+    async write() {
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'go.mod'), await releaseModule(release));
+    },
+  };
+}
+
+/** The program of a module, from the cache or built into it. */
+async function builtOnce({ name, folder: module, args, sources, write }: GoModule): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, args]));
+  for (const source of sources) hash.update(source);
+  const folder = join(cache, hash.digest('hex').slice(0, 16));
   const binary = join(folder, name);
   if (await isExecutable(binary)) return binary;
 
@@ -70,7 +126,8 @@ async function builtOnce(name: string): Promise<string> {
     const begin = performance.now();
     process.stderr.write(`control plane: building ${name} from ${module}, once; this takes minutes\n`);
     try {
-      await goBuild(name, module, ['build', '-o', unfinished, ...args]);
+      await write?.();
+      await runGo(['build', '-o', unfinished, ...args], module);
       await rename(unfinished, binary);
     } finally {
       await rm(unfinished, { force: true });
@@ -81,35 +138,19 @@ async function builtOnce(name: string): Promise<string> {
   return binary;
 }
 
-/** What makes a build the same on every machine; the package is that of the module's `tool` directive. */
-function buildArguments(goMod: string): string[] {
-  const tool = /^tool (\S+)$/m.exec(goMod)?.[1];
-  if (tool === undefined) throw new Error('a go.mod under test/e2e/go has no tool directive');
-  const version = /^\s*k8s\.io\/kubernetes v((\d+)\.(\d+)\.\d+)/m.exec(goMod);
-  // Without it the API server says in `/version` that it is v0.0.0-master.
-  const versionFlags = version
-    ? Object.entries({ gitVersion: `v${version[1]}`, gitMajor: version[2], gitMinor: version[3] }).map(
-        ([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`,
-      )
-    : [];
+/** What makes a build the same on every machine. @param release that the API server names in `/version` */
+function buildArguments(tool: string, release: string | undefined): string[] {
+  // Without it the API server says that it is v0.0.0-master.
+  const version = release && {
+    gitVersion: `v${release}`,
+    gitMajor: '1',
+    gitMinor: String(minorOf(release)),
+  };
+  const versionFlags = Object.entries(version || {}).map(
+    ([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`,
+  );
   const ldflags = ['-s', '-w', ...versionFlags].join(' ');
-  return ['-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', ldflags, tool];
-}
-
-async function goBuild(name: string, cwd: string, args: string[]): Promise<void> {
-  const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' };
-  const go = spawn('go', args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
-  try {
-    const [code, signal] = await once(go, 'exit');
-    if (code !== 0)
-      throw new Error(`go could not build ${name} in ${cwd} (${signal ?? `exit code ${code}`})`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new Error(
-      `${name} has to be built once, and there is no go in PATH: install Go, or set KUBEBUILDER_ASSETS ` +
-        'to a folder with kube-apiserver, etcd and aws-iam-authenticator',
-    );
-  }
+  return ['-trimpath', '-buildvcs=false', '-ldflags', ldflags, tool];
 }
 
 if (import.meta.main) {

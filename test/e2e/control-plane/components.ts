@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Authority } from '../../sandbox/certificates.ts';
 import type { Binaries } from './build.ts';
 import type { DaemonCommand } from './daemon.ts';
+import { minorOf } from './versions.ts';
 
 /** An IAM role and who its sessions are in the cluster, as in an access entry or in `aws-auth`. */
 export interface RoleMapping {
@@ -144,7 +145,7 @@ export async function apiServerCommand(
     `--service-account-key-file=${await write('accounts.pub', accounts.publicKey)}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=RBAC',
-    `--authentication-config=${await write('authentication.json', JSON.stringify(authentication))}`,
+    ...(await anonymousAccess(minorOf(binaries.release), write)),
     `--authentication-token-webhook-config-file=${join(directory, webhookFile)}`,
     // There is no controller manager that would make the accounts it asks for.
     '--disable-admission-plugins=ServiceAccount',
@@ -173,12 +174,25 @@ const auditPolicy = {
   ],
 };
 
-/** Nobody is anonymous but a health check, as on EKS since 1.32: without a token the answer is 401, not 403. */
-const authentication = {
-  apiVersion: 'apiserver.config.k8s.io/v1',
-  kind: 'AuthenticationConfiguration',
-  anonymous: {
-    enabled: true,
-    conditions: ['/healthz', '/livez', '/readyz'].map((path) => ({ path })),
-  },
-};
+/**
+ * The flags by which nobody is anonymous but a health check, as on EKS since 1.32: without a token the answer is 401, not
+ * 403. On 1.30 a health check needs a token too.
+ */
+async function anonymousAccess(
+  minor: number,
+  write: (name: string, content: string) => Promise<string>,
+): Promise<string[]> {
+  if (minor < 31) return ['--anonymous-auth=false'];
+  const authentication = {
+    apiVersion: `apiserver.config.k8s.io/${minor < 34 ? 'v1beta1' : 'v1'}`,
+    kind: 'AuthenticationConfiguration',
+    anonymous: {
+      enabled: true,
+      conditions: ['/healthz', '/livez', '/readyz'].map((path) => ({ path })),
+    },
+  };
+  return [
+    `--authentication-config=${await write('authentication.json', JSON.stringify(authentication))}`,
+    ...(minor < 32 ? ['--feature-gates=AnonymousAuthConfigurableEndpoints=true'] : []),
+  ];
+}

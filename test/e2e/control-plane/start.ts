@@ -133,5 +133,7 @@ async function isReady(admin: ApiClient): Promise<boolean> {
 
 function isNotListeningYet(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
+  // on a busy machine a server that starts may leave a connection waiting for seconds
+  const codes = ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'];
+  return code !== undefined && codes.includes(code);
 }
