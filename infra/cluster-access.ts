@@ -11,6 +11,7 @@ import {
   accessPlaces,
   discoveriesOf,
   homeOf,
+  isFleet,
   listedClusters,
   type Place,
 } from '../lambda/settings/locations.ts';
@@ -150,6 +151,25 @@ export function listAppliedClusters(scope: Construct, settings: Settings): Clust
   const ofAccessStacks = new Set(accessPlaces(settings).flatMap(({ clusters }) => clusters));
   return listedClusters(settings).filter(
     (cluster) => !ofAccessStacks.has(cluster) && isApplied(scope, cluster),
+  );
+}
+
+/** CloudFormation takes 500 a stack, and all else here is less than 60. */
+const MOST_RESOURCES = 440;
+
+/**
+ * Checks that the resources fit in one stack that each cluster and each entry with `repositories` has.
+ * @param applied clusters whose access entries and RBAC the stack applies
+ * @throws SettingsError where they do not
+ */
+export function checkResources(settings: Settings, applied: number): void {
+  const { length: listed } = listedClusters(settings);
+  const alarms = isFleet(settings) ? 0 : 2 * listed;
+  const pullRoles = settings.secrets.filter(({ repositories }) => repositories).length;
+  const needed = alarms + 3 * applied + pullRoles;
+  if (needed <= MOST_RESOURCES) return;
+  throw new SettingsError(
+    `clusters: ${listed} clusters and ${pullRoles} entries with repositories take ${needed} resources, and ${MOST_RESOURCES} fit in the stack; set "fleet": true, rbac "manual", or make several deployments`,
   );
 }
 

@@ -1,20 +1,27 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { checkSize, functionSettings, LARGEST_SETTINGS_BYTES } from '../lambda/settings/environment.ts';
 import type { Place } from '../lambda/settings/locations.ts';
+import {
+  functionSettings,
+  LARGEST_IN_ENVIRONMENT,
+  packSettings,
+  parameterName,
+  sizeInEnvironment,
+} from '../lambda/settings/packing.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import type { Network } from './network.ts';
 import { type LogOptions, skipChecks } from './options.ts';
-import { roleArn } from './permissions.ts';
+import { addPermissions, roleArn } from './permissions.ts';
 import { pullRolePrefix } from './registry-permissions.ts';
 
 /** What all functions of this package share. */
@@ -51,11 +58,12 @@ const LONGEST_DEPLOYED_BY = 100;
 export class RefreshFunction extends lambda.Function {
   readonly log: logs.LogGroup;
 
-  /** @throws SettingsError for settings that do not fit in its environment */
+  /** @throws SettingsError for settings that are too large */
   constructor(scope: Construct, id: string, props: RefreshFunctionProps) {
     const { settings, input, main, role, network, environment, logOptions, retries, ...options } = props;
-    const room = LONGEST_DEPLOYED_BY + LARGEST_SETTINGS_BYTES - checkSize(input);
     const stack = Stack.of(scope);
+    const passed = passSettings(scope, role, settings.name, functionSettings(input));
+    const room = LONGEST_DEPLOYED_BY + LARGEST_IN_ENVIRONMENT - passed.size;
     const deployedBy = scope.node.tryGetContext(APP_FLAGS) ?? stack.node.path;
     // kept after the stack, but not after a first deployment that failed
     const removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
@@ -67,7 +75,7 @@ export class RefreshFunction extends lambda.Function {
       role,
       logGroup,
       environment: {
-        SETTINGS: stack.toJsonString(functionSettings(input)),
+        ...passed.variables,
         ...(deployedBy.length <= room && { DEPLOYED_BY: deployedBy }),
         ...(settings.secrets.some(({ repositories }) => repositories) && {
           PULL_ROLE_PREFIX: roleArn(stack, main.accountId, pullRolePrefix(settings.name, main.region)),
@@ -87,6 +95,7 @@ export class RefreshFunction extends lambda.Function {
       memorySize: options.memorySize ?? 512,
     });
     this.log = logGroup;
+    this.node.addDependency(...passed.parameters);
     skipChecks(this, {
       CKV_AWS_45: 'the settings have ids of accounts and names of secrets, and no secret',
       CKV_AWS_116: retries
@@ -94,6 +103,49 @@ export class RefreshFunction extends lambda.Function {
         : 'a caller waits for its result',
     });
   }
+}
+
+/** The variables by which a function gets its settings, and the parameters that hold those that do not fit in there. */
+interface PassedSettings {
+  readonly variables: Readonly<Record<string, string>>;
+  /** In the environment, in bytes. */
+  readonly size: number;
+  readonly parameters: readonly ssm.StringParameter[];
+}
+
+/** @throws SettingsError for settings that are too large */
+function passSettings(scope: Construct, role: iam.Role, name: string, settings: object): PassedSettings {
+  const stack = Stack.of(scope);
+  const size = sizeInEnvironment(settings);
+  if (size <= LARGEST_IN_ENVIRONMENT) {
+    return { variables: { SETTINGS: stack.toJsonString(settings) }, size, parameters: [] };
+  }
+  if (Token.isUnresolved(JSON.stringify(settings))) {
+    throw new SettingsError(
+      `they take ${size} bytes, and with texts that are known only at deployment at most ${LARGEST_IN_ENVIRONMENT}; give the texts themselves, use globs, or several deployments`,
+    );
+  }
+  const { path, values } = packSettings(settings, name);
+  const parameters = values.map(
+    (stringValue, at) =>
+      new ssm.StringParameter(scope, `Settings${at + 1}`, {
+        parameterName: parameterName(path, at),
+        description: `Settings of ${name}, compressed: part ${at + 1} of ${values.length}`,
+        stringValue,
+        tier: ssm.ParameterTier.STANDARD,
+      }),
+  );
+  addPermissions(role, [
+    {
+      sid: 'ReadSettings',
+      reason: 'settings that are too long for the environment, also while a deployment replaces them',
+      actions: ['ssm:GetParametersByPath'],
+      resources: [
+        `arn:${stack.partition}:ssm:${stack.region}:${stack.account}:parameter/ecr-registry-helper/${name}/*`,
+      ],
+    },
+  ]);
+  return { variables: { SETTINGS_PATH: path }, size: LARGEST_IN_ENVIRONMENT, parameters };
 }
 
 /** The folder of the function's bundle, by the name of the package: it is the same from its sources and from its builds. */

@@ -12,7 +12,7 @@ import { SettingsError } from '../lambda/errors.ts';
 import { accessPlaces, credentialsRoleName, homeRoleName, isFleet } from '../lambda/settings/locations.ts';
 import { checkSettings } from '../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
-import { ClusterAccess, checkMainPlace, listAppliedClusters } from './cluster-access.ts';
+import { ClusterAccess, checkMainPlace, checkResources, listAppliedClusters } from './cluster-access.ts';
 import { subscribedLogs, watchNamespaces, watchStoredSecrets } from './event-sources.ts';
 import { Fleet } from './fleet.ts';
 import { RefreshFunction, RetryQueues } from './function.ts';
@@ -88,6 +88,8 @@ export class EcrRegistryHelper extends Construct {
     const { name, enabled } = settings;
     this.settings = settings;
     checkMainPlace(this, settings);
+    const clusters = listAppliedClusters(this, settings);
+    checkResources(settings, clusters.length);
     const hasAccessStacks = accessPlaces(settings).length > 0;
     const role = resolveRole(this, props, hasAccessStacks ? homeRoleName(name, main.region) : undefined);
     this.role = role;
@@ -126,7 +128,6 @@ export class EcrRegistryHelper extends Construct {
     queues.invoke(refresher, enabled, this.fleet?.concurrency);
     this.monitoring = new Monitoring(this, 'Monitoring', this, props, key);
 
-    const clusters = listAppliedClusters(this, settings);
     const access = new ClusterAccess(this, 'Access', { settings, clusters, role, network, logs });
     const target = this.fleet?.target ?? new targets.LambdaFunction(refresher);
     this.rule = new events.Rule(this, 'Schedule', {

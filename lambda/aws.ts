@@ -299,7 +299,7 @@ export async function attempt<Answer>(
 type Handle = NodeHttpHandler['handle'];
 
 /** The SDK's HTTP with {@link attempt}. A client closes its handler, so each has its own. */
-class BoundedHttpHandler extends NodeHttpHandler {
+export class BoundedHttpHandler extends NodeHttpHandler {
   readonly #clock: Clock;
 
   constructor(clock: Clock) {

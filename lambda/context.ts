@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AwsClients, VpcFunctionRoles } from './aws.ts';
+import { SettingsError } from './errors.ts';
 import type { OpenCluster } from './kubernetes/client.ts';
 import type { PullCredentials } from './registries/credentials.ts';
 import type { RunRequest, Scope } from './request.ts';
@@ -42,10 +43,37 @@ export interface Environment {
   readonly functionName?: string | undefined;
   /** Of the rule that starts the function. */
   readonly ruleName?: string | undefined;
+  /** Under which SSM has the settings that do not fit in the environment. */
+  readonly settingsPath?: string | undefined;
   /** With which the ARNs of the pull roles begin. */
   readonly pullRolePrefix?: string | undefined;
   /** Only of a VPC function. */
   readonly vpcRoles?: VpcFunctionRoles | undefined;
+}
+
+/** Reads where this runs from its environment variables. @throws SettingsError without a region */
+export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const {
+    AWS_REGION: region,
+    ACCESS_ROLE_ARN: accessRoleArn,
+    CREDENTIALS_ROLE_ARN: credentialsRoleArn,
+  } = env;
+  if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
+  const { AWS_LAMBDA_FUNCTION_NAME: functionName, DEPLOYED_BY: deployedBy = '' } = env;
+  // flags of the CDK app of this project, else a stack of another app
+  const isOwnApp = deployedBy.startsWith('-c ');
+  return {
+    region,
+    functionName,
+    deployCommand: `npx cdk deploy ${isOwnApp ? '--all ' : ''}${deployedBy}`.trimEnd(),
+    rbacCommand: isOwnApp
+      ? `npm run -s rbac -- ${deployedBy}`
+      : `npx ecr-registry-helper rbac --function ${functionName} --region ${region}`,
+    ruleName: env.RULE_NAME,
+    settingsPath: env.SETTINGS_PATH,
+    pullRolePrefix: env.PULL_ROLE_PREFIX,
+    ...(accessRoleArn && credentialsRoleArn && { vpcRoles: { accessRoleArn, credentialsRoleArn } }),
+  };
 }
 
 /** The command that applies the permissions of the settings in a cluster. @param cluster its id */

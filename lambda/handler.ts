@@ -1,9 +1,10 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
+import { type Parameter, paginateGetParametersByPath, SSMClient } from '@aws-sdk/client-ssm';
 import type { Context } from 'aws-lambda';
-import { AwsClients } from './aws.ts';
+import { AwsClients, awsError, BoundedHttpHandler, callAws } from './aws.ts';
 import { type CleanupReport, cleanup } from './cleanup.ts';
-import { type Environment, type RunContext, startDeadline, systemClock } from './context.ts';
+import { type Clock, type RunContext, readEnvironment, startDeadline, systemClock } from './context.ts';
 import { diagnose } from './doctor/doctor.ts';
 import type { DoctorReport } from './doctor/report.ts';
 import { cut, EventError, hasCode, log, RefreshFailedError, SettingsError, toHelperError } from './errors.ts';
@@ -38,7 +39,7 @@ import {
 } from './request.ts';
 import { AccountLinks } from './service-accounts.ts';
 import { isFleet } from './settings/locations.ts';
-import { readSettings } from './settings/rules.ts';
+import { readSettings, unpackSettings } from './settings/rules.ts';
 import { clusterId, type Settings } from './settings/schema.ts';
 import { type StatusReport, status } from './status.ts';
 import { findVpcFunction, invokeVpcFunction } from './vpc-function.ts';
@@ -88,23 +89,17 @@ export type InvocationContext = Pick<
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Answer | Refusal> {
   let logger = new Logger({ serviceName: PRODUCT });
+  const clock = systemClock;
+  const deadline = startDeadline(clock, clock.now() + context.getRemainingTimeInMillis() - MARGIN_MS);
   try {
-    const settings = readSettings(process.env);
+    const settings = await loadSettings(process.env, { clock, signal: deadline.signal });
     logger = new Logger({ serviceName: settings.name, persistentKeys: { requestId: context.awsRequestId } });
     const received = withOrigin(readEvent(event), context);
     try {
       const { invokedFunctionArn: arn } = context;
       const request = narrowToChanged(settings, narrowToLogged(settings, received, arn), arn);
       const environment = readEnvironment(process.env);
-      const deadline = startDeadline(
-        systemClock,
-        systemClock.now() + context.getRemainingTimeInMillis() - MARGIN_MS,
-      );
-      const answer = await runAction(settings, request, {
-        environment,
-        clock: systemClock,
-        deadline,
-      }).finally(deadline.stop);
+      const answer = await runAction(settings, request, { environment, clock, deadline });
       logAnswer(logger, request, answer);
       // the main function sends those of a VPC function
       if (!environment.vpcRoles) sendMetrics(settings, request, answer);
@@ -114,7 +109,7 @@ export async function handler(event: unknown, context: InvocationContext): Promi
       if (received.origin !== 'queued' || !hasCode(fault, ...OBSOLETE)) throw fault;
       const { origin } = received;
       log(logger, 'warn', `not retried: ${fault.problem}`, { origin, errorName: fault.name });
-      const times = timesOf({ startedAt: systemClock.now(), clock: systemClock });
+      const times = timesOf({ startedAt: clock.now(), clock });
       return { ok: true, action: 'refresh', ...times, secrets: [], clusters: [] };
     }
   } catch (fault) {
@@ -126,6 +121,73 @@ export async function handler(event: unknown, context: InvocationContext): Promi
     }
     if (isRefused) return { ok: false, error: reportError(error) };
     throw error;
+  } finally {
+    deadline.stop();
+  }
+}
+
+/** Outlives a run where the function stays warm; other settings have another path. */
+const loaded = new Map<string, Promise<Settings>>();
+
+/**
+ * The settings of the function: in the variable SETTINGS or, longer ones, in the SSM parameters under SETTINGS_PATH,
+ * which are read once a cold start.
+ * @throws SettingsError; HelperError: SettingsCallError, DeadlineError
+ */
+export async function loadSettings(
+  env: NodeJS.ProcessEnv,
+  time: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Settings> {
+  const { SETTINGS_PATH: path } = env;
+  if (!path) return readSettings(env);
+  const loading = loaded.get(path) ?? readParameters(path, env, time);
+  loaded.set(path, loading);
+  try {
+    return await loading;
+  } catch (fault) {
+    loaded.delete(path);
+    throw fault;
+  }
+}
+
+async function readParameters(
+  path: string,
+  env: NodeJS.ProcessEnv,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Settings> {
+  const { region, deployCommand } = readEnvironment(env);
+  const client = new SSMClient({ region, requestHandler: new BoundedHttpHandler(clock) });
+  const parameters = await callAws(
+    async (options) => {
+      const all: Parameter[] = [];
+      for await (const { Parameters: page = [] } of paginateGetParametersByPath(
+        { client },
+        { Path: path },
+        options,
+      )) {
+        all.push(...page);
+      }
+      return all;
+    },
+    signal,
+    (awsCode) =>
+      awsError('SettingsCallError', `could not read the settings in SSM under ${path}`, awsCode, {
+        service: 'ssm',
+        region,
+        ifDenied: `Allow ssm:GetParametersByPath on it to the caller. The stack allows it to its function: ${deployCommand}`,
+        otherwise: 'The next run retries transient errors.',
+      }),
+  ).finally(() => client.destroy());
+  return readSettings({ SETTINGS: unpack(parameters, path, deployCommand) });
+}
+
+/** @throws SettingsError where parameters are missing or were changed */
+function unpack(parameters: readonly Parameter[], path: string, deployCommand: string): string {
+  try {
+    return unpackSettings(parameters);
+  } catch {
+    const problem = `the ${parameters.length} parameters in SSM under ${path} are not the settings that were deployed`;
+    throw new SettingsError(problem, `Deploy them again: ${deployCommand}`);
   }
 }
 
@@ -168,30 +230,6 @@ export async function runAction(
   } finally {
     aws.destroy();
   }
-}
-
-/** @throws SettingsError without a region */
-export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
-  const {
-    AWS_REGION: region,
-    ACCESS_ROLE_ARN: accessRoleArn,
-    CREDENTIALS_ROLE_ARN: credentialsRoleArn,
-  } = env;
-  if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
-  const { AWS_LAMBDA_FUNCTION_NAME: functionName, DEPLOYED_BY: deployedBy = '' } = env;
-  // flags of the CDK app of this project, else a stack of another app
-  const isOwnApp = deployedBy.startsWith('-c ');
-  return {
-    region,
-    functionName,
-    deployCommand: `npx cdk deploy ${isOwnApp ? '--all ' : ''}${deployedBy}`.trimEnd(),
-    rbacCommand: isOwnApp
-      ? `npm run -s rbac -- ${deployedBy}`
-      : `npx ecr-registry-helper rbac --function ${functionName} --region ${region}`,
-    ruleName: env.RULE_NAME,
-    pullRolePrefix: env.PULL_ROLE_PREFIX,
-    ...(accessRoleArn && credentialsRoleArn && { vpcRoles: { accessRoleArn, credentialsRoleArn } }),
-  };
 }
 
 /** The deployment's first refresh comes through the published version that CDK's trigger invokes; nobody waits for it. */

@@ -3,7 +3,6 @@ import { codeOf, HelperError, parseJson } from '../errors.ts';
 import type { FleetSummary } from '../fleet.ts';
 import type { Answer, Refusal } from '../handler.ts';
 import { ACTIONS } from '../request.ts';
-import { readSettings } from '../settings/rules.ts';
 import type { Settings } from '../settings/schema.ts';
 import { invokedAs, shellWord } from './io.ts';
 
@@ -168,7 +167,7 @@ export async function followExecution(
 
 /**
  * Reads the settings of a deployed function.
- * @throws SettingsError; HelperError: FunctionNotFoundError, and those of {@link toCallError}
+ * @throws SettingsError; HelperError: FunctionNotFoundError, SettingsCallError, and those of {@link toCallError}
  */
 export async function readDeployedSettings(name: string): Promise<Settings> {
   const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
@@ -176,7 +175,9 @@ export async function readDeployedSettings(name: string): Promise<Settings> {
   return await calling(client, 'lambda:GetFunctionConfiguration', name, async () => {
     const command = new GetFunctionConfigurationCommand({ FunctionName: name });
     const { Environment: environment } = await client.send(command);
-    return readSettings({ SETTINGS: environment?.Variables?.SETTINGS });
+    const { loadSettings } = await import('../handler.ts');
+    const env = { ...environment?.Variables, AWS_REGION: await client.config.region() };
+    return await loadSettings(env, { clock: systemClock, signal: AbortSignal.any([]) });
   });
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../context.ts';
 import { hasCode, InternalError, plain, toHelperError } from '../errors.ts';
-import { checkSize, LARGEST_SETTINGS_BYTES } from '../settings/environment.ts';
+import { describeSize, functionSettings } from '../settings/packing.ts';
 import type { SettingsInput } from '../settings/schema.ts';
 import { readDeployedSettings, setAwsEnvironment } from './aws.ts';
 import {
@@ -238,9 +238,9 @@ export function addCommands(program: Command): void {
     .action((file: string, { json }: { json?: true }) => {
       const input = readSettingsFile(file);
       const checked = checkFile(file, input);
-      const bytes = checkSize(input as SettingsInput);
+      const size = describeSize(functionSettings(input as SettingsInput), checked.name);
       if (json) printJson(checked);
-      else print(`${settingsView(checked, bytes, LARGEST_SETTINGS_BYTES)}\n`);
+      else print(`${settingsView(checked, size)}\n`);
     });
   settings
     .command('schema')

@@ -222,12 +222,12 @@ export function until(then: string | undefined, at: string): string {
   return left > 0 ? `in ${duration(left)}` : `${duration(-left)} ago`;
 }
 
-/** What checked settings mean, for people. */
-export function settingsView(settings: Settings, bytes: number, most: number): string {
+/** What checked settings mean, for people. @param size where the function gets them from */
+export function settingsView(settings: Settings, size: string): string {
   const { name, schedule, enabled, concurrency, cleanup } = settings;
   const placed = withResolvedLocations(settings, 'own');
   return paragraphs(
-    `ok: ${name}, ${schedule}${enabled ? '' : ' (not enabled)'}, ${concurrency} writes at once, cleanup ${cleanup ? 'allowed' : 'off'}; ${bytes} of ${most} bytes`,
+    `ok: ${name}, ${schedule}${enabled ? '' : ' (not enabled)'}, ${concurrency} writes at once, cleanup ${cleanup ? 'allowed' : 'off'}; ${size}`,
     table(
       ['CLUSTER', 'NAME', 'REGION', 'ACCOUNT', 'RBAC', 'ROLE'],
       listedClusters(placed).map((cluster) => [

@@ -174,6 +174,7 @@ function secretArn({ homeRegion }: AwsClients, secretId: string, principal = '')
 export function neededEndpoints(
   { region, homeRegion, vpcRoles }: Pick<AwsClients, 'region' | 'homeRegion' | 'vpcRoles'>,
   { entries, ...scope }: Scope,
+  { settingsPath }: Pick<RunContext['environment'], 'settingsPath'>,
 ): string[] {
   const clusters = scope.clusters.map(({ cluster }) => cluster);
   const registries = entries.flatMap((entry) => entry.registries);
@@ -191,6 +192,7 @@ export function neededEndpoints(
     ...registries.flatMap((one) => (one.type === 'ecr' ? [['ecr.api', one.region ?? homeRegion]] : [])),
     ...secretIds.map((id) => ['secretsmanager', regionOfSecret(id) ?? homeRegion]),
     ...(isRoleAssumed ? [['sts', region]] : []),
+    ...(settingsPath ? [['ssm', region]] : []),
   ];
   return [...new Set(all.map(([service, where]) => `${service} of ${where}`))].sort();
 }

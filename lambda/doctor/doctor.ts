@@ -78,8 +78,8 @@ function checkSettings({ ctx: { settings } }: DoctorState) {
 }
 
 /** Names the interface endpoints that the function needs where its VPC has no NAT. */
-function listEndpoints({ ctx: { aws, scope } }: DoctorState) {
-  const needed = neededEndpoints(aws, scope).join(', ');
+function listEndpoints({ ctx: { aws, scope, environment } }: DoctorState) {
+  const needed = neededEndpoints(aws, scope, environment).join(', ');
   const reason = `without a NAT it needs the interface endpoints ${needed}, with private DNS: docs/guides/private-clusters.md`;
   return [passed('settings', 'VPC', reason)];
 }

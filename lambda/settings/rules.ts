@@ -1,3 +1,4 @@
+import { brotliDecompressSync } from 'node:zlib';
 import { parseJson, SettingsError } from '../errors.ts';
 import {
   accessPlaces,
@@ -71,6 +72,22 @@ export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): S
   const checked = withoutTokens.safeParse(input, { reportInput: true });
   if (!checked.success) throw new SettingsError(explain(checked.error), fix);
   return checked.data;
+}
+
+/** Of settings that are unpacked, in bytes. */
+export const LARGEST_SETTINGS = 4 * 1024 * 1024;
+
+/**
+ * Unpacks the JSON text of settings, which `packSettings` put into SSM parameters.
+ * @param parameters all under one path, in any order
+ * @throws an error of zlib where one is missing or changed
+ */
+export function unpackSettings(
+  parameters: readonly Partial<Record<'Name' | 'Value', string | undefined>>[],
+): string {
+  const sorted = parameters.toSorted((one, other) => ((one.Name ?? '') < (other.Name ?? '') ? -1 : 1));
+  const packed = Buffer.from(sorted.map(({ Value = '' }) => Value).join(''), 'base64');
+  return brotliDecompressSync(packed, { maxOutputLength: LARGEST_SETTINGS }).toString('utf8');
 }
 
 /** Reports a problem of the field at a path. */

@@ -1,6 +1,6 @@
 import type { SecretEntry, Settings } from './schema.ts';
 
-/** Longer settings do not fit in the function's environment. */
+/** No selector that a person writes is longer. */
 const LONGEST_SELECTOR = 3_500;
 const SPACE = '[ \\t\\r\\n]*';
 const WORD = '[^=!<>(), \\t\\r\\n]';

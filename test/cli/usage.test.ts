@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { rbacManifest } from '../../lambda/cli/rbac.ts';
@@ -111,12 +112,23 @@ describe('settings', () => {
     expect(stderr).toMatch(said);
   });
 
-  it('check refuses what the environment of a function cannot hold', async () => {
+  it('check says where settings go that the environment of a function cannot hold', async () => {
     const include = Array.from({ length: 160 }, (_, nth) => `namespace-number-${nth}`);
     const file = settingsFile({ clusters: [{ name: 'demo' }], secrets: [{ namespaces: { include } }] });
-    const { code, stderr } = await cli(['settings', 'check', file]);
+    const { code, stdout } = await cli(['settings', 'check', file]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ok: .*; \d{4} bytes, in SSM parameters \(1\)$/m);
+  });
+
+  it('check refuses settings that are too large', async () => {
+    const $schema = randomBytes(700_000).toString('base64');
+    const { code, stderr } = await cli([
+      'settings',
+      'check',
+      settingsFile({ clusters: [{ name: 'demo' }], $schema }),
+    ]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/they take \d+ bytes, and 3500 fit/);
+    expect(stderr).toMatch(/they take \d+ bytes compressed, and 737280 fit in SSM parameters/);
   });
 
   it('schema is the one of the docs', async () => {

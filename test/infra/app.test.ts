@@ -69,7 +69,12 @@ const wrong: [string, Record<string, string>, RegExp, 'settings' | 'construct'][
     'settings',
   ],
   ['a gap over 10 hours', file({ ...demo, schedule: 'rate(11 hours)' }), /more than 10 hours/, 'settings'],
-  ['more than fits', file(many), /they take \d+ bytes, and 3500 fit/, 'construct'],
+  [
+    'more than fits',
+    file(many),
+    /120 clusters and 0 entries .* take 600 resources, and 440 fit/,
+    'construct',
+  ],
   [
     'rbac "apply" in another region',
     { region: 'eu-west-1', ...file({ clusters: [{ name: 'demo', region: 'us-west-2', rbac: 'apply' }] }) },
@@ -158,7 +163,7 @@ describe('the app', () => {
   it('more than fits: says so in one line and ends', async () => {
     const { code, stdout, stderr } = await app(file(many));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/they take \d+ bytes, and 3500 fit/);
+    expect(stderr).toMatch(/120 clusters .* take 600 resources, and 440 fit in the stack; set "fleet": true/);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 

@@ -7,8 +7,8 @@ import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
 import { APP_FLAGS } from '../../infra/function.ts';
 import { pullRolePrefix } from '../../infra/registry-permissions.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
-import { LARGEST_SETTINGS_BYTES } from '../../lambda/settings/environment.ts';
 import { accessRoleName, credentialsRoleName, homeRoleName } from '../../lambda/settings/locations.ts';
+import { LARGEST_IN_ENVIRONMENT } from '../../lambda/settings/packing.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
 import { pullRoleKey, type SettingsInput } from '../../lambda/settings/schema.ts';
 import { alarmsOf, textOf } from './monitored.ts';
@@ -74,7 +74,7 @@ function environmentSize(template: Template): number {
     if (!variables.SETTINGS) return [];
     const texts = Object.entries<string>(variables).map(([name, value]) => [
       name,
-      name === 'SETTINGS' ? 's'.repeat(LARGEST_SETTINGS_BYTES - 2) : joined(value),
+      name === 'SETTINGS' ? 's'.repeat(LARGEST_IN_ENVIRONMENT - 2) : joined(value),
     ]);
     return Buffer.byteLength(JSON.stringify(Object.fromEntries(texts)));
   });

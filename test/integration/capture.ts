@@ -25,7 +25,7 @@ export async function captured<Value>(
       done();
     },
   });
-  const isOthers = ([name]: [string, unknown]) => !/^(AWS_|SETTINGS$|RULE_NAME$)/.test(name);
+  const isOthers = ([name]: [string, unknown]) => !/^(AWS_|SETTINGS(_PATH)?$|RULE_NAME$)/.test(name);
   process.env = { ...Object.fromEntries(Object.entries(before.env).filter(isOthers)), ...env };
   globalThis.console = new Console(sink, sink);
   for (const stream of streams) stream.write = sink.write.bind(sink) as typeof stream.write;

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { readEnvironment } from '../../lambda/context.ts';
 import type { DiscoveryReport } from '../../lambda/fleet.ts';
-import { type Answer, handler, readEnvironment, runAction } from '../../lambda/handler.ts';
+import { type Answer, handler, runAction } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import { readEvent } from '../../lambda/request.ts';
 import { readSettings } from '../../lambda/settings/rules.ts';

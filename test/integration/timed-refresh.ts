@@ -1,5 +1,6 @@
 import type { Clock, Deadline } from '../../lambda/context.ts';
-import { readEnvironment, runAction } from '../../lambda/handler.ts';
+import { readEnvironment } from '../../lambda/context.ts';
+import { runAction } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { RunRequest } from '../../lambda/request.ts';
 import { readSettings } from '../../lambda/settings/rules.ts';

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { readAppSettings } from '../../lambda/cli/io.ts';
-import { applyRbacCommand } from '../../lambda/context.ts';
-import { readEnvironment } from '../../lambda/handler.ts';
+import { applyRbacCommand, readEnvironment } from '../../lambda/context.ts';
 
 const commandsOf = (env: Record<string, string>) => {
   const environment = readEnvironment({

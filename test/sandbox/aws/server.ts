@@ -14,6 +14,7 @@ import { createLambda, type FunctionCode } from './lambda.ts';
 import { createLogs, type SubscriptionFilter } from './logs.ts';
 import { ENTRANCE, Registries } from './registries.ts';
 import { createSecretsManager, type SecretOptions, secretArn } from './secrets-manager.ts';
+import { createSsm } from './ssm.ts';
 import { createStates, type StateMachineCode } from './states.ts';
 import { createSts } from './sts.ts';
 
@@ -56,6 +57,8 @@ export interface AwsEmulator {
   readonly rules: Map<string, Rule>;
   /** The subscription filters of each log group, by its name. */
   readonly subscriptions: Map<string, SubscriptionFilter[]>;
+  /** The values of SSM parameters, by name. */
+  readonly parameters: Map<string, string>;
   /** What answers for ECR's hosts in a process that called `toRegistries`. */
   readonly registries: Registries;
   now(): Date;
@@ -99,6 +102,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const stateMachines = new Map<string, StateMachineCode>();
   const rules = new Map<string, Rule>();
   const subscriptions = new Map<string, SubscriptionFilter[]>();
+  const parameters = new Map<string, string>();
   const registries = new Registries(now);
   const faults = new AwsFaults();
   const calls: AwsCall[] = [];
@@ -113,6 +117,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     createStates(stateMachines),
     createEventBridge(rules),
     createLogs(subscriptions),
+    createSsm(parameters),
   ];
   // The role's name is the session's too, as Lambda takes the function's. Its keys outlive any test.
   const { principal } = identities.openSession(roleArn, 'ecr-registry-helper', 2 * 365 * 86_400);
@@ -138,6 +143,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     stateMachines,
     rules,
     subscriptions,
+    parameters,
     registries,
     now,
     env: {
@@ -148,6 +154,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${origin}/secretsmanager`,
       AWS_ENDPOINT_URL_EVENTBRIDGE: `${origin}/events`,
       AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: `${origin}/logs`,
+      AWS_ENDPOINT_URL_SSM: `${origin}/ssm`,
       AWS_ENDPOINT_URL_LAMBDA: `${origin}/lambda`,
       EMULATED_AWS: origin,
       AWS_REGION: region,

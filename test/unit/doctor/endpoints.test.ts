@@ -63,6 +63,11 @@ test.for<[string, Parameters<typeof neededEndpoints>[0], SettingsInput, string]>
   const settings = checkSettings(input);
   const listed = listedClusters(withResolvedLocations(settings, 'eu-west-1'));
   const clusters = listed.map((cluster) => ({ id: cluster.name, cluster, entries: settings.secrets }));
-  const needed = neededEndpoints(aws, { clusters, entries: settings.secrets });
+  const needed = neededEndpoints(aws, { clusters, entries: settings.secrets }, {});
   expect(needed.join(', ')).toBe(expected);
+});
+
+test('of settings in SSM', () => {
+  const needed = neededEndpoints(AT_HOME, { clusters: [], entries: [] }, { settingsPath: '/a/b' });
+  expect(needed).toEqual(['ssm of eu-west-1']);
 });
