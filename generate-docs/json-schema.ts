@@ -20,7 +20,15 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'For a cluster that is not EKS: name or ARN of the Secrets Manager secret with a kubeconfig.',
   'clusters[].kmsKeyArn': 'ARN of the customer managed KMS key of `kubeconfigSecretId`.',
   'clusters[].publicCertificate':
-    'With `kubeconfigSecretId`: the API server has a certificate of a public authority, and the kubeconfig names no authority. Default: `false`.',
+    'With `kubeconfigSecretId` or `server`: the API server has a certificate of a public authority, and neither the kubeconfig nor `caData` names one. Default: `false`.',
+  'clusters[].server':
+    'For a cluster that is not EKS: URL of its API server, `https://HOST:PORT`. With `webIdentity`.',
+  'clusters[].caData':
+    'With `server`: the certificate authority of the API server, PEM in base64, as `certificate-authority-data` in a kubeconfig.',
+  'clusters[].webIdentity':
+    'The API server trusts the role of the function by tokens of AWS STS: nothing is stored. With `server`, or with the `kubeconfigSecretId` of a kubeconfig without credentials.',
+  'clusters[].webIdentity.audience':
+    'Audience of the tokens, unlike that of any other cluster. Default: the names of deployment and cluster, `NAME/ID`.',
   'clusters[].discover':
     'In place of `name`: finds EKS clusters by name or tag, also in other accounts and regions.',
   'clusters[].discover.accounts': 'AWS accounts to search. Default: the account of the function.',

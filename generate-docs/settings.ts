@@ -12,7 +12,7 @@ export const settingsPage: Page = { file: 'docs/reference/settings.md', write: w
 const SECTIONS: Readonly<Record<string, string>> = {
   '': 'The fields at the top of the file.',
   'clusters[]':
-    'A cluster, with either `name` or `discover`: EKS in any account and region ([access stacks](../guides/access-stacks.md)), or [by kubeconfig](../guides/kubeconfig-clusters.md).',
+    'A cluster, with either `name` or `discover`: EKS in any account and region ([access stacks](../guides/access-stacks.md)), [by kubeconfig](../guides/kubeconfig-clusters.md) or [without a stored key](../guides/web-identity.md).',
   'clusters[].discover': 'Clusters that each run finds: [discovery](../guides/discovery.md).',
   'clusters[].discover.tag': 'The tag of discovered clusters.',
   'secrets[]': 'An entry: one pull secret in the namespaces of some clusters.',

@@ -15,7 +15,7 @@ import {
   listedClusters,
   type Place,
 } from '../lambda/settings/locations.ts';
-import { type ClusterSettings, clusterId, type Settings } from '../lambda/settings/schema.ts';
+import { type ClusterSettings, clusterId, isEks, type Settings } from '../lambda/settings/schema.ts';
 import { APP_FLAGS } from './function.ts';
 import type { Network } from './network.ts';
 import { type LogOptions, ownLog } from './options.ts';
@@ -175,7 +175,7 @@ export function checkResources(settings: Settings, applied: number): void {
 
 function isApplied(scope: Construct, cluster: ClusterSettings): boolean {
   // neither an access entry nor CDK's kubectl works there
-  if (cluster.kubeconfigSecretId) return false;
+  if (!isEks(cluster)) return false;
   const { account } = Stack.of(scope);
   const id = clusterId(cluster);
   if (!cluster.roleArn && isDifferent(cluster.accountId, account) === true) {

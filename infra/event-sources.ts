@@ -5,7 +5,13 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
 import { discoveriesOf, listedClusters } from '../lambda/settings/locations.ts';
-import { type ClusterSettings, clusterId, type Settings, storedSecretId } from '../lambda/settings/schema.ts';
+import {
+  type ClusterSettings,
+  clusterId,
+  isEks,
+  type Settings,
+  storedSecretId,
+} from '../lambda/settings/schema.ts';
 import { clusterScope, differenceFromStack, isDifferent } from './cluster-access.ts';
 import { isArn, listRegistries, secretArn } from './permissions.ts';
 
@@ -75,7 +81,7 @@ function checkLog(scope: Construct, cluster: ClusterSettings): void {
   const obstacle =
     differenceFromStack(scope, cluster) ??
     (cluster.roleArn && 'the function uses a role there') ??
-    (cluster.kubeconfigSecretId && 'the function uses a kubeconfig there');
+    (isEks(cluster) ? undefined : 'it is not of EKS');
   if (!obstacle) return;
   throw new SettingsError(
     `newNamespaces: the log of the cluster ${clusterId(cluster)} cannot invoke the function: ${obstacle}, and a subscription works in one account and region; deploy a second function for this cluster, or leave newNamespaces out`,

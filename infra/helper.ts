@@ -9,7 +9,13 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { SettingsError } from '../lambda/errors.ts';
-import { accessPlaces, credentialsRoleName, homeRoleName, isFleet } from '../lambda/settings/locations.ts';
+import {
+  accessPlaces,
+  credentialsRoleName,
+  homeRoleName,
+  isFleet,
+  listedClusters,
+} from '../lambda/settings/locations.ts';
 import { checkSettings } from '../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import { ClusterAccess, checkMainPlace, checkResources, listAppliedClusters } from './cluster-access.ts';
@@ -91,7 +97,10 @@ export class EcrRegistryHelper extends Construct {
     const clusters = listAppliedClusters(this, settings);
     checkResources(settings, clusters.length);
     const hasAccessStacks = accessPlaces(settings).length > 0;
-    const role = resolveRole(this, props, hasAccessStacks ? homeRoleName(name, main.region) : undefined);
+    // clusters with webIdentity trust it by its ARN
+    const isNamed =
+      hasAccessStacks || (!props.role && listedClusters(settings).some((one) => one.webIdentity));
+    const role = resolveRole(this, props, isNamed ? homeRoleName(name, main.region) : undefined);
     this.role = role;
     const network = resolveNetwork(this, props, settings.vpc);
     const { key, logs } = readOptions(this, settings, settings.kmsKeyArn, props);

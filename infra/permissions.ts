@@ -10,7 +10,13 @@ import {
   ownReach,
   type Place,
 } from '../lambda/settings/locations.ts';
-import type { ClusterSettings, RegistrySettings, Settings } from '../lambda/settings/schema.ts';
+import {
+  audienceOf,
+  type ClusterSettings,
+  type RegistrySettings,
+  type Settings,
+  WEB_IDENTITY,
+} from '../lambda/settings/schema.ts';
 
 /** One statement of a role's policy. */
 export interface Permission extends iam.PolicyStatementProps {
@@ -78,6 +84,7 @@ export function functionPermissions(stack: Stack, settings: Settings, logGroupNa
       resources: [...new Set(clusterRoles(stack, settings))],
     },
     ...secretPermissions(stack, [...listRegistries(settings), ...listedClusters(settings)]),
+    ...webIdentityPermissions(settings),
     {
       sid: 'SeeSchedule',
       reason: 'doctor checks that the rule is enabled',
@@ -106,6 +113,26 @@ function clusterRoles(stack: Stack, settings: Settings): string[] {
     ...discoveriesOf(settings).flatMap(({ roleName, accounts = [] }) =>
       roleName ? accounts.map((account) => roleArn(stack, account, roleName)) : [],
     ),
+  ];
+}
+
+/** Gets tokens for the audiences of the clusters that know the role by its web identity, as the function requests them. */
+function webIdentityPermissions(settings: Settings): Permission[] {
+  const clusters = listedClusters(settings).filter(({ webIdentity }) => webIdentity);
+  return [
+    {
+      sid: 'GetWebIdentityTokens',
+      reason: 'clusters that know the role by its web identity; the call takes no resource',
+      actions: ['sts:GetWebIdentityToken'],
+      resources: clusters.length > 0 ? ['*'] : [],
+      conditions: {
+        'ForAllValues:StringEquals': {
+          'sts:IdentityTokenAudience': clusters.map((cluster) => audienceOf(settings, cluster)),
+        },
+        StringEquals: { 'sts:SigningAlgorithm': WEB_IDENTITY.algorithm },
+        NumericLessThanEquals: { 'sts:DurationSeconds': WEB_IDENTITY.seconds },
+      },
+    },
   ];
 }
 

@@ -122,9 +122,14 @@ export class AwsClients {
     return this.#keep(new CloudWatchLogsClient(this.#config(this.region, {})));
   }
 
+  /** Of the function's own region: the global endpoint issues no web identity tokens. */
+  sts(): STSClient {
+    return this.#keep(new STSClient(this.#config(this.region, {})));
+  }
+
   /** The ARN of the caller by STS, which needs no permission; requested once. @throws as the SDK */
   callerArn(): Promise<string> {
-    this.#callerArn ??= this.#keep(new STSClient(this.#config(this.region, {})))
+    this.#callerArn ??= this.sts()
       .send(new GetCallerIdentityCommand({}), { abortSignal: this.signal })
       .then(({ Arn = '' }) => Arn);
     return this.#callerArn;

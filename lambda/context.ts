@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { AwsClients, VpcFunctionRoles } from './aws.ts';
 import { SettingsError } from './errors.ts';
 import type { OpenCluster } from './kubernetes/client.ts';
+import type { FoundCluster } from './kubernetes/cluster.ts';
 import type { PullCredentials } from './registries/credentials.ts';
 import type { RunRequest, Scope } from './request.ts';
 import type { ClusterSettings, SecretEntry, Settings } from './settings/schema.ts';
@@ -29,6 +30,8 @@ export interface RunContext {
   readonly aws: AwsClients;
   /** @throws HelperError of the first registry that cannot be read */
   readonly readCredentials: (entry: SecretEntry) => Promise<PullCredentials>;
+  /** Finds a cluster, without a request to its API server. @throws HelperError */
+  readonly findCluster: (cluster: ClusterSettings) => Promise<FoundCluster>;
   /** @throws HelperError */
   readonly openCluster: (cluster: ClusterSettings) => Promise<OpenCluster>;
 }

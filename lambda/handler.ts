@@ -9,8 +9,9 @@ import { diagnose } from './doctor/doctor.ts';
 import type { DoctorReport } from './doctor/report.ts';
 import { cut, EventError, hasCode, log, RefreshFailedError, SettingsError, toHelperError } from './errors.ts';
 import { type DiscoveryReport, discover, type FleetSummary, fleetFailedError, summarize } from './fleet.ts';
-import { connect, findByEks } from './kubernetes/cluster.ts';
+import { connect, type FoundCluster, findByEks } from './kubernetes/cluster.ts';
 import { findByKubeconfig } from './kubernetes/kubeconfig.ts';
+import { findByWebIdentity } from './kubernetes/web-identity.ts';
 import { narrowToLogged } from './new-namespaces.ts';
 import { PolicyCheck } from './policy-check.ts';
 import { refresh } from './refresh/refresh.ts';
@@ -39,8 +40,9 @@ import {
 } from './request.ts';
 import { AccountLinks } from './service-accounts.ts';
 import { isFleet } from './settings/locations.ts';
-import { readSettings, unpackSettings } from './settings/rules.ts';
-import { clusterId, type Settings } from './settings/schema.ts';
+import { unpackSettings } from './settings/packing.ts';
+import { readSettings } from './settings/rules.ts';
+import { type ClusterSettings, clusterId, type Settings } from './settings/schema.ts';
 import { type StatusReport, status } from './status.ts';
 import { findVpcFunction, invokeVpcFunction } from './vpc-function.ts';
 
@@ -191,6 +193,13 @@ function unpack(parameters: readonly Parameter[], path: string, deployCommand: s
   }
 }
 
+/** Finds a cluster by what the settings say of it. @throws HelperError */
+async function findCluster(ctx: RunContext, cluster: ClusterSettings): Promise<FoundCluster> {
+  const { kubeconfigSecretId: secretId, webIdentity } = cluster;
+  if (webIdentity) return await findByWebIdentity(ctx, cluster);
+  return secretId ? await findByKubeconfig(ctx, cluster, secretId) : await findByEks(ctx, cluster);
+}
+
 /**
  * Runs the action of a request with the real clients, and closes what they opened. The clusters of an access stack with
  * a VPC are left to the function in it.
@@ -219,11 +228,8 @@ export async function runAction(
         request.origin === 'logged' ? cache.find(entry, settings.schedule, clock.now()) : undefined;
       return cached ?? cache.keep(entry, await reader.read(entry));
     },
-    openCluster: async (cluster) => {
-      const { kubeconfigSecretId: secretId } = cluster;
-      const found = secretId ? findByKubeconfig(ctx, cluster, secretId) : findByEks(ctx, cluster);
-      return connect(ctx, clusterId(cluster), await found);
-    },
+    findCluster: (cluster) => findCluster(ctx, cluster),
+    openCluster: async (cluster) => connect(ctx, clusterId(cluster), await findCluster(ctx, cluster)),
   };
   try {
     return await (vpcStack ? invokeVpcFunction(ctx, vpcStack) : ACTIONS[request.action](ctx));

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { EventError, NotCoveredError, parseJson } from './errors.ts';
 import type { RunRequest } from './request.ts';
 import { listedClusters } from './settings/locations.ts';
-import { type ClusterSettings, clusterId, explain, type Settings } from './settings/schema.ts';
+import { type ClusterSettings, clusterId, explain, isEks, type Settings } from './settings/schema.ts';
 import { coversNamespace, entriesOf } from './settings/selection.ts';
 
 /** The namespaces in a batch of audit records, and its source. */
@@ -113,7 +113,7 @@ export function narrowToLogged(settings: Settings, request: RunRequest, function
   const [, , , region, account] = functionArn.split(':');
   const isHere = (cluster: ClusterSettings) =>
     !cluster.roleArn &&
-    !cluster.kubeconfigSecretId &&
+    isEks(cluster) &&
     (cluster.region ?? region) === region &&
     (cluster.accountId ?? account) === account;
   const here = settings.newNamespaces ? listedClusters(settings).filter(isHere) : [];

@@ -51,7 +51,16 @@ export function checkFile(file: string | undefined, input: unknown): Settings {
   return checkSettings(input, undefined, undefined, file);
 }
 
-type Texts = 'clusterName' | 'function' | 'profile' | 'region' | 'repository' | 'settings' | 'stateMachine';
+type Texts =
+  | 'clusterName'
+  | 'function'
+  | 'issuer'
+  | 'profile'
+  | 'region'
+  | 'repository'
+  | 'role'
+  | 'settings'
+  | 'stateMachine';
 /** Those of `context` are `KEY=VALUE`, as for `cdk deploy -c`. */
 type Lists = 'cluster' | 'context' | 'namespaces';
 type Switches = 'all' | 'dryRun' | 'json' | 'local' | 'verbose' | 'wait';

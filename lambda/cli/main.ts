@@ -17,7 +17,7 @@ import {
   readSettingsFile,
   UsageError,
 } from './io.ts';
-import { rbacManifest } from './rbac.ts';
+import { authenticationManifest, rbacManifest } from './rbac.ts';
 import { EXIT, runCommand, runEvent, runPreflight, startFleet, WRONG_EVENTS } from './run.ts';
 import { settingsView } from './views.ts';
 
@@ -207,6 +207,8 @@ export function addCommands(program: Command): void {
     )
     .option('--cluster <id>', 'the cluster, where those of the settings have different permissions', toList)
     .option('--region <region>', 'of the stack')
+    .option('--issuer <url>', 'with --role: the AuthenticationConfiguration of a cluster with webIdentity')
+    .option('--role <arn>', 'the role of the function')
     .addOption(
       new Option('-c, --context <key=value>', 'settings=FILE, cluster=NAME or region=REGION as in cdk deploy')
         .argParser((pair: string, before: readonly string[] = []) => [...before, pair])
@@ -219,11 +221,13 @@ export function addCommands(program: Command): void {
         ['rbac --settings settings.json --cluster prod', 'of one of several clusters'],
       ),
     )
-    .action(async ({ cluster, function: name, ...flags }: Flags) => {
+    .action(async ({ cluster, function: name, issuer, role, ...flags }: Flags) => {
       const { settings, region } = name
         ? { settings: await readDeployedSettings(name), region: process.env.AWS_REGION }
         : readRbacFlags(flags, process.env);
-      print(rbacManifest(settings, { only: onlyOne(cluster), region }));
+      const only = onlyOne(cluster);
+      if (issuer || role) print(authenticationManifest(settings, { only, issuer, role }));
+      else print(rbacManifest(settings, { only, region }));
     });
 
   const settings = program

@@ -1,11 +1,11 @@
 import { stringify } from 'yaml';
 import { NotCoveredError } from '../errors.ts';
 import { mapRoleCommand } from '../kubernetes/eks.ts';
-import { clusterRights, type Manifest } from '../kubernetes/rbac.ts';
+import { authenticationConfiguration, clusterRights } from '../kubernetes/rbac.ts';
 import { findCoveredCluster, withResolvedLocations } from '../request.ts';
 import { listedClusters } from '../settings/locations.ts';
 import { type ClusterSettings, clusterId, type Settings } from '../settings/schema.ts';
-import { UsageError } from './io.ts';
+import { invokedAs, shellWord, UsageError } from './io.ts';
 
 /**
  * The permissions of a deployment in its clusters as YAML for `kubectl apply -f -`, with the commands that map the
@@ -31,13 +31,40 @@ export function rbacManifest(
   if (manifests.some((other) => other !== manifest)) {
     throw new UsageError(`the permissions of ${ids} differ; choose one with --cluster ID`);
   }
-  const usesOwnRole = clusters.some(({ roleArn, kubeconfigSecretId }) => !roleArn && !kubeconfigSecretId);
+  const usesOwnRole = clusters.some(
+    ({ roleArn, kubeconfigSecretId, webIdentity }) => webIdentity ?? (!roleArn && !kubeconfigSecretId),
+  );
   const comments = [
     `The permissions of ${settings.name} in ${clusters.map(clusterId).join(', ')}, for kubectl apply.`,
     ...(usesOwnRole ? ['', ...roleComments(settings.name, region)] : []),
     ...clusters.flatMap((cluster) => ['', ...accessComments(settings.name, cluster, region)]),
   ];
   return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n---\n${manifest}`;
+}
+
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/;
+
+/**
+ * The AuthenticationConfiguration, as YAML, of the API server of a cluster with `webIdentity`.
+ * @param only the id of the cluster; required if there are several
+ * @throws UsageError for another cluster, or without issuer and role
+ */
+export function authenticationManifest(
+  settings: Settings,
+  { only, issuer, role: roleArn }: Partial<Record<'only' | 'issuer' | 'role', string | undefined>>,
+): string {
+  if (!issuer || !roleArn) throw new UsageError('--issuer and --role go together');
+  if (!issuer.startsWith('https://')) throw new UsageError(`--issuer ${issuer} is not an https URL`);
+  // both become part of expressions
+  if (!ROLE_ARN.test(roleArn)) throw new UsageError(`--role ${roleArn} is not the ARN of a role`);
+  const clusters = listedClusters(settings).filter(
+    (cluster) => cluster.webIdentity && (only === undefined || clusterId(cluster) === only),
+  );
+  const [cluster, ...others] = clusters;
+  if (!cluster || others.length > 0) {
+    throw new UsageError('--issuer is for one cluster with webIdentity; choose it with --cluster ID');
+  }
+  return toYaml([authenticationConfiguration(settings, cluster, { issuer, roleArn })]);
 }
 
 /** A listed cluster by its id, or by its ARN one that a discover covers. */
@@ -50,7 +77,7 @@ function findCluster(placed: Settings, only: string): ClusterSettings {
   }
 }
 
-function toYaml(objects: readonly Manifest[]): string {
+function toYaml(objects: readonly object[]): string {
   const options = { lineWidth: 0, aliasDuplicateObjects: false };
   return objects.map((object) => stringify(object, options)).join('---\n');
 }
@@ -66,7 +93,16 @@ function roleComments(stack: string, region: string | undefined): string[] {
 
 /** How the function gets access to a cluster: by a kubeconfig, or by its role in either authentication mode. */
 function accessComments(group: string, cluster: ClusterSettings, stackRegion: string | undefined): string[] {
-  const { name, region = stackRegion, roleArn = '"$ROLE_ARN"', kubeconfigSecretId } = cluster;
+  const { name, region = stackRegion, roleArn = '"$ROLE_ARN"', kubeconfigSecretId, webIdentity } = cluster;
+  if (webIdentity) {
+    const issuer =
+      '$(aws iam get-outbound-web-identity-federation-info --query IssuerIdentifier --output text)';
+    const again = [invokedAs, ...process.argv.slice(2).map(shellWord)].join(' ');
+    return [
+      `Have the API server of ${clusterId(cluster)} trust the role: write its configuration, and start it with --authentication-config=FILE (docs/guides/web-identity.md):`,
+      `  ${again} --cluster ${clusterId(cluster)} --issuer "${issuer}" --role ${roleArn}`,
+    ];
+  }
   if (kubeconfigSecretId) {
     return [
       `Who comes to ${clusterId(cluster)} with the kubeconfig in ${kubeconfigSecretId} has to be in the group ${group}, by a client certificate:`,

@@ -4,7 +4,7 @@ import type { RunContext } from '../context.ts';
 import { codeOf, hasCode } from '../errors.ts';
 import type { Scope } from '../request.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
-import { type RegistrySettings, type SecretEntry, storedSecretId } from '../settings/schema.ts';
+import { isEks, type RegistrySettings, type SecretEntry, storedSecretId } from '../settings/schema.ts';
 import type { DoctorState } from './doctor.ts';
 import { type Finding, failed, failedBy, passed, skipped, unknown } from './report.ts';
 
@@ -182,16 +182,16 @@ export function neededEndpoints(
     ...clusters.flatMap(({ kubeconfigSecretId }) => kubeconfigSecretId ?? []),
     ...registries.flatMap((registry) => storedSecretId(registry) ?? []),
   ];
-  const isRoleAssumed =
+  const isStsCalled =
     vpcRoles !== undefined ||
-    clusters.some(({ roleArn }) => roleArn !== undefined) ||
+    clusters.some(({ roleArn, webIdentity }) => roleArn !== undefined || webIdentity !== undefined) ||
     entries.some(({ repositories }) => repositories !== undefined) ||
     registries.some((registry) => registry.type === 'ecr' && registry.roleArn !== undefined);
   const all = [
-    ...clusters.flatMap((one) => (one.kubeconfigSecretId ? [] : [['eks', one.region ?? region]])),
+    ...clusters.flatMap((one) => (isEks(one) ? [['eks', one.region ?? region]] : [])),
     ...registries.flatMap((one) => (one.type === 'ecr' ? [['ecr.api', one.region ?? homeRegion]] : [])),
     ...secretIds.map((id) => ['secretsmanager', regionOfSecret(id) ?? homeRegion]),
-    ...(isRoleAssumed ? [['sts', region]] : []),
+    ...(isStsCalled ? [['sts', region]] : []),
     ...(settingsPath ? [['ssm', region]] : []),
   ];
   return [...new Set(all.map(([service, where]) => `${service} of ${where}`))].sort();

@@ -2,9 +2,9 @@ import { DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-l
 import { codeOf, type HelperError, hasCode } from '../errors.ts';
 import { ApiError } from '../kubernetes/api-error.ts';
 import type { OpenCluster } from '../kubernetes/client.ts';
-import { connect, type FoundCluster, findByEks, isInVpc } from '../kubernetes/cluster.ts';
+import { connect, type FoundCluster, isInVpc } from '../kubernetes/cluster.ts';
 import { type EksCluster, LONGEST_TOKEN, mapRoleCommand } from '../kubernetes/eks.ts';
-import { findByKubeconfig, type Kubeconfig } from '../kubernetes/kubeconfig.ts';
+import type { Kubeconfig } from '../kubernetes/kubeconfig.ts';
 import { isTransient, shortenCidrs } from '../kubernetes/transport.ts';
 import type { ClusterScope } from '../request.ts';
 import { countSecrets } from '../status.ts';
@@ -26,7 +26,12 @@ const SOON_MS = 14 * 24 * 3_600_000;
 /** Subscription filters of a log group: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html */
 const MOST_FILTERS = 2;
 /** The errors of a 401. */
-const UNAUTHORIZED = ['UnauthorizedError', 'KubeconfigUnauthorizedError', 'ClockSkewError'];
+const UNAUTHORIZED = [
+  'UnauthorizedError',
+  'KubeconfigUnauthorizedError',
+  'WebIdentityUnauthorizedError',
+  'ClockSkewError',
+];
 
 /** What the checks of one cluster have found out. */
 export interface ClusterState extends DoctorState, ClusterScope {
@@ -145,17 +150,15 @@ function enableAuditLog(name: string, region: string): string {
   return `Turn the audit log on: aws eks update-cluster-config --region ${region} --name ${name} --logging 'clusterLogging=[{types=[audit],enabled=true}]'`;
 }
 
-/** Finds the endpoint of a cluster by EKS or its kubeconfig. */
+/** Finds the endpoint of a cluster by EKS, its kubeconfig or the settings. */
 async function checkEndpoint(state: ClusterState): Promise<Finding[]> {
   const { ctx, cluster, where } = state;
-  const { kubeconfigSecretId: id } = cluster;
-  state.found = id ? await findByKubeconfig(ctx, cluster, id) : await findByEks(ctx, cluster);
+  state.found = await ctx.findCluster(cluster);
   const { source } = state.found;
   if (!('arn' in source)) {
-    const { secretId, endpoint } = source;
-    return [
-      passed('cluster', where, `not an EKS cluster: the kubeconfig in ${secretId} names ${endpoint.url}`),
-    ];
+    const { kubeconfigSecretId: id } = cluster;
+    const names = id ? `the kubeconfig in ${id} names` : 'the settings name';
+    return [passed('cluster', where, `not an EKS cluster: ${names} ${source.endpoint.url}`)];
   }
   const { status, authenticationMode, isPrivate, publicCidrs, arn } = source;
   if (status !== 'ACTIVE' && status !== 'UPDATING') {
@@ -176,9 +179,12 @@ async function checkEndpoint(state: ClusterState): Promise<Finding[]> {
 /** Signs a bearer token, or reads what a kubeconfig has in its place. */
 async function checkBearerToken({ ctx, found, where }: ClusterState): Promise<Finding[]> {
   const step = 'bearer token';
-  if (found && !('arn' in found.source)) return [checkKubeconfig(found.source, where, ctx.clock.now())];
+  const { source } = found ?? {};
+  if (source && 'secretId' in source) return [checkKubeconfig(source, where, ctx.clock.now())];
   const token = await found?.tokens.current();
-  return [passed(step, where, `${token?.reveal().length} of ${LONGEST_TOKEN} characters`)];
+  return source && 'audience' in source
+    ? [passed(step, where, `a web identity token for the audience ${source.audience}`)]
+    : [passed(step, where, `${token?.reveal().length} of ${LONGEST_TOKEN} characters`)];
 }
 
 function checkKubeconfig({ certificateEnd }: Kubeconfig, where: string, now: number): Finding {
@@ -200,7 +206,7 @@ function tagsCommand({ cluster, principal }: ClusterState): string {
 function endpointCommand(state: ClusterState): string {
   return eksCluster(state)
     ? `See its address and authority: ${describeCommand(state)} --query 'cluster.[endpoint,certificateAuthority,resourcesVpcConfig]'`
-    : `Check server, certificate-authority-data and tls-server-name of the kubeconfig in ${state.cluster.kubeconfigSecretId}.`;
+    : `Check the server and its certificate authority in ${state.cluster.kubeconfigSecretId ? `the kubeconfig in ${state.cluster.kubeconfigSecretId}, and its tls-server-name` : 'the settings: server and caData'}.`;
 }
 
 /** Connects and asks the API server for our groups, which every authenticated user may. */
@@ -242,6 +248,10 @@ async function checkAuthentication(state: ClusterState): Promise<Finding[]> {
   if (!isOutsideGroup) return [passed(step, where)];
   const reason = `the function is not in the group ${group}, which the permissions and admission policies are for`;
   const eks = eksCluster(state);
+  if (cluster.webIdentity) {
+    const remedy = `Have the AuthenticationConfiguration of the API server map the role to it: groups: { expression: "['${group}']" } (docs/guides/web-identity.md).`;
+    return [failed(step, where, reason, remedy)];
+  }
   if (!eks) {
     const remedy = `Store a kubeconfig in ${cluster.kubeconfigSecretId} whose identity is in it, as by a client certificate with O=${group}.`;
     return [failed(step, where, reason, remedy)];

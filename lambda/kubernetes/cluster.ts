@@ -4,13 +4,14 @@ import type { ClusterReport } from '../refresh/report.ts';
 import type { ClusterSettings } from '../settings/schema.ts';
 import { ApiError, judgeFailure } from './api-error.ts';
 import { type OpenCluster, openCluster } from './client.ts';
-import { BearerTokens, describeCluster, type EksCluster, mapRoleCommand, stsSigner } from './eks.ts';
+import { describeCluster, type EksCluster, eksTokens, mapRoleCommand, stsSigner } from './eks.ts';
 import type { Kubeconfig } from './kubeconfig.ts';
 import type { ApiAccess } from './transport.ts';
+import type { WebIdentity } from './web-identity.ts';
 
 /** How to reach a cluster, and what was read for it. */
 export interface FoundCluster extends ApiAccess {
-  readonly source: EksCluster | Kubeconfig;
+  readonly source: EksCluster | Kubeconfig | WebIdentity;
 }
 
 /**
@@ -45,7 +46,7 @@ export async function findByEks(
   const publicCidrs = isInVpc(ctx) ? undefined : source.publicCidrs;
   return {
     endpoint: { url: source.url, caPem: source.caPem, publicCidrs },
-    tokens: new BearerTokens(source.authenticatorId, region, signer, clock),
+    tokens: eksTokens(source.authenticatorId, region, signer, clock),
     unauthorized,
     source,
   };

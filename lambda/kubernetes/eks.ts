@@ -123,8 +123,10 @@ function isCertificate(pem: string): boolean {
 // Limits of the server side: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 const PREFIX = 'k8s-aws-v1.';
 export const LONGEST_TOKEN = 4096;
-/** A token is valid for 15 minutes from its signing; a request may take one of them. */
-const RENEW_AFTER_MS = 13 * 60_000;
+/** From its signing. */
+const LIFE_MS = 15 * 60_000;
+/** A request may take one of these minutes. */
+const RENEW_BEFORE_MS = 2 * 60_000;
 
 type Signer = Pick<SignatureV4, 'presign'>;
 
@@ -141,79 +143,81 @@ export function stsSigner(
 
 /**
  * The bearer tokens for one EKS cluster: presigned GetCallerIdentity URLs that name the cluster, signed by
- * the role that is used there, for the STS host of the cluster's region.
+ * the role that is used there, for the STS host of the cluster's region. `current` throws BearerTokenTooLongError and
+ * AssumeRoleError.
+ * @param cluster its name for the authenticator
  */
-export class BearerTokens {
-  readonly #cluster: string;
-  readonly #region: string;
-  readonly #signer: Signer;
-  readonly #clock: Clock;
-  #signing: Promise<Redacted> | undefined;
-  #signed: Redacted | undefined;
-  #signedAt = 0;
+export function eksTokens(cluster: string, region: string, signer: Signer, clock: Clock) {
+  return renewedTokens(clock, async (now) => ({
+    token: await presignToken(cluster, region, signer, now),
+    expiresAt: now + LIFE_MS,
+  }));
+}
 
-  /** @param cluster its name for the authenticator */
-  constructor(cluster: string, region: string, signer: Signer, clock: Clock) {
-    this.#cluster = cluster;
-    this.#region = region;
-    this.#signer = signer;
-    this.#clock = clock;
-  }
+async function presignToken(cluster: string, region: string, signer: Signer, now: number): Promise<Redacted> {
+  const host = `sts.${region}.${partition(region).dnsSuffix}`;
+  const request = {
+    method: 'GET',
+    protocol: 'https:',
+    hostname: host,
+    path: '/',
+    query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
+    headers: { host, 'x-k8s-aws-id': cluster },
+  };
+  const { query = {} } = await signer.presign(request, {
+    expiresIn: 60,
+    signingDate: new Date(now),
+    unhoistableHeaders: new Set(['x-k8s-aws-id']),
+    signableHeaders: new Set(['host', 'x-k8s-aws-id']),
+  });
+  const search = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`);
+  const url = `https://${host}/?${search.join('&')}`;
+  const token = PREFIX + Buffer.from(url).toString('base64url');
+  if (token.length <= LONGEST_TOKEN) return new Redacted(token);
+  throw new HelperError(
+    'BearerTokenTooLongError',
+    `the bearer token for ${cluster} has ${token.length} characters and EKS accepts ${LONGEST_TOKEN}: the session token of this identity is too long`,
+    'Use a role with fewer session tags and a shorter session policy.',
+  );
+}
 
-  /**
-   * A token that is valid for at least another minute.
-   * @throws BearerTokenTooLongError, AssumeRoleError
-   */
-  async current(): Promise<Redacted> {
-    const now = this.#clock.now();
-    if (!this.#signing || now - this.#signedAt >= RENEW_AFTER_MS) {
-      this.#signedAt = now;
-      this.#signing = this.#sign(now);
-    }
-    try {
-      return await this.#signing;
-    } catch (fault) {
-      this.#signing = undefined;
-      throw fault;
-    }
-  }
-
-  /** Makes the next call sign again after the server rejected `token`; requests that shared it cause one signing. */
-  forget(token: Redacted): void {
-    if (this.#signed !== token) return;
-    this.#signed = undefined;
-    this.#signing = undefined;
-  }
-
-  async #sign(now: number): Promise<Redacted> {
-    const host = `sts.${this.#region}.${partition(this.#region).dnsSuffix}`;
-    const request = {
-      method: 'GET',
-      protocol: 'https:',
-      hostname: host,
-      path: '/',
-      query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
-      headers: { host, 'x-k8s-aws-id': this.#cluster },
-    };
-    const { query = {} } = await this.#signer.presign(request, {
-      expiresIn: 60,
-      signingDate: new Date(now),
-      unhoistableHeaders: new Set(['x-k8s-aws-id']),
-      signableHeaders: new Set(['host', 'x-k8s-aws-id']),
-    });
-    const search = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`);
-    const url = `https://${host}/?${search.join('&')}`;
-    const token = PREFIX + Buffer.from(url).toString('base64url');
-    if (token.length > LONGEST_TOKEN) {
-      throw new HelperError(
-        'BearerTokenTooLongError',
-        `the bearer token for ${this.#cluster} has ${token.length} characters and EKS accepts ${LONGEST_TOKEN}: the session token of this identity is too long`,
-        'Use a role with fewer session tags and a shorter session policy.',
-      );
-    }
-    this.#signed = new Redacted(token);
-    return this.#signed;
-  }
+/**
+ * Tokens that are made again two minutes before they expire, or after the server rejected one; requests at the same time
+ * share one.
+ * @param make makes a token, at a time and with an end in milliseconds since the epoch
+ */
+export function renewedTokens(
+  clock: Clock,
+  make: (now: number) => Promise<{ readonly token: Redacted; readonly expiresAt: number }>,
+) {
+  let making: Promise<Redacted> | undefined;
+  let made: Redacted | undefined;
+  let renewAt = 0;
+  return {
+    async current(): Promise<Redacted> {
+      const now = clock.now();
+      if (!making || now >= renewAt) {
+        renewAt = Number.POSITIVE_INFINITY;
+        making = make(now).then(({ token, expiresAt }) => {
+          renewAt = expiresAt - RENEW_BEFORE_MS;
+          made = token;
+          return token;
+        });
+      }
+      try {
+        return await making;
+      } catch (fault) {
+        making = undefined;
+        throw fault;
+      }
+    },
+    /** Has the next call make another; many requests that were rejected with one token make one. */
+    forget(token: Redacted): void {
+      if (made !== token) return;
+      made = undefined;
+      making = undefined;
+    },
+  };
 }
 
 /** A role in an EKS cluster, by its access entry or, in mode CONFIG_MAP, by the ConfigMap aws-auth. */

@@ -72,7 +72,7 @@ const userSchema = z.strictObject({
  */
 export async function findByKubeconfig(
   { settings, aws, clock }: RunContext,
-  { name, publicCertificate }: ClusterSettings,
+  { name, publicCertificate, webIdentity }: ClusterSettings,
   secretId: string,
 ): Promise<FoundCluster> {
   const config = await readSecretValue(aws, secretId).catch((fault) => {
@@ -81,7 +81,8 @@ export async function findByKubeconfig(
     throw new HelperError('KubeconfigNotJsonError', problem, STORE_KUBECONFIG);
   });
   const isPublic = publicCertificate === true;
-  const source = readKubeconfig(secretId, config, { now: clock.now(), isPublic });
+  const hasUser = webIdentity === undefined;
+  const source = readKubeconfig(secretId, config, { now: clock.now(), isPublic, hasUser });
   const { endpoint, token } = source;
   const unauthorized = () =>
     new HelperError(
@@ -97,12 +98,13 @@ export async function findByKubeconfig(
  * (commands, files, proxies, other ways to authenticate, TLS without verification) is an error; no value is ever printed.
  * @param now milliseconds since the epoch
  * @param isPublic whether the server has a certificate of a public authority, so that its own may be missing
+ * @param hasUser whether it has to have credentials, or none
  * @throws HelperError: KubeconfigFieldError, KubeconfigExpiredError
  */
 export function readKubeconfig(
   secretId: string,
   config: SecretValue,
-  { now, isPublic }: { now: number; isPublic: boolean },
+  { now, isPublic, hasUser }: { now: number; isPublic: boolean; hasUser: boolean },
 ): Kubeconfig {
   const kubeconfig = `the kubeconfig in the Secrets Manager secret ${secretId}`;
   const fail = (field: string, problem: string) =>
@@ -134,7 +136,6 @@ export function readKubeconfig(
 
   const context = read('context', config['current-context'], contextSchema);
   const cluster = read('cluster', context.cluster, clusterSchema);
-  const user = read('user', context.user, userSchema);
   const { server: url, 'certificate-authority-data': authorities, 'tls-server-name': serverName } = cluster;
   if (!authorities && !isPublic) {
     throw fail(
@@ -142,13 +143,21 @@ export function readKubeconfig(
       'is missing; if the server has a certificate of a public authority, set "publicCertificate": true for this cluster in the settings',
     );
   }
+  const caPem = authorities && toPem(authorities);
+  const endpoint = { url, caPem, ...(serverName && { serverName }) };
+  if (!hasUser) {
+    const users = Array.isArray(config.users) ? config.users.filter(isObject) : [];
+    if (users.some(({ user }) => isObject(user) && Object.keys(user).length > 0)) {
+      throw fail('users', 'must have no credentials, as the cluster has webIdentity');
+    }
+    return { secretId, endpoint, token: undefined, certificateEnd: undefined };
+  }
+  const user = read('user', context.user, userSchema);
   const { token, 'client-certificate-data': chain, 'client-key-data': keyData, keys } = user;
   const hasCertificate = keys.includes('client-certificate-data') || keys.includes('client-key-data');
   if (hasCertificate === keys.includes('token')) {
     throw fail('user', 'does not have either token, or client-certificate-data and client-key-data');
   }
-  const caPem = authorities && toPem(authorities);
-  const endpoint = { url, caPem, ...(serverName && { serverName }) };
   if (token !== undefined)
     return { secretId, endpoint, token: new Redacted(token), certificateEnd: undefined };
   const [keyPem = ''] = pemBlocks(keyData, '[A-Z ]*PRIVATE KEY');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  audienceOf,
   type ClusterSettings,
   clusterId,
   hasToken,
@@ -269,4 +270,38 @@ function pullSecretsOf(object: string, condition: string): string {
 /** How often a service account names a secret of ours. */
 function count(object: string, name: string): string {
   return `size(variables.ours_${object}.filter(one, one.name == '${name}'))`;
+}
+
+/**
+ * The configuration by which an API server trusts one role and maps it to a group:
+ * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-authentication-configuration
+ * Claims: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_outbound_token_claims.html
+ * @param issuer of the account: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetOutboundWebIdentityFederationInfo.html
+ */
+export function authenticationConfiguration(
+  settings: Settings,
+  cluster: ClusterSettings,
+  { issuer, roleArn }: { readonly issuer: string; readonly roleArn: string },
+): object {
+  const [, , , , account] = roleArn.split(':');
+  return {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'AuthenticationConfiguration',
+    jwt: [
+      {
+        issuer: { url: issuer, audiences: [audienceOf(settings, cluster)] },
+        claimValidationRules: [
+          { expression: `claims.sub == '${roleArn}'`, message: 'the role is another' },
+          {
+            expression: `claims['https://sts.amazonaws.com/'].aws_account == '${account}'`,
+            message: 'the account is another',
+          },
+        ],
+        claimMappings: {
+          username: { expression: "'aws:' + claims.sub" },
+          groups: { expression: `['${settings.name}']` },
+        },
+      },
+    ],
+  };
 }

@@ -1,4 +1,4 @@
-import type { AccessStackSettings, ClusterSettings, Settings } from './schema.ts';
+import { type AccessStackSettings, type ClusterSettings, isEks, type Settings } from './schema.ts';
 
 /** An account and region. */
 export interface Place {
@@ -125,8 +125,8 @@ function withoutOwnRole(settings: Settings): Pick<AccessPlace, 'clusters' | 'dis
 }
 
 /** Whether the place of a cluster decides which role reaches it. */
-function usesPlaceRole({ roleArn, kubeconfigSecretId }: ClusterSettings): boolean {
-  return !roleArn && !kubeconfigSecretId;
+function usesPlaceRole(cluster: ClusterSettings): boolean {
+  return !cluster.roleArn && isEks(cluster);
 }
 
 function resolvePlace({ accountId, region }: ClusterSettings, home: Place): Place {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { brotliCompressSync } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { SettingsError } from '../errors.ts';
-import { LARGEST_SETTINGS } from './rules.ts';
 import type { SettingsInput } from './schema.ts';
 
 /** The environment of a function has 4 KB, for other variables too. Longer settings go to SSM parameters. */
@@ -10,6 +9,8 @@ export const LARGEST_IN_ENVIRONMENT = 3_500;
 const LONGEST_PARAMETER = 4_096;
 /** A template has 1 MB and 500 resources, for all else too. */
 const MOST_PARAMETERS = 180;
+/** When they are unpacked, in bytes. */
+const LARGEST_SETTINGS = 4 * 1024 * 1024;
 
 /** What only the deployment needs. */
 const OF_DEPLOYMENT = /^(alarm.*|tags|logRetentionDays|kmsKeyArn|permissionsBoundary|stateMachineLogs)$/;
@@ -61,7 +62,20 @@ export function packSettings(settings: object, name: string): PackedSettings {
   };
 }
 
-/** The name of a parameter, by which `unpackSettings` sorts them. @param at from 0 */
+/** The name of a parameter, by which they are sorted. @param at from 0 */
 export function parameterName(path: string, at: number): string {
   return `${path}/${String(at + 1).padStart(3, '0')}`;
+}
+
+/**
+ * Unpacks the JSON text of settings, which {@link packSettings} put into SSM parameters.
+ * @param parameters all under one path, in any order
+ * @throws an error of zlib where one is missing or changed
+ */
+export function unpackSettings(
+  parameters: readonly Partial<Record<'Name' | 'Value', string | undefined>>[],
+): string {
+  const sorted = parameters.toSorted((one, other) => ((one.Name ?? '') < (other.Name ?? '') ? -1 : 1));
+  const packed = Buffer.from(sorted.map(({ Value = '' }) => Value).join(''), 'base64');
+  return brotliDecompressSync(packed, { maxOutputLength: LARGEST_SETTINGS }).toString('utf8');
 }

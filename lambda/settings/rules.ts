@@ -1,4 +1,4 @@
-import { brotliDecompressSync } from 'node:zlib';
+import { X509Certificate } from 'node:crypto';
 import { parseJson, SettingsError } from '../errors.ts';
 import {
   accessPlaces,
@@ -12,10 +12,12 @@ import {
 } from './locations.ts';
 import {
   type AccessStackSettings,
+  audienceOf,
   type ClusterSettings,
   clusterId,
   type EcrRegistry,
   explain,
+  isEks,
   NO_PREFIX,
   type RegistrySettings,
   type SecretEntry,
@@ -74,22 +76,6 @@ export function readSettings({ SETTINGS }: { SETTINGS?: string | undefined }): S
   return checked.data;
 }
 
-/** Of settings that are unpacked, in bytes. */
-export const LARGEST_SETTINGS = 4 * 1024 * 1024;
-
-/**
- * Unpacks the JSON text of settings, which `packSettings` put into SSM parameters.
- * @param parameters all under one path, in any order
- * @throws an error of zlib where one is missing or changed
- */
-export function unpackSettings(
-  parameters: readonly Partial<Record<'Name' | 'Value', string | undefined>>[],
-): string {
-  const sorted = parameters.toSorted((one, other) => ((one.Name ?? '') < (other.Name ?? '') ? -1 : 1));
-  const packed = Buffer.from(sorted.map(({ Value = '' }) => Value).join(''), 'base64');
-  return brotliDecompressSync(packed, { maxOutputLength: LARGEST_SETTINGS }).toString('utf8');
-}
-
 /** Reports a problem of the field at a path. */
 type Report = (path: PropertyKey[], problem: string) => void;
 
@@ -118,7 +104,7 @@ function checkRules(settings: Settings, home: Home, isUnknown: IsUnknown, report
       checkDiscovery(cluster.discover, earlier, homeOf(settings), within(reportCluster, 'discover'));
     } else {
       const earlier = listedClusters({ clusters: clusters.slice(0, at) });
-      checkCluster(cluster, earlier, secrets, reportCluster);
+      checkCluster(cluster, earlier, settings, reportCluster);
     }
   }
   for (const [at, stack] of settings.accessStacks.entries()) {
@@ -141,27 +127,66 @@ const EKS_FIELDS = ['region', 'accountId', 'roleArn', 'rbac'] as const;
 function checkCluster(
   cluster: ClusterSettings,
   earlier: readonly ClusterSettings[],
-  secrets: readonly SecretEntry[],
+  settings: Settings,
   report: Report,
 ): void {
-  const { accountId, kubeconfigSecretId } = cluster;
+  const { accountId } = cluster;
   const id = clusterId(cluster);
   if (earlier.some((other) => clusterId(other) === id)) {
     report(['id'], `${quote(id)} is used twice; give each cluster an id of its own`);
   }
-  if (!secrets.some((entry) => matchesAny(entry.clusters, id))) {
+  if (!settings.secrets.some((entry) => matchesAny(entry.clusters, id))) {
     report([], `no entry of secrets covers the cluster ${quote(id)}`);
   }
   const roleAccount = cluster.roleArn?.split(':')[4];
   if (accountId && roleAccount && roleAccount !== accountId) {
     report(['roleArn'], `is a role of ${roleAccount}, but accountId is ${accountId}`);
   }
-  for (const field of kubeconfigSecretId ? EKS_FIELDS : []) {
+  for (const field of isEks(cluster) ? [] : EKS_FIELDS) {
     if (cluster[field] === undefined || cluster[field] === 'manual') continue;
-    report([field], `${quote(cluster[field])} is for EKS clusters, not for one with kubeconfigSecretId`);
+    report(
+      [field],
+      `${quote(cluster[field])} is for EKS clusters, not for one with kubeconfigSecretId or server`,
+    );
   }
-  for (const field of kubeconfigSecretId ? [] : (['publicCertificate', 'kmsKeyArn'] as const)) {
-    if (cluster[field]) report([field], 'needs kubeconfigSecretId');
+  checkEndpoint(cluster, report);
+  const audience = audienceOf(settings, cluster);
+  const hasSame = earlier.some((other) => other.webIdentity && audienceOf(settings, other) === audience);
+  if (cluster.webIdentity && hasSame) {
+    report(
+      ['webIdentity', 'audience'],
+      `${quote(audience)} is used twice; each cluster could replay the tokens`,
+    );
+  }
+}
+
+/** How a cluster that is not of EKS is reached. */
+function checkEndpoint(
+  { kubeconfigSecretId, kmsKeyArn, server, caData, publicCertificate, webIdentity }: ClusterSettings,
+  report: Report,
+): void {
+  if (server && kubeconfigSecretId)
+    report(['server'], 'cannot be used with kubeconfigSecretId, which has one');
+  if (server && !webIdentity) report(['webIdentity'], 'is required with server: {} has its defaults');
+  if (server && !caData && !publicCertificate) {
+    report(['caData'], 'is required with server, unless "publicCertificate": true');
+  }
+  if (caData && !server) report(['caData'], 'needs server');
+  if (caData && !isCertificate(caData)) report(['caData'], 'is not a certificate in PEM, in base64');
+  if (webIdentity && !server && !kubeconfigSecretId) {
+    report(['webIdentity'], 'needs server or kubeconfigSecretId; an EKS cluster needs neither');
+  }
+  if (publicCertificate && !server && !kubeconfigSecretId) {
+    report(['publicCertificate'], 'needs kubeconfigSecretId or server');
+  }
+  if (kmsKeyArn && !kubeconfigSecretId) report(['kmsKeyArn'], 'needs kubeconfigSecretId');
+}
+
+function isCertificate(base64: string): boolean {
+  try {
+    return new X509Certificate(Buffer.from(base64, 'base64')).subject !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -59,6 +59,18 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     kubeconfigSecretId: secretId.optional(),
     kmsKeyArn: kmsKeyArn.optional(),
     publicCertificate: z.boolean().optional(),
+    server: field(
+      /^https:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*$/,
+      'https://HOST:PORT or https://HOST:PORT/PATH',
+    ).optional(),
+    // it begins with "-----BEGIN CERTIFICATE-----"
+    caData: field(
+      /^LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t[A-Za-z0-9+/]+={0,2}$/,
+      'certificates in PEM, in base64',
+    ).optional(),
+    webIdentity: strict({
+      audience: field(/^[\w.:/@+=,-]{1,250}$/, 'an audience of letters, digits and ./:@+=,_-').optional(),
+    }).optional(),
   });
   const tag = strict({
     key: field(/^[\w .:/=+@-]{1,128}$/, 'the key of a tag'),
@@ -207,6 +219,19 @@ export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;
 /** The id by which events, reports and metrics name a cluster. */
 export function clusterId(cluster: Pick<ClusterSettings, 'id' | 'name'>): string {
   return cluster.id ?? cluster.name;
+}
+
+/** Whether a cluster is of EKS, which says where its API server is. */
+export function isEks({ kubeconfigSecretId, server }: ClusterSettings): boolean {
+  return !kubeconfigSecretId && !server;
+}
+
+/** As the function requests web identity tokens, and as IAM allows it. */
+export const WEB_IDENTITY = { algorithm: 'ES384', seconds: 900 };
+
+/** The audience of the web identity tokens for a cluster, unlike that of any other: each could replay its tokens. */
+export function audienceOf({ name }: Pick<Settings, 'name'>, cluster: ClusterSettings): string {
+  return cluster.webIdentity?.audience ?? `${name}/${clusterId(cluster)}`;
 }
 
 /** AWS's name for a pull-through cache rule without a prefix: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-private-wildcards.html */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../lambda/context.ts';
 import type { Answer } from '../../lambda/handler.ts';
-import { BearerTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
+import { eksTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
 import type { Report } from '../../lambda/refresh/report.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { findSecrets } from '../sandbox/aws/canary.ts';
@@ -114,7 +114,7 @@ export async function startWorld(
     },
     async actAs(role) {
       const signer = stsSigner(aws.region, sessionOf(role));
-      const token = await new BearerTokens(CLUSTER, aws.region, signer, systemClock).current();
+      const token = await eksTokens(CLUSTER, aws.region, signer, systemClock).current();
       const client = createApiClient({ ...controlPlane, token: token.reveal() });
       clients.push(client);
       return client;

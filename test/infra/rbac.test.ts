@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readRbacFlags } from '../../lambda/cli/io.ts';
-import { rbacManifest } from '../../lambda/cli/rbac.ts';
+import { authenticationManifest, rbacManifest } from '../../lambda/cli/rbac.ts';
 import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
 import { listedClusters } from '../../lambda/settings/locations.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
@@ -15,6 +15,56 @@ const manifest = (settings: SettingsInput, options?: Parameters<typeof rbacManif
   rbacManifest(checkSettings(settings), options);
 const objects = (yaml: string) => parseAllDocuments(yaml).map((document) => document.toJS());
 const comments = (yaml: string) => yaml.split('\n').filter((line) => line.startsWith('#'));
+
+const EDGE = { name: 'edge', server: 'https://edge.example.com', publicCertificate: true, webIdentity: {} };
+
+describe('the AuthenticationConfiguration', () => {
+  const issuer = 'https://6cd4a3b2.tokens.sts.global.api.aws';
+  const role = 'arn:aws:iam::111122223333:role/ecr-registry-helper-eu-west-1';
+  const settings = checkSettings({
+    clusters: [
+      { name: 'demo' },
+      EDGE,
+      { ...EDGE, name: 'far', webIdentity: { audience: 'far.example.com' } },
+    ],
+  });
+
+  it('trusts one role of one account, for the audience of one cluster, and maps it to the group', () => {
+    expect(objects(authenticationManifest(settings, { only: 'edge', issuer, role }))).toEqual([
+      {
+        apiVersion: 'apiserver.config.k8s.io/v1',
+        kind: 'AuthenticationConfiguration',
+        jwt: [
+          {
+            issuer: { url: issuer, audiences: ['ecr-registry-helper/edge'] },
+            claimValidationRules: [
+              { expression: `claims.sub == '${role}'`, message: 'the role is another' },
+              {
+                expression: "claims['https://sts.amazonaws.com/'].aws_account == '111122223333'",
+                message: 'the account is another',
+              },
+            ],
+            claimMappings: {
+              username: { expression: "'aws:' + claims.sub" },
+              groups: { expression: "['ecr-registry-helper']" },
+            },
+          },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    [{ only: 'demo', issuer, role }, /for one cluster with webIdentity; choose it with --cluster ID/],
+    [{ issuer, role }, /for one cluster with webIdentity/],
+    [{ only: 'edge', issuer }, /--issuer and --role go together/],
+    [{ only: 'edge', role }, /--issuer and --role go together/],
+    [{ only: 'edge', issuer: 'http://issuer', role }, /--issuer http:\/\/issuer is not an https URL/],
+    [{ only: 'edge', issuer, role: 'name' }, /--role name is not the ARN of a role/],
+  ])('needs an issuer, a role and a cluster: %o', (flags, problem) => {
+    expect(() => authenticationManifest(settings, flags)).toThrow(problem);
+  });
+});
 
 describe('the manifest', () => {
   it('is the rights of the cluster, as YAML', () => {
@@ -50,6 +100,15 @@ describe('the manifest', () => {
     const said = comments(manifest({ clusters: [{ name: 'edge', kubeconfigSecretId: 'edge-kubeconfig' }] }));
     expect(said.join('\n')).toContain('-subj "/O=ecr-registry-helper/CN=ecr-registry-helper"');
     expect(said.join('\n')).not.toMatch(/aws |eksctl|ROLE_ARN/);
+  });
+
+  it('of a cluster with webIdentity prints the command for its AuthenticationConfiguration, for this role', () => {
+    const said = comments(manifest({ clusters: [EDGE] })).join('\n');
+    expect(said).toContain('ROLE_ARN=$(aws cloudformation describe-stacks');
+    expect(said).toContain(
+      '--cluster edge --issuer "$(aws iam get-outbound-web-identity-federation-info --query IssuerIdentifier --output text)" --role "$ROLE_ARN"',
+    );
+    expect(said).not.toMatch(/eksctl|access-entry/);
   });
 
   it('comes once for clusters of the same rights, with the commands of each', () => {

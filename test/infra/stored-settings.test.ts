@@ -3,7 +3,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { EcrRegistryHelperAccessStack } from '../../infra/access-stack.ts';
 import type { SettingsInput } from '../../infra/index.ts';
-import { unpackSettings } from '../../lambda/settings/rules.ts';
+import { unpackSettings } from '../../lambda/settings/packing.ts';
 import { statements, verdict } from './iam.ts';
 import { DEMO, HOME, newApp, resource, synth } from './synth.ts';
 

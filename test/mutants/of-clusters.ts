@@ -19,8 +19,8 @@ export const ofClusters: readonly Mutant[] = [
   },
   {
     name: 'reuse an expired signature',
-    in: 'RENEW_AFTER_MS',
-    set: 'RENEW_AFTER_MS',
+    in: 'LIFE_MS',
+    set: 'LIFE_MS',
     to: '60 * 60_000',
     harm: 'writes late in a long run are refused',
     caughtBy: ['test/unit/kubernetes/bearer-token.test.ts', 'test/integration/writes.test.ts'],
@@ -34,8 +34,8 @@ export const ofClusters: readonly Mutant[] = [
   },
   {
     name: 'keep a signature that was refused',
-    in: 'BearerTokens.forget',
-    remove: '#signing',
+    in: 'renewedTokens',
+    always: 'made !== token',
     harm: 'one refused signature fails the rest of the cluster',
     caughtBy: ['test/unit/kubernetes/bearer-token.test.ts'],
   },

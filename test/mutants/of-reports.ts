@@ -81,8 +81,7 @@ export const ofReports: readonly Mutant[] = [
   {
     name: 'leave the timer of the deadline',
     in: 'handler',
-    replace: '.finally(deadline.stop)',
-    by: '',
+    remove: 'deadline.stop()',
     harm: 'the function does not come to rest, and the timer fires in a later run',
     caughtBy: [SIMULATION],
   },

@@ -3,12 +3,18 @@ import { pullRoleArn } from '../../lambda/registries/credentials.ts';
 import { withResolvedLocations } from '../../lambda/request.ts';
 import { accessPlaces, accessRole, listedClusters } from '../../lambda/settings/locations.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
-import { type ClusterSettings, clusterId, type SettingsInput } from '../../lambda/settings/schema.ts';
+import {
+  audienceOf,
+  type ClusterSettings,
+  clusterId,
+  type SettingsInput,
+} from '../../lambda/settings/schema.ts';
 import { entriesOf } from '../../lambda/settings/selection.ts';
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
 import { kubeconfigJson, kubeconfigParts } from './kubeconfig.ts';
+import type { User } from './kubernetes/authorization.ts';
 import { pullSecretPolicy } from './kubernetes/pull-secret-policy.ts';
 import { type KubernetesEmulator, startKubernetes } from './kubernetes/server.ts';
 import { serviceAccountPolicy } from './kubernetes/service-account-policy.ts';
@@ -53,6 +59,8 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     if (arn) aws.addRole({ arn, trusts: [aws.principal.arn] });
   }
   const clusters = new Map<string, KubernetesEmulator>();
+  /** Where the API servers of the settings really are. */
+  const servers = new Map<string, object>();
   for (const role of accessPlaces(settings).map((place) => accessRole(settings, place, 'aws'))) {
     if (role) aws.addRole({ arn: role.roleArn, trusts: [aws.principal.arn], ...role });
   }
@@ -68,9 +76,11 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
       clusterName: cluster.name,
       region,
       principals: aws.principals,
-      ...(cluster.kubeconfigSecretId
-        ? { tokens: new Map([[token, user]]) }
-        : { accessEntries: [{ principalArn: roleArn, ...user }] }),
+      ...(cluster.webIdentity
+        ? { authenticateToken: trusting(aws, audienceOf(settings, cluster), { ...user, roleArn }) }
+        : cluster.kubeconfigSecretId
+          ? { tokens: new Map([[token, user]]) }
+          : { accessEntries: [{ principalArn: roleArn, ...user }] }),
       manifest: clusterRights(settings, cluster),
       ...(options.now && { now: options.now }),
       ...(sleep && {
@@ -88,8 +98,12 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     }
     const { endpoint, caPem, accessEntries } = kubernetes;
     if (cluster.kubeconfigSecretId) {
-      const value = JSON.stringify(kubeconfigJson(kubeconfigParts(kubernetes, token)));
+      const parts = kubeconfigParts(kubernetes, token);
+      const value = JSON.stringify(kubeconfigJson(cluster.webIdentity ? { ...parts, user: {} } : parts));
       aws.addSecret({ name: cluster.kubeconfigSecretId, value });
+    } else if (cluster.server) {
+      const caData = Buffer.from(caPem).toString('base64');
+      servers.set(cluster.name, { server: endpoint, ...(cluster.caData && { caData }) });
     } else {
       const tagged = tags && { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])) };
       const audited = settings.newNamespaces !== undefined;
@@ -104,7 +118,10 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
     clusters,
     env: {
       ...aws.env,
-      SETTINGS: JSON.stringify(input),
+      SETTINGS: JSON.stringify({
+        ...input,
+        clusters: input.clusters.map((one) => ({ ...one, ...('name' in one && servers.get(one.name)) })),
+      }),
       RULE_NAME,
       PULL_ROLE_PREFIX,
       DEPLOYED_BY: '-c settings=settings.json',
@@ -114,6 +131,16 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
       await Promise.all([aws.close(), ...[...clusters.values()].map((cluster) => cluster.close())]);
     },
   };
+}
+
+/** The structured authentication of a cluster that trusts one role. */
+function trusting(
+  { issuer, now }: AwsEmulator,
+  audience: string,
+  { roleArn, ...user }: User & { roleArn: string },
+) {
+  return (token: string): User | undefined =>
+    issuer.verify(token, audience, now())?.sub === roleArn ? user : undefined;
 }
 
 /** Has the audit log of a cluster tell the function of new namespaces. */

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AwsClients, EndpointKinds } from '../../lambda/aws.ts';
 import { systemClock } from '../../lambda/context.ts';
-import { BearerTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
+import { eksTokens, stsSigner } from '../../lambda/kubernetes/eks.ts';
 import { awsClientsOf } from './aws-clients.ts';
 
 const REGION = 'eu-west-1';
@@ -44,7 +44,7 @@ test.for<[EndpointKinds, boolean]>([
 
 test('a bearer token stays signed for the host that the authenticator accepts', async () => {
   vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true');
-  const tokens = new BearerTokens('demo', REGION, stsSigner(REGION, keys), systemClock);
+  const tokens = eksTokens('demo', REGION, stsSigner(REGION, keys), systemClock);
   const token = (await tokens.current()).reveal().replace('k8s-aws-v1.', '');
   expect(Buffer.from(token, 'base64url').toString()).toMatch(/^https:\/\/sts\.eu-west-1\.amazonaws\.com\/\?/);
 });

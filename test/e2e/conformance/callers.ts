@@ -1,5 +1,5 @@
 import { systemClock } from '../../../lambda/context.ts';
-import { BearerTokens, stsSigner } from '../../../lambda/kubernetes/eks.ts';
+import { eksTokens, stsSigner } from '../../../lambda/kubernetes/eks.ts';
 import type { AwsEmulator } from '../../sandbox/aws/server.ts';
 import { CAUTIOUS, CLUSTER, DEPLOYMENT, roleArn } from './deployments.ts';
 
@@ -22,7 +22,7 @@ export async function tokensOf(aws: AwsEmulator): Promise<Record<Caller, string 
   const helper = session(DEPLOYMENT);
   const sign = async ({ credentials = helper, cluster = CLUSTER, region = aws.region, ageMs = 0 } = {}) => {
     const clock = { ...systemClock, now: () => Date.now() - ageMs };
-    const tokens = new BearerTokens(cluster, region, stsSigner(region, credentials), clock);
+    const tokens = eksTokens(cluster, region, stsSigner(region, credentials), clock);
     return (await tokens.current()).reveal();
   };
   return {

@@ -100,6 +100,7 @@ export interface StaticToken {
 /**
  * The API server with its certificates: started only when etcd and the authenticator listen.
  * @param options.auditLog the file for its audit records, if it is to write any
+ * @param options.jwt as in an AuthenticationConfiguration
  */
 export async function apiServerCommand(
   site: Site,
@@ -107,7 +108,12 @@ export async function apiServerCommand(
   {
     auditLog,
     staticTokens = [],
-  }: { auditLog?: string | undefined; staticTokens?: readonly StaticToken[] | undefined },
+    jwt,
+  }: {
+    auditLog?: string | undefined;
+    staticTokens?: readonly StaticToken[] | undefined;
+    jwt?: readonly object[] | undefined;
+  },
 ): Promise<DaemonCommand> {
   const { directory, binaries, ports } = site;
   const own = join(directory, 'kube-apiserver');
@@ -145,7 +151,7 @@ export async function apiServerCommand(
     `--service-account-key-file=${await write('accounts.pub', accounts.publicKey)}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=RBAC',
-    ...(await anonymousAccess(minorOf(binaries.release), write)),
+    ...(await authenticationFlags(minorOf(binaries.release), write, jwt)),
     `--authentication-token-webhook-config-file=${join(directory, webhookFile)}`,
     // There is no controller manager that would make the accounts it asks for.
     '--disable-admission-plugins=ServiceAccount',
@@ -175,17 +181,19 @@ const auditPolicy = {
 };
 
 /**
- * The flags by which nobody is anonymous but a health check, as on EKS since 1.32: without a token the answer is 401, not
+ * The flags by which tokens of other issuers are known, if there are some, and nobody is anonymous but a health check, as on EKS since 1.32: without a token the answer is 401, not
  * 403. On 1.30 a health check needs a token too.
  */
-async function anonymousAccess(
+async function authenticationFlags(
   minor: number,
   write: (name: string, content: string) => Promise<string>,
+  jwt: readonly object[] | undefined,
 ): Promise<string[]> {
   if (minor < 31) return ['--anonymous-auth=false'];
   const authentication = {
     apiVersion: `apiserver.config.k8s.io/${minor < 34 ? 'v1beta1' : 'v1'}`,
     kind: 'AuthenticationConfiguration',
+    ...(jwt && { jwt }),
     anonymous: {
       enabled: true,
       conditions: ['/healthz', '/livez', '/readyz'].map((path) => ({ path })),

@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
   mapRoles: readonly RoleMapping[];
   /** Who comes with a token that the API server itself knows. Default: none. */
   staticTokens?: readonly StaticToken[];
+  /** The issuers of tokens that the API server trusts, as in an AuthenticationConfiguration. Default: none. */
+  jwt?: readonly object[];
   /** Whose signatures STS accepts; read anew for every token, so that a test can add some. */
   principals: Iterable<Principal>;
   /** Whether the API server writes down what is done to namespaces. */
@@ -88,8 +90,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await etcd.untilReady(() => isListening(site.ports.etcd), startTimeoutMs);
     await authenticator.untilReady(() => isListening(site.ports.authenticator), startTimeoutMs);
     const auditLog = options.auditLog ? join(directory, 'audit.log') : undefined;
-    const { staticTokens } = options;
-    const apiServer = await start(await apiServerCommand(site, authority, { auditLog, staticTokens }));
+    const { staticTokens, jwt } = options;
+    const apiServer = await start(await apiServerCommand(site, authority, { auditLog, staticTokens, jwt }));
     const endpoint = `https://127.0.0.1:${site.ports.apiServer}`;
     const admin = await createAdmin(endpoint, authority);
     ends.push(admin.close);

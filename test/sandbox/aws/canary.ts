@@ -9,7 +9,12 @@ export const sessionTokenCanary = 'CanarySessionToken//';
 /** How a secret access key begins. */
 export const secretKeyCanary = 'CanarySecretKey/';
 
-const canaries = [passwordCanary, sessionTokenCanary, secretKeyCanary];
+/** How a web identity token begins: the base64 of its header. */
+export const webIdentityCanary = Buffer.from('{"kid":"canary-web-identity",')
+  .toString('base64url')
+  .slice(0, 38);
+
+const canaries = [passwordCanary, sessionTokenCanary, secretKeyCanary, webIdentityCanary];
 /** What a bearer token for EKS and a presigned URL look like: credentials too, though nobody gave them out. */
 const credentialMarks = ['k8s-aws-v1.', 'X-Amz-Signature='];
 

@@ -17,6 +17,7 @@ import { createSecretsManager, type SecretOptions, secretArn } from './secrets-m
 import { createSsm } from './ssm.ts';
 import { createStates, type StateMachineCode } from './states.ts';
 import { createSts } from './sts.ts';
+import { WebIdentityIssuer } from './web-identity.ts';
 
 export interface AwsOptions {
   /** The function's own account. Default `111122223333`. */
@@ -57,6 +58,8 @@ export interface AwsEmulator {
   readonly rules: Map<string, Rule>;
   /** The subscription filters of each log group, by its name. */
   readonly subscriptions: Map<string, SubscriptionFilter[]>;
+  /** Of the web identity tokens of the account. */
+  readonly issuer: WebIdentityIssuer;
   /** The values of SSM parameters, by name. */
   readonly parameters: Map<string, string>;
   /** What answers for ECR's hosts in a process that called `toRegistries`. */
@@ -104,13 +107,14 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
   const subscriptions = new Map<string, SubscriptionFilter[]>();
   const parameters = new Map<string, string>();
   const registries = new Registries(now);
+  const issuer = new WebIdentityIssuer();
   const faults = new AwsFaults();
   const calls: AwsCall[] = [];
   const services = [
     createEcr(registries),
     createEcrPublic(),
     createEks(clusters),
-    createSts(identities),
+    createSts(identities, issuer),
     createSecretsManager(secrets),
     createLambda(functions, variables),
     createCloudFormation(stacks),
@@ -144,6 +148,7 @@ export async function startAws(options: AwsOptions = {}): Promise<AwsEmulator> {
     rules,
     subscriptions,
     parameters,
+    issuer,
     registries,
     now,
     env: {

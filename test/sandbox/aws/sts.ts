@@ -1,14 +1,16 @@
 import type { Identities } from './identities.ts';
 import { type Caller, type Operation, type Service, ServiceError, xmlText } from './service.ts';
+import type { WebIdentityIssuer } from './web-identity.ts';
 
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
-/** AWS STS's AssumeRole, whose keys are known to all services from then on, and GetCallerIdentity. */
-export function createSts(identities: Identities): Service {
+/** AWS STS's AssumeRole, whose keys are known to all services from then on, GetCallerIdentity and GetWebIdentityToken. */
+export function createSts(identities: Identities, issuer: WebIdentityIssuer): Service {
   const operations: Record<string, (operation: Operation, caller: Caller) => string> = {
     AssumeRole: (operation, caller) => assumeRole(operation, caller, identities),
     GetCallerIdentity: (_operation, { principal }) =>
       toXml({ Arn: principal.arn, UserId: principal.userId, Account: principal.accountId }),
+    GetWebIdentityToken: (operation, caller) => toXml(issuer.answer(operation, caller)),
   };
   return {
     name: 'sts',

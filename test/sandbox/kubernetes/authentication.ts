@@ -20,6 +20,8 @@ export interface AuthenticatorOptions {
   accessEntries: readonly AccessEntry[];
   /** Who comes with a token that the server itself knows. */
   tokens: ReadonlyMap<string, User>;
+  /** Who comes with a token that another issuer signed. */
+  authenticateToken: (token: string) => User | undefined;
   now: () => Date;
 }
 
@@ -51,7 +53,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   return async (authorization) => {
     const token = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) return undefined;
-    const known = options.tokens.get(token);
+    const known = options.tokens.get(token) ?? options.authenticateToken(token);
     if (known) return { ...known, groups: [...known.groups, 'system:authenticated'] };
     const time = options.now().getTime();
     const before = verified.get(token);

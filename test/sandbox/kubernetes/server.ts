@@ -29,6 +29,8 @@ export interface KubernetesOptions {
   accessEntries?: AccessEntry[];
   /** Static tokens, as of a cluster that is not EKS. Default: none. */
   tokens?: ReadonlyMap<string, User>;
+  /** Structured authentication: who comes with a token of another issuer. Default: nobody. */
+  authenticateToken?: (token: string) => User | undefined;
   /** ClusterRoles and ClusterRoleBindings; objects of other kinds are looked over. */
   manifest?: object[];
   /** Namespaces to begin with. Default: the four of a new cluster. */
@@ -120,7 +122,10 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const { caPem, ...tls } = await certificate;
   const server =
     options.http2 === false ? createServer(tls) : createSecureServer({ ...tls, allowHTTP1: true });
-  const authenticate = createAuthenticator({ clusterName, region, principals, accessEntries, tokens, now });
+  const { authenticateToken = () => undefined } = options;
+  const authenticate = createAuthenticator({
+    ...{ clusterName, region, principals, accessEntries, tokens, authenticateToken, now },
+  });
   const lists = { namespaces, secrets, serviceAccounts };
   const rules = {
     store,

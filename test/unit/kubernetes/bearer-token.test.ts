@@ -1,7 +1,7 @@
 import type { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BearerTokens, stsSigner } from '../../../lambda/kubernetes/eks.ts';
+import { eksTokens, stsSigner } from '../../../lambda/kubernetes/eks.ts';
 import { type Principal, whoPresigned } from '../../sandbox/signatures.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -24,7 +24,7 @@ function tokensOf(given: { cluster?: string; region?: string; principal?: Princi
     signings += 1;
     return signer.presign(...request);
   };
-  return { clock, tokens: new BearerTokens(cluster, region, { presign }, clock), signings: () => signings };
+  return { clock, tokens: eksTokens(cluster, region, { presign }, clock), signings: () => signings };
 }
 
 function urlOf(token: string): URL {
@@ -174,7 +174,7 @@ describe('a token is kept', () => {
       if (!available) throw new Error('no credentials');
       return principal;
     });
-    const tokens = new BearerTokens('prod', 'eu-west-1', signer, clock);
+    const tokens = eksTokens('prod', 'eu-west-1', signer, clock);
     await expect(tokens.current()).rejects.toThrow('no credentials');
     available = true;
     expect((await tokens.current()).reveal()).toMatch(/^k8s-aws-v1\./);

@@ -21,7 +21,7 @@ const byCertificate = kubeconfigParts(place, certificate);
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const read = (config: Record<string, unknown>, isPublic = false) =>
-  readKubeconfig('edge-kubeconfig', config, { now, isPublic });
+  readKubeconfig('edge-kubeconfig', config, { now, isPublic, hasUser: true });
 const changed = (parts: KubeconfigParts, more: Partial<KubeconfigParts>) =>
   kubeconfigJson({ cluster: { ...parts.cluster, ...more.cluster }, user: { ...parts.user, ...more.user } });
 

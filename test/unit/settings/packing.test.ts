@@ -7,8 +7,9 @@ import {
   packSettings,
   parameterName,
   sizeInEnvironment,
+  unpackSettings,
 } from '../../../lambda/settings/packing.ts';
-import { readSettings, unpackSettings } from '../../../lambda/settings/rules.ts';
+import { readSettings } from '../../../lambda/settings/rules.ts';
 import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 
 describe('the environment', () => {

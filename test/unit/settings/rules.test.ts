@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { checkSettings } from '../../../lambda/settings/rules.ts';
-import { FAR, HOME, kmsKeyArn, problemOf, roleArn, withCluster, withEntry, withRegistry } from './inputs.ts';
+import {
+  caData,
+  FAR,
+  HOME,
+  kmsKeyArn,
+  problemOf,
+  roleArn,
+  withCluster,
+  withEntry,
+  withRegistry,
+} from './inputs.ts';
 
 describe('a rule between fields', () => {
   test('two clusters of one name need ids', () => {
@@ -275,7 +285,7 @@ describe('a cluster by kubeconfig', () => {
     ['rbac', 'apply'],
   ])('has no %s', (field, value) => {
     expect(problemOf(withCluster({ kubeconfigSecretId, [field]: value }))).toContain(
-      `clusters[0].${field}: "${value}" is for EKS clusters, not for one with kubeconfigSecretId`,
+      `clusters[0].${field}: "${value}" is for EKS clusters, not for one with kubeconfigSecretId or server`,
     );
   });
 
@@ -284,7 +294,53 @@ describe('a cluster by kubeconfig', () => {
       'clusters[0].kmsKeyArn: needs kubeconfigSecretId',
     );
     expect(problemOf(withCluster({ publicCertificate: true }))).toContain(
-      'clusters[0].publicCertificate: needs kubeconfigSecretId',
+      'clusters[0].publicCertificate: needs kubeconfigSecretId or server',
+    );
+  });
+});
+
+describe('a cluster by web identity', () => {
+  const server = 'https://edge.example.com:6443';
+  const webIdentity = {};
+
+  test.each([
+    { server, caData, webIdentity },
+    { server, caData, webIdentity: { audience: 'edge.example.com' } },
+    { server: 'https://[2001:db8::1]:6443/k8s/clusters/c-1', caData, webIdentity, id: 'far', rbac: 'manual' },
+    { server, publicCertificate: true, webIdentity },
+    { kubeconfigSecretId: 'edge-kubeconfig', webIdentity },
+  ])('may be %o', (fields) => {
+    expect(checkSettings(withCluster(fields)).clusters[0]).toMatchObject(fields);
+  });
+
+  test.each<[object, string]>([
+    [{ server, caData }, 'webIdentity: is required with server'],
+    [{ server, webIdentity }, 'caData: is required with server, unless "publicCertificate": true'],
+    [{ caData }, 'caData: needs server'],
+    [{ webIdentity }, 'webIdentity: needs server or kubeconfigSecretId; an EKS cluster needs neither'],
+    [
+      { server, caData, webIdentity, kubeconfigSecretId: 'edge' },
+      'server: cannot be used with kubeconfigSecretId, which has one',
+    ],
+    [{ server, caData, webIdentity, roleArn }, 'is for EKS clusters, not for one with'],
+    [{ server, caData, webIdentity, rbac: 'apply' }, 'rbac: "apply" is for EKS clusters'],
+    [{ server: 'http://edge', caData, webIdentity }, 'server: "http://edge" is not https://HOST:PORT'],
+    [{ server: 'https://edge/a?b', caData, webIdentity }, 'is not https://HOST:PORT'],
+    [{ server: 'https://a:b@edge', caData, webIdentity }, 'is not https://HOST:PORT'],
+    [{ server, caData: 'LS0t', webIdentity }, 'caData: "LS0t" is not certificates in PEM, in base64'],
+    [{ server, caData: `${caData.slice(0, 200)}AAAA`, webIdentity }, 'caData: is not a certificate in PEM'],
+    [{ server, caData, webIdentity: { audience: 'a b' } }, 'webIdentity.audience: "a b" is not an audience'],
+  ])('is refused: %o', (fields, problem) => {
+    expect(problemOf(withCluster(fields))).toContain(problem);
+  });
+
+  test('has an audience of its own: each cluster could replay the tokens of another', () => {
+    const clusters = [
+      { name: 'one', server, caData, webIdentity: { audience: 'ecr-registry-helper/two' } },
+      { name: 'two', server, caData, webIdentity },
+    ];
+    expect(problemOf({ clusters })).toContain(
+      'clusters[1].webIdentity.audience: "ecr-registry-helper/two" is used twice',
     );
   });
 });
