@@ -6,7 +6,7 @@ export function describeStubs({ engine, emulators }: Deployment): string {
   const stubs = [
     [
       'ECR, EKS, STS, Secrets Manager of the function',
-      "this project's own emulators, as LocalStack's core has no ECR and no EKS",
+      "this project's own emulators: LocalStack's core has no ECR and no EKS, and an emulated cluster cannot check a signature made with keys of its STS",
     ],
     [
       'The clusters',
