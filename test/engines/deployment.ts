@@ -135,21 +135,16 @@ export class Deployment {
     return await this.#awaitExecution(executionArn);
   }
 
-  /** The ARNs of the executions of the state machine. */
-  async listExecutions(): Promise<string[]> {
-    const { executions = [] } = await this.engine.stepFunctions.send(
-      new ListExecutionsCommand({ stateMachineArn: this.output('StateMachineArn') }),
-    );
-    return executions.flatMap(({ executionArn }) => executionArn ?? []);
-  }
-
-  /** Waits for an execution that something else starts. @returns how it ended */
-  async awaitNewExecution(before: readonly string[]): Promise<DescribeExecutionOutput> {
+  /** Waits for the execution that the deployment starts. @returns how it ended */
+  async awaitFirstExecution(): Promise<DescribeExecutionOutput> {
     let started: string | undefined;
     await until(
       'the state machine is started',
       async () => {
-        started = (await this.listExecutions()).find((arn) => !before.includes(arn));
+        const { executions = [] } = await this.engine.stepFunctions.send(
+          new ListExecutionsCommand({ stateMachineArn: this.output('StateMachineArn') }),
+        );
+        started = executions.at(-1)?.executionArn;
         return started !== undefined;
       },
       RUN_SECONDS,

@@ -1,4 +1,3 @@
-import { PutRuleCommand } from '@aws-sdk/client-eventbridge';
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { until } from '../e2e/until.ts';
@@ -9,32 +8,15 @@ import { demand } from './steps.ts';
 
 export const FLEET_SETTINGS: SettingsInput = { clusters: [{ discover: { tag: FLEET_TAG } }] };
 const DOWN = 'fleet-3';
-const RARELY = 'rate(6 hours)';
 const SECRET = 'ecr-docker-creds';
 /** One more than a fleet may have. */
 const TOO_MANY = 1_001;
 
 /** Shows that the execution which the deployment started has refreshed all clusters of the fleet. */
 export async function showFirstExecution(deployment: Deployment): Promise<string> {
-  const ended = await deployment.awaitNewExecution([]);
+  const ended = await deployment.awaitFirstExecution();
   demand(ended.status === 'SUCCEEDED', describe(ended));
   return showAllFresh(deployment);
-}
-
-/** Shows that the rule starts the state machine, with a schedule that this changes by the API of EventBridge. */
-export async function showScheduledExecution(deployment: Deployment, schedule: string): Promise<string> {
-  clear(deployment);
-  const Name = deployment.output('RuleName');
-  const before = await deployment.listExecutions();
-  const { eventBridge } = deployment.engine;
-  await eventBridge.send(new PutRuleCommand({ Name, ScheduleExpression: schedule, State: 'ENABLED' }));
-  try {
-    const started = await deployment.awaitNewExecution(before);
-    demand(started.status === 'SUCCEEDED', describe(started));
-  } finally {
-    await eventBridge.send(new PutRuleCommand({ Name, ScheduleExpression: RARELY, State: 'DISABLED' }));
-  }
-  return `EventBridge started it by ${schedule}: ${showAllFresh(deployment)}`;
 }
 
 /** Shows that a cluster which is down fails the execution by its name, and no other cluster. */

@@ -9,7 +9,6 @@ import {
   showFleetTooLarge,
   showIncompleteDiscovery,
   showOneClusterDown,
-  showScheduledExecution,
   showSettingsError,
 } from './fleet.ts';
 import { installEngines } from './install.ts';
@@ -85,7 +84,6 @@ async function playFleet(): Promise<void> {
   if (!isDeployed) return;
   await shortenQueue(deployment);
   await deployment.shortenWaits();
-  await steps.run('fleet, schedule', () => showScheduledExecution(deployment, OFTEN));
   await steps.run('fleet, one cluster down', () => showOneClusterDown(deployment));
   await steps.run('fleet, incomplete discovery', () => showIncompleteDiscovery(deployment));
   await steps.run('fleet, failing discovery', () => showFailingDiscovery(deployment));

@@ -22,6 +22,10 @@ export function describeStubs({ engine, emulators }: Deployment): string {
       'test/engines/localstack/resources.py does what the CloudFormation of LocalStack lacks: it calls the functions of CDK, and changes the rules',
     ],
     [
+      'The schedule of the fleet',
+      'not played: the deployment and this command start the state machine, and no rule of EventBridge does',
+    ],
+    [
       'IAM',
       'roles and policies are stored, and no call is checked against them; the function runs with a session of the emulated STS',
     ],
