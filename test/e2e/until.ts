@@ -4,12 +4,12 @@ const pollMs = 50;
 
 /**
  * Resolves as soon as `isSo` does to true: for what the API server's informers bring about in a moment.
- * @throws {Error} naming `what` after 20 seconds
+ * @throws {Error} naming `what` after so many seconds
  */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+export async function until(what: string, isSo: () => Promise<boolean>, seconds = 20): Promise<void> {
+  const deadline = performance.now() + seconds * 1_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`${what}: still not so after 20 s`);
+    if (performance.now() > deadline) throw new Error(`${what}: still not so after ${seconds} s`);
     await delay(pollMs);
   }
 }
