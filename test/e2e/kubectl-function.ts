@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { run } from '../infra/process.ts';
+import { run } from '../cli/process.ts';
 
 /** A custom resource of a template. */
 export interface CustomResource {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Ended, run } from '../infra/process.ts';
+import { type Ended, run } from '../cli/process.ts';
 
 // npm installs some hundred packages here, and TypeScript reads all of aws-cdk-lib
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });

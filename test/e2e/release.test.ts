@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { type Ended, run } from '../infra/process.ts';
+import { type Ended, run } from '../cli/process.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const ADDRESS = 'https://git.example/owner/name';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
-import { type Ended, run } from '../infra/process.ts';
+import { type Ended, run } from '../cli/process.ts';
 import { kubeconfigJson, kubeconfigParts } from '../sandbox/kubeconfig.ts';
 import type { ControlPlane } from './control-plane/start.ts';
 

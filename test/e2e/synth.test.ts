@@ -2,7 +2,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { run } from '../infra/process.ts';
+import { run } from '../cli/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'helper-synth-'));
 afterAll(() => rmSync(folder, { recursive: true }));

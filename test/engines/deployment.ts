@@ -13,8 +13,8 @@ import {
   UpdateStateMachineCommand,
 } from '@aws-sdk/client-sfn';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { run } from '../cli/process.ts';
 import { until } from '../e2e/until.ts';
-import { run } from '../infra/process.ts';
 import { ACCOUNT, type Emulators, REGION } from './emulators.ts';
 import { ENGINE_ENV, type LocalStack } from './localstack.ts';
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { runNode } from '../cli/process.ts';
 import {
   DEFAULT_RELEASE,
   DEFAULT_VERSION,
@@ -9,7 +10,6 @@ import {
   VERSIONS,
 } from '../e2e/control-plane/versions.ts';
 import { readVersions } from '../e2e/versions-option.ts';
-import { runNode } from '../infra/process.ts';
 
 describe('--kubernetes', () => {
   const rest = ['test/e2e/plan.test.ts', '-t', 'all', '--reporter=json', '--outputFile.json=report.json'];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { run } from '../../infra/process.ts';
+import { run } from '../../cli/process.ts';
 
 const { engines, scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
 

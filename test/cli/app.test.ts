@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildLambda } from '../../build.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import { readAppSettings } from '../../lambda/cli/io.ts';
+import { newApp } from '../infra/synth.ts';
 import { runNode } from './process.ts';
-import { newApp } from './synth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'helper-app-'));
 beforeAll(buildLambda);
