@@ -30,7 +30,7 @@ export interface Figures {
 }
 
 const PAGE_SIZE = 500;
-const MOST_BUNDLE_BYTES = 2.5e6;
+const MOST_BUNDLE_BYTES = 2.6e6;
 
 /** Names and outcomes take memory; what a cold process has to do first weighs less in a longer run. */
 function targetsOf(namespaces: number): { ratio: number; peakBytes: number } {
@@ -88,7 +88,7 @@ export function judge(figures: Figures): Line[] {
       `under ${megabytes(least.peakBytes)}`,
       peak(handlers) < least.peakBytes,
     ),
-    line('bundle', megabytes(bundleBytes), 'under 2.5 MB', bundleBytes < MOST_BUNDLE_BYTES),
+    line('bundle', megabytes(bundleBytes), 'under 2.6 MB', bundleBytes < MOST_BUNDLE_BYTES),
     line(`import, median of ${importMs.length} processes`, milliseconds(importMs)),
   ];
 }
