@@ -43,7 +43,7 @@ const REASON = `${ERROR} ? ${ERROR} : ${PROBLEM} ? ${PROBLEM} : "its report is i
 const PROBLEMS = '$substring($string($problems), 0, 1000)';
 /** In a variable, as a result has no room for it. */
 const KEEP_START = { startedAt: expression('$states.input.startedAt') };
-/** Until all clusters were found, or looked for often enough. */
+/** The error of a step, for the state that fails with it. */
 const KEEP_ERROR = {
   error: expression('$states.errorOutput.Error'),
   cause: expression('$states.errorOutput.Cause ? $states.errorOutput.Cause : ""'),

@@ -144,16 +144,19 @@ describe('retries', () => {
   });
 });
 
+const settings = checkSettings(quiet.settings);
+const [entry] = settings.secrets;
+/** A secret that has to be fresh. */
+const target = {
+  key: 'blue/default/pull-a',
+  cluster: 'blue',
+  namespace: 'default',
+  secret: 'pull-a',
+  entry,
+  skipped: false,
+} as Expected;
+
 describe('deadlines', () => {
-  const settings = checkSettings(quiet.settings);
-  const [entry] = settings.secrets;
-  const target = {
-    key: 'blue/default/pull-a',
-    cluster: 'blue',
-    namespace: 'default',
-    secret: 'pull-a',
-    entry,
-  };
   const every = (hours: number): DueRun[] =>
     Array.from({ length: 9 }, (_, at) => ({
       at: at * hours * HOUR_MS,
@@ -162,10 +165,7 @@ describe('deadlines', () => {
     }));
   const unexplained = (hours: number, faultHours: number) => {
     const fault = { at: 30 * HOUR_MS, ms: faultHours * HOUR_MS, what: ecrDown };
-    return new Deadlines(every(hours), [fault]).unexplained(
-      { from: 31 * HOUR_MS, to: 32 * HOUR_MS },
-      target as Expected,
-    );
+    return new Deadlines(every(hours), [fault]).unexplained({ from: 31 * HOUR_MS, to: 32 * HOUR_MS }, target);
   };
 
   it.each([
@@ -186,30 +186,18 @@ describe('deadlines', () => {
 
   it('are of the next run, or of its retries after a fault', () => {
     const fault = { at: 7 * HOUR_MS, ms: 3 * HOUR_MS, what: ecrDown };
-    const calm = new Deadlines(every(8), []).fixedBy(HOUR_MS, target as Expected);
-    const troubled = new Deadlines(every(8), [fault]).fixedBy(HOUR_MS, target as Expected);
+    const calm = new Deadlines(every(8), []).fixedBy(HOUR_MS, target);
+    const troubled = new Deadlines(every(8), [fault]).fixedBy(HOUR_MS, target);
     expect([calm, troubled]).toEqual([9 * HOUR_MS, 11 * HOUR_MS]);
   });
 
   it('do not wait for a run that is lost', () => {
     const lost = dueRuns(stepsOf(quiet), [{ at: HOUR_MS, what: 'lost', ms: 0 }]);
-    expect(new Deadlines(lost, []).fixedBy(HOUR_MS, target as Expected)).toBeGreaterThan(16 * HOUR_MS);
+    expect(new Deadlines(lost, []).fixedBy(HOUR_MS, target)).toBeGreaterThan(16 * HOUR_MS);
   });
 });
 
 describe('a run is judged wrong', () => {
-  const settings = checkSettings(quiet.settings);
-  const [entry] = settings.secrets;
-  const target = {
-    ...{
-      key: 'blue/default/pull-a',
-      cluster: 'blue',
-      namespace: 'default',
-      secret: 'pull-a',
-      entry,
-      skipped: false,
-    },
-  } as Expected;
   const good: PlayedRun = {
     ...{ startedAt: HOUR_MS, endedAt: HOUR_MS, endsAt: 2 * HOUR_MS, dueAt: HOUR_MS, error: undefined },
     ...{ hasEnded: true, output: '', journal: [], covered: [target], settings, hadFault: false },

@@ -116,7 +116,7 @@ function runsOf(steps: readonly Step[]): DueRun[] {
       running = undefined;
       continue;
     }
-    // an update that does not change a rule does not start its period anew
+    // an update that does not change a rule does not restart its period
     if (schedule !== running) startedAt = at;
     running = schedule;
     const until = deployments[index + 1]?.at ?? YEAR_MS;

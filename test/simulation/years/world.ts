@@ -14,8 +14,8 @@ import { type Change, DAY_MS, HOUR_MS, LASTING, type NamespaceChange, type Secre
 const ROTATED_MS = 2 * DAY_MS;
 const TOKEN_MS = 12 * HOUR_MS;
 
-/** What a change makes known outside of the clusters. */
-export interface Told {
+/** Receives what follows from a change outside of the clusters. */
+export interface ChangeListener {
   /** A namespace was created: its audit record. */
   created(cluster: ClusterName, name: string, records: readonly number[]): void;
   rotated(arn: string): void;
@@ -85,17 +85,17 @@ export class World {
   }
 
   /** Does what others do. @param deployment its name, which a spoofed secret may carry */
-  change(change: Change, deployment: string, told: Told): void {
+  change(change: Change, deployment: string, listener: ChangeListener): void {
     switch (change.by) {
       case 'namespace':
-        this.#changeNamespace(change.cluster, change.name, change.what, told);
+        this.#changeNamespace(change.cluster, change.name, change.what, listener);
         return;
       case 'secret': {
         const ship = this.#fleet.ship(change.cluster);
         if (!ship.namespaces.has(change.name)) return;
         this.#changeSecret(change.cluster, change.name, change.secret, change.what, deployment);
-        told.secretChanged(`${change.cluster}/${change.name}/${change.secret}`);
-        told.coverageChanged();
+        listener.secretChanged(`${change.cluster}/${change.name}/${change.secret}`);
+        listener.coverageChanged();
         return;
       }
       case 'account':
@@ -104,7 +104,9 @@ export class World {
         return;
       case 'rotation':
         this.#store();
-        told.rotated(secretArn({ name: 'hub', accountId: this.#aws.accountId, region: this.#aws.region }));
+        listener.rotated(
+          secretArn({ name: 'hub', accountId: this.#aws.accountId, region: this.#aws.region }),
+        );
         return;
       default:
     }
@@ -121,21 +123,26 @@ export class World {
     };
   }
 
-  #changeNamespace(cluster: ClusterName, name: string, what: NamespaceChange, told: Told): void {
+  #changeNamespace(
+    cluster: ClusterName,
+    name: string,
+    what: NamespaceChange,
+    listener: ChangeListener,
+  ): void {
     const ship = this.#fleet.ship(cluster);
     const found = ship.namespaces.get(name);
     if (what.kind === 'create') {
       if (found) return;
       this.#create(cluster, name, what.labels);
-      told.created(cluster, name, what.records);
+      listener.created(cluster, name, what.records);
     } else if (!found) return;
     else if (what.kind === 'label') putNamespace(ship, name, { ...found, labels: what.labels });
     else {
       removeNamespace(ship, name);
       ship.api.serviceAccounts.remove(name, 'default');
-      for (const secret of SECRETS) told.secretChanged(`${cluster}/${name}/${secret}`);
+      for (const secret of SECRETS) listener.secretChanged(`${cluster}/${name}/${secret}`);
     }
-    told.coverageChanged();
+    listener.coverageChanged();
   }
 
   #changeSecret(
