@@ -21,7 +21,7 @@ import {
 import type { Settings, SettingsInput } from '../lambda/settings/schema.ts';
 import type { Network } from './network.ts';
 import { type LogOptions, skipChecks } from './options.ts';
-import { addPermissions, roleArn } from './permissions.ts';
+import { addPermissions, roleArn, settingsPermissions } from './permissions.ts';
 import { pullRolePrefix } from './registry-permissions.ts';
 
 /** What all functions of this package share. */
@@ -135,16 +135,7 @@ function passSettings(scope: Construct, role: iam.Role, name: string, settings: 
         tier: ssm.ParameterTier.STANDARD,
       }),
   );
-  addPermissions(role, [
-    {
-      sid: 'ReadSettings',
-      reason: 'settings that are too long for the environment, also while a deployment replaces them',
-      actions: ['ssm:GetParametersByPath'],
-      resources: [
-        `arn:${stack.partition}:ssm:${stack.region}:${stack.account}:parameter/ecr-registry-helper/${name}/*`,
-      ],
-    },
-  ]);
+  addPermissions(role, settingsPermissions(stack, name));
   return { variables: { SETTINGS_PATH: path }, size: LARGEST_IN_ENVIRONMENT, parameters };
 }
 

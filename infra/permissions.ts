@@ -136,6 +136,18 @@ function webIdentityPermissions(settings: Settings): Permission[] {
   ];
 }
 
+/** Reads the parameters with the settings of a deployment. */
+export function settingsPermissions({ partition, region, account }: Stack, name: string): Permission[] {
+  return [
+    {
+      sid: 'ReadSettings',
+      reason: 'settings that are too long for the environment, also while a deployment replaces them',
+      actions: ['ssm:GetParametersByPath'],
+      resources: [`arn:${partition}:ssm:${region}:${account}:parameter/ecr-registry-helper/${name}/*`],
+    },
+  ];
+}
+
 /** Describes the listed clusters, and finds and describes what discoveries cover. */
 export function clusterPermissions(
   { partition, region: own, account }: Stack,
