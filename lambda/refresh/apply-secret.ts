@@ -97,10 +97,11 @@ export class PullSecret {
     if (permission === 'adopt') return await this.#adopt(attempt, mayDelete);
     const held = await this.#held(attempt);
     if (held?.owner === 'marked') return await this.#adopt(attempt, mayDelete);
-    // another run adopted it, or its owner deleted it, since the conflict
-    if (!held || (held.owner === 'ours' && held.managers.length === 0))
-      return await this.#apply(attempt, false);
-    return managedBy(permission.managers);
+    // its owner deleted it since the conflict
+    if (!held) return await this.#apply(attempt, false);
+    // another run adopted it since, or its adoption left fields whose value was the same
+    const isWhollyOurs = held.owner === 'ours' && held.managers.length === 0;
+    return isWhollyOurs ? await this.#apply(attempt, true) : managedBy(permission.managers);
   }
 
   async #adopt(attempt: Attempt, mayDelete: boolean): Promise<Verdict> {

@@ -41,24 +41,24 @@ export function ownershipOf(metadata: V1ObjectMeta, deployment: string): Ownersh
   const { labels = {}, annotations = {}, managedFields: managed = [] } = metadata;
   const wanted = Object.entries(labelsOf(deployment));
   const isLabelled = wanted.every(([key, value]) => labels[key] === value);
-  const isOurEntry = ({ manager, operation }: V1ManagedFieldsEntry) =>
-    manager === deployment && operation === 'Apply';
+  const ours = managed.find(({ manager, operation }) => manager === deployment && operation === 'Apply');
   const changing = [
     DATA,
     ...(isDockerConfig(metadata) ? [] : [['type']]),
     ['metadata', 'annotations', FETCHED_AT],
     ...wanted.filter(([key, value]) => labels[key] !== value).map(([key]) => ['metadata', 'labels', key]),
   ];
-  const others = managed.filter((entry) => !isOurEntry(entry));
+  const others = managed.filter((entry) => entry !== ours);
+  // an update that changes a field takes it from us: one that we own as well still has the value that we applied
+  const holds = (entry: V1ManagedFieldsEntry, path: readonly string[]) =>
+    owns(entry, path) && !(ours && entry.operation === 'Update' && owns(ours, path));
   const managersOf = (paths: readonly string[][]) =>
-    bounded(
-      others.filter((entry) => paths.some((path) => owns(entry, path))).map(({ manager = '' }) => manager),
-    );
+    bounded(others.filter((entry) => paths.some((path) => holds(entry, path))));
   const managers = managed.length === 0 ? [BEFORE_FIRST_APPLY] : managersOf(changing);
   const expiryManagers = managersOf([['metadata', 'annotations', EXPIRES_AT]]);
   const pullRoleManagers = managersOf([['metadata', 'annotations', PULL_ROLE]]);
   const all = { managers, expiryManagers, pullRoleManagers };
-  if (managed.some(isOurEntry)) return { owner: 'ours', ...all };
+  if (ours) return { owner: 'ours', ...all };
   const isMarked =
     isLabelled &&
     FETCHED_AT in annotations &&
@@ -67,12 +67,12 @@ export function ownershipOf(metadata: V1ObjectMeta, deployment: string): Ownersh
   return { owner: isMarked ? 'marked' : 'others', ...all };
 }
 
-/** Names of managers; undefined stands for those that are too long or too many to keep. */
-function bounded(managers: readonly string[]): (string | undefined)[] {
-  const kept = managers
+/** The managers of entries; undefined stands for names that are too long or too many to keep. */
+function bounded(entries: readonly V1ManagedFieldsEntry[]): (string | undefined)[] {
+  const kept = entries
     .slice(0, MOST_MANAGERS)
-    .map((name) => (name.length > LONGEST_MANAGER ? undefined : name));
-  return managers.length > MOST_MANAGERS ? [...kept, undefined] : kept;
+    .map(({ manager = '' }) => (manager.length > LONGEST_MANAGER ? undefined : manager));
+  return entries.length > MOST_MANAGERS ? [...kept, undefined] : kept;
 }
 
 /** What a refresh may do with a secret of that ownership; `adoptFrom` names managers exactly, or `*` for all. */

@@ -114,6 +114,32 @@ test('cleanup removes what a refresh made, and keeps and names the copy that a r
   expect(await readSecret(admin, 'copied-to')).toEqual(copied);
 });
 
+test('our own secret, restored with the stored credentials that it has, stays ours when they change', async () => {
+  const namespace = 'restored-stored';
+  await makeNamespaces(world.admin, [namespace]);
+  const registries = [{ type: 'stored' as const, secretId: 'logins' }];
+  const settings = { secrets: [{ registries, namespaces: { include: [namespace] }, adoptFrom: [] }] };
+  const store = (password: string) => {
+    const auth = Buffer.from(`reader:${password}`).toString('base64');
+    const value = JSON.stringify({ auths: { 'registry.example.com': { auth } } });
+    world.aws.addSecret({ name: 'logins', value });
+  };
+  store('first');
+  await permit(world.admin, { clusters: [{ name: CLUSTER }], ...settings, cleanup: true });
+  await world.invoke(settings);
+  const ours = await readSecret(world.admin, namespace);
+  if (!ours) throw new Error('the first refresh made no secret');
+  await restore(ours, 'velero-server');
+  await world.invoke(settings);
+  expect(await conditionIn(namespace, settings)).toBe('fresh');
+
+  store('second');
+  expect((await world.invoke(settings)).report).toMatchObject({ clusters: [counts({ refreshed: 1 })] });
+  expect(loginsOf(await readSecret(world.admin, namespace))).toEqual({
+    'registry.example.com': 'reader:second',
+  });
+});
+
 /** Deletes a secret and re-creates it from what a backup keeps: all but the fields that the server sets. */
 async function restore(ours: Secret, manager: string): Promise<void> {
   await done(world.admin, 'DELETE', secretPath(ours.metadata.namespace));

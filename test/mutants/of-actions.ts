@@ -25,6 +25,13 @@ export const ofActions: readonly Mutant[] = [
     caughtBy: ['test/integration/status.test.ts'],
   },
   {
+    name: 'leave fields of the same value to who wrote them',
+    in: 'ownershipOf',
+    never: 'owns(ours, path)',
+    harm: 'a secret that a backup restored is blocked as soon as its stored credentials change',
+    caughtBy: ['test/integration/ownership.test.ts'],
+  },
+  {
     name: 'clean up a copy that carries our label',
     in: 'isRemovable',
     set: 'return',
