@@ -80,6 +80,10 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'Field managers whose existing secrets of this name the function adopts, by exact name. `*` adopts the secrets of every field manager.',
   'secrets[].recreate': 'Deletes and re-creates a secret of this name that has another type or is immutable.',
   'secrets[].serviceAccounts': 'Names of service accounts that get the pull secret in `imagePullSecrets`.',
+  'secrets[].labels':
+    'Labels of the pull secret beside those of the function, for policies that demand them. At most 20.',
+  'secrets[].annotations':
+    'Annotations of the pull secret beside those of the function. At most 20, of at most 4,000 characters each.',
   schedule:
     'Schedule of the refresh, an EventBridge expression `rate(...)` or `cron(...)`. It must run every day, with at most 10 hours between two runs.',
   fleet:
@@ -133,6 +137,8 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   required?: string[];
   items?: JsonSchema;
+  /** Of a map, the values; `false` where unknown fields are errors. */
+  additionalProperties?: JsonSchema | false;
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
 }

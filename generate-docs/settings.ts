@@ -62,9 +62,10 @@ function writeSchema(): string {
   return stdout;
 }
 
-function nameOfType({ type, const: only, enum: values, items }: JsonSchema): string {
+function nameOfType({ type, const: only, enum: values, items, additionalProperties }: JsonSchema): string {
   if (values) return values.map((value) => `\`"${value}"\``).join(' | ');
   if (only) return `\`"${only}"\``;
+  if (additionalProperties) return `map of ${additionalProperties.type}s`;
   return type === 'array' ? `list of ${items?.type ?? 'object'}s` : (type ?? '');
 }
 
@@ -74,11 +75,12 @@ export function settingsInterface(): string {
 }
 
 function typeOf(schema: JsonSchema, indent: string): string {
-  const { type, const: only, enum: values, items, properties, required = [] } = schema;
+  const { type, const: only, enum: values, items, properties, additionalProperties, required = [] } = schema;
   const anyOf = schema.anyOf ?? schema.oneOf;
   if (anyOf) return anyOf.map((option) => typeOf(option, indent)).join(' | ');
   if (values ?? only) return (values ?? [only]).map((value) => JSON.stringify(value)).join(' | ');
   if (items) return `Array<${typeOf(items, indent)}>`;
+  if (additionalProperties) return `Record<string, ${typeOf(additionalProperties, indent)}>`;
   if (!properties) return type === 'integer' ? 'number' : (type ?? 'unknown');
   const fields = Object.entries(properties).flatMap(([name, field]) => {
     const fallback = field.default === undefined ? '' : ` @default ${JSON.stringify(field.default)}`;

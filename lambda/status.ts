@@ -139,7 +139,7 @@ async function readSecrets(
   const held = await listHeldSecrets(
     core,
     names,
-    { deployment: settings.name, namespaces },
+    { deployment: settings.name, namespaces, entries },
     (name, fault) => {
       if (names.size === 1) throw fault;
       unlisted.add(name);

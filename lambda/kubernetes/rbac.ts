@@ -146,8 +146,9 @@ function validations(
   // the size comes first: a pattern over a value of 256 KiB costs more than an expression may
   const hasExpiry = (object: string) =>
     `(has(${object}.metadata.annotations) && '${EXPIRES_AT}' in ${object}.metadata.annotations && size(${expiry(object)}) == 20 && ${expiry(object)}.matches('${TIME}'))`;
-  const labels = Object.keys(labelsOf(deployment));
-  const annotations = [FETCHED_AT, EXPIRES_AT, PULL_ROLE];
+  const keysOf = (field: 'labels' | 'annotations') => entries.flatMap((entry) => Object.keys(entry[field]));
+  const labels = [...new Set([...Object.keys(labelsOf(deployment)), ...keysOf('labels')])];
+  const annotations = [...new Set([FETCHED_AT, EXPIRES_AT, PULL_ROLE, ...keysOf('annotations')])];
   const written = [
     { expression: `object.type == '${SECRET_TYPE}'`, message: `only secrets of type ${SECRET_TYPE}` },
     {

@@ -14,7 +14,7 @@ import { isTransient, LATER_TIMEOUT_MS } from '../kubernetes/transport.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
 import { dockerConfigData, withPlaceholders } from '../registries/docker-config.ts';
 import type { SecretEntry } from '../settings/schema.ts';
-import { isPlausibleExpiry, listHeldSecrets, permissionOver } from './ownership.ts';
+import { isPlausibleExpiry, listHeldSecrets, permissionFor, permissionOver } from './ownership.ts';
 import type { Verdict } from './report.ts';
 
 /** Our policy compares the annotation, whoever wrote it. */
@@ -63,7 +63,7 @@ export class PullSecret {
     this.#clock = ctx.clock;
     this.#entry = entry;
     this.#query = { fieldManager: deployment, ...(plan && { dryRun: 'All' }) };
-    const body = secretBody(deployment, entry.name, credentials, { plan, readAt: new Date(ctx.clock.now()) });
+    const body = secretBody(deployment, entry, credentials, { plan, readAt: new Date(ctx.clock.now()) });
     this.#body = Buffer.from(JSON.stringify(body));
   }
 
@@ -100,7 +100,7 @@ export class PullSecret {
     // its owner deleted it since the conflict
     if (!held) return await this.#apply(attempt, false);
     // another run adopted it since, or its adoption left fields whose value was the same
-    const isWhollyOurs = held.owner === 'ours' && held.managers.length === 0;
+    const isWhollyOurs = held.owner === 'ours' && permissionFor(held, this.#entry) === 'write';
     return isWhollyOurs ? await this.#apply(attempt, true) : managedBy(permission.managers);
   }
 
@@ -135,7 +135,8 @@ export class PullSecret {
   }
 
   async #held({ namespace, requests }: Attempt) {
-    const query = { deployment: this.#query.fieldManager, namespaces: [namespace] };
+    const entries = [this.#entry];
+    const query = { deployment: this.#query.fieldManager, namespaces: [namespace], entries };
     const held = await listHeldSecrets(requests.core, [this.#entry.name], query);
     return held.get(`${namespace}/${this.#entry.name}`);
   }
@@ -227,11 +228,13 @@ function isGone(fault: unknown): boolean {
  */
 export function secretBody(
   deployment: string,
-  name: string,
+  entry: Pick<SecretEntry, 'name' | 'labels' | 'annotations'>,
   { auths, token, pullRole }: PullCredentials,
   { plan, readAt }: { plan: boolean; readAt: Date },
 ): object {
+  const labels = { ...entry.labels, ...labelsOf(deployment) };
   const annotations = {
+    ...entry.annotations,
     [FETCHED_AT]: toSeconds(token?.fetchedAt ?? readAt),
     ...(token && { [EXPIRES_AT]: toSeconds(token.expiresAt) }),
     ...(pullRole && { [PULL_ROLE]: pullRole }),
@@ -239,7 +242,7 @@ export function secretBody(
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, labels: labelsOf(deployment), annotations },
+    metadata: { name: entry.name, labels, annotations },
     type: SECRET_TYPE,
     data: { '.dockerconfigjson': dockerConfigData(plan ? withPlaceholders(auths) : auths).reveal() },
   };

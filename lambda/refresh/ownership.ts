@@ -19,6 +19,8 @@ export interface Ownership {
   /** Those of annotations that not every entry writes, and whose values say nothing of it where it does not. */
   readonly expiryManagers: readonly (string | undefined)[];
   readonly pullRoleManagers: readonly (string | undefined)[];
+  /** Those of labels and annotations that only some entries write, by entry. */
+  readonly entryManagers: ReadonlyMap<SecretEntry, readonly (string | undefined)[]>;
 }
 
 /** What a refresh may do with a secret: write its own fields, take those of others as well, or neither. */
@@ -36,17 +38,22 @@ const BEFORE_FIRST_APPLY = 'before-first-apply';
  * Reads whose a secret is. Anybody who may write it can call themselves our field manager: this guards against
  * accidents, not against the owner of its namespace.
  * @param deployment the name of this deployment, which is its field manager and label
+ * @param entries that may write it
  */
-export function ownershipOf(metadata: V1ObjectMeta, deployment: string): Ownership {
+export function ownershipOf(
+  metadata: V1ObjectMeta,
+  deployment: string,
+  entries: readonly SecretEntry[] = [],
+): Ownership {
   const { labels = {}, annotations = {}, managedFields: managed = [] } = metadata;
-  const wanted = Object.entries(labelsOf(deployment));
-  const isLabelled = wanted.every(([key, value]) => labels[key] === value);
+  const wanted = labelsOf(deployment);
   const ours = managed.find(({ manager, operation }) => manager === deployment && operation === 'Apply');
+  const wrongLabels = changedPaths('labels', wanted, labels);
   const changing = [
     DATA,
     ...(isDockerConfig(metadata) ? [] : [['type']]),
     ['metadata', 'annotations', FETCHED_AT],
-    ...wanted.filter(([key, value]) => labels[key] !== value).map(([key]) => ['metadata', 'labels', key]),
+    ...wrongLabels,
   ];
   const others = managed.filter((entry) => entry !== ours);
   // an update that changes a field takes it from us: one that we own as well still has the value that we applied
@@ -57,14 +64,32 @@ export function ownershipOf(metadata: V1ObjectMeta, deployment: string): Ownersh
   const managers = managed.length === 0 ? [BEFORE_FIRST_APPLY] : managersOf(changing);
   const expiryManagers = managersOf([['metadata', 'annotations', EXPIRES_AT]]);
   const pullRoleManagers = managersOf([['metadata', 'annotations', PULL_ROLE]]);
-  const all = { managers, expiryManagers, pullRoleManagers };
+  const entryManagers = new Map(
+    entries.flatMap((entry) => {
+      const paths = [
+        ...changedPaths('labels', entry.labels, labels),
+        ...changedPaths('annotations', entry.annotations, annotations),
+      ];
+      return paths.length > 0 ? [[entry, managersOf(paths)] as const] : [];
+    }),
+  );
+  const all = { managers, expiryManagers, pullRoleManagers, entryManagers };
   if (ours) return { owner: 'ours', ...all };
   const isMarked =
-    isLabelled &&
+    wrongLabels.length === 0 &&
     FETCHED_AT in annotations &&
     !(LAST_APPLIED in annotations) &&
     managed.every(({ operation }) => operation !== 'Apply');
   return { owner: isMarked ? 'marked' : 'others', ...all };
+}
+
+function changedPaths(
+  field: 'labels' | 'annotations',
+  wanted: Readonly<Record<string, string>>,
+  held: Readonly<Record<string, string>>,
+): string[][] {
+  const changed = Object.keys(wanted).filter((key) => held[key] !== wanted[key]);
+  return changed.map((key) => ['metadata', field, key]);
 }
 
 /** The managers of entries; undefined stands for names that are too long or too many to keep. */
@@ -81,6 +106,7 @@ export function permissionFor(held: Ownership, entry: SecretEntry): Permission {
     ...held.managers,
     ...(hasToken(entry) ? held.expiryManagers : []),
     ...(entry.repositories ? held.pullRoleManagers : []),
+    ...(held.entryManagers.get(entry) ?? []),
   ];
   if (managers.length === 0) return 'write';
   return held.owner === 'marked' ? 'adopt' : permissionOver(managers, entry.adoptFrom);
@@ -126,6 +152,8 @@ export interface HeldQuery {
   /** The name of this deployment, which is its field manager and label. */
   readonly deployment: string;
   readonly namespaces?: readonly string[] | undefined;
+  /** Whose labels and annotations count. Default: none. */
+  readonly entries?: readonly SecretEntry[];
 }
 
 /**
@@ -137,18 +165,19 @@ export interface HeldQuery {
 export async function listHeldSecrets(
   core: CoreV1Api,
   names: Iterable<string>,
-  { deployment, namespaces }: HeldQuery,
+  { deployment, namespaces, entries = [] }: HeldQuery,
   onFault: (name: string, fault: unknown) => void = (_name, fault) => {
     throw fault;
   },
 ): Promise<ReadonlyMap<string, HeldSecret>> {
   const listName = (name: string) => {
     const query = { fieldSelector: `metadata.name=${name}` };
+    const ofName = entries.filter((entry) => entry.name === name);
     return listAll(
       namespaces?.map(
         (namespace) => (page) => core.listNamespacedSecret({ namespace, ...query, ...page }, METADATA_ONLY),
       ) ?? [(page) => core.listSecretForAllNamespaces({ ...query, ...page }, METADATA_ONLY)],
-      ({ metadata = {} }) => toHeld(metadata, name, deployment),
+      ({ metadata = {} }) => toHeld(metadata, name, ownershipOf(metadata, deployment, ofName), deployment),
     );
   };
   const lists = [...names].map(async (name) => {
@@ -159,10 +188,10 @@ export async function listHeldSecrets(
   return new Map(all.map((secret) => [`${secret.namespace}/${secret.name}`, secret]));
 }
 
-function toHeld(metadata: V1ObjectMeta, name: string, deployment: string) {
+function toHeld(metadata: V1ObjectMeta, name: string, ownership: Ownership, deployment: string) {
   const { namespace = '', uid = '', resourceVersion = '', labels = {}, annotations = {} } = metadata;
   return {
-    ...ownershipOf(metadata, deployment),
+    ...ownership,
     name,
     namespace,
     uid,

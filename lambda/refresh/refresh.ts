@@ -213,7 +213,11 @@ async function findWritten(
   if (dueAt === undefined) return () => false;
   const { core } = cluster.attempts(LIST_TIMEOUT_MS);
   const names = new Set(entries.map((entry) => entry.settings.name));
-  const query = { deployment: settings.name, namespaces };
+  const query = {
+    deployment: settings.name,
+    namespaces,
+    entries: entries.map((entry) => entry.settings),
+  };
   // what cannot be listed at once is written again
   const held = await listHeldSecrets(core, names, query, () => undefined);
   const now = clock.now();

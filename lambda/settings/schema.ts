@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { LONGEST_GAP_MINUTES, longestGapMinutes } from './schedule.ts';
-import { parseSelector, REGISTRY_HOST, SUBDOMAIN } from './selection.ts';
+import { isLabelKey, isLabelValue, parseSelector, REGISTRY_HOST, SUBDOMAIN } from './selection.ts';
 
 const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
 const WHAT_REGION = 'an AWS region such as eu-west-1';
@@ -10,8 +10,17 @@ const WHAT_ACCOUNT = 'an AWS account id of 12 digits';
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
 const RETENTION = /^(1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653)$/;
 const WHAT_RETENTION = 'CloudWatch Logs does not offer it; it offers 1, 3, 5, 7, 14, 30, 60, 90, 180, 365 …';
+const WHAT_KEY =
+  'a key such as team or example.com/team (a name of at most 63 letters, digits, "-", "_" and ".")';
+const WHAT_LABEL =
+  'a label value (at most 63 letters, digits, "-", "_" and "."; a letter or digit at both ends)';
 const WHAT_SUBDOMAIN =
   'lower case letters, digits, "-" and ".", at most 253; a letter or digit at both ends and beside each "."';
+/** Labels and annotations that the function writes itself, or that make a secret one of `kubectl apply`. */
+const RESERVED =
+  /^(ecr-registry-helper\/.*|app\.kubernetes\.io\/(name|managed-by)|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
+const MOST_KEYS = 20;
+const LONGEST_ANNOTATION = 4_000;
 
 /**
  * The fields of the settings, each checked by itself.
@@ -105,6 +114,19 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
         ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, ecr-public, stored`
         : undefined,
   });
+  const metadata = (isValue: (value: string) => boolean, what: string) =>
+    z.record(z.string(), z.string()).superRefine((map, check) => {
+      const report = (message: string, path: string[] = []) =>
+        check.addIssue({ code: 'custom', path, message });
+      const entries = Object.entries(map);
+      if (entries.length > MOST_KEYS) report(`has ${entries.length} keys; at most ${MOST_KEYS} are allowed`);
+      for (const [key, value] of entries) {
+        if (!isLabelKey(key)) report(`${JSON.stringify(key)} is not ${WHAT_KEY}`);
+        else if (RESERVED.test(key)) report(`${JSON.stringify(key)} is reserved`);
+        else if (!isUnknown(value) && !isValue(value))
+          report(`${JSON.stringify(value)} is not ${what}`, [key]);
+      }
+    });
   const selector = z.string().refine((value) => isUnknown(value) || parseSelector(value), {
     error: ({ input }) =>
       `${JSON.stringify(input)} is not a label selector such as team=x or tier in (web, api)`,
@@ -134,6 +156,11 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       .array(field(SUBDOMAIN, `a name of a service account (${WHAT_SUBDOMAIN})`))
       .max(20)
       .default([]),
+    labels: metadata(isLabelValue, WHAT_LABEL).default({}),
+    annotations: metadata(
+      ({ length }) => length <= LONGEST_ANNOTATION,
+      `at most ${LONGEST_ANNOTATION} characters`,
+    ).default({}),
   });
   const vpc = strict({
     vpcId: field(/^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC'),

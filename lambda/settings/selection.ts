@@ -16,6 +16,11 @@ const OUTER_SPACE = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 const NAME = /^(?=.{1,63}$)[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/;
 const LARGEST_INTEGER = 2n ** 63n - 1n;
 
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+export function isLabelValue(value: string): boolean {
+  return value === '' || NAME.test(value);
+}
+
 /**
  * Parses a label selector as the API server does (`Parse` of https://pkg.go.dev/k8s.io/apimachinery/pkg/labels), in
  * time proportional to its length. Only an empty selector, which selects everything there, is rejected here.
@@ -42,11 +47,12 @@ function normalizeRequirement(groups: Record<string, string | undefined>): strin
   }
   // an empty list, or nothing between or beside commas, is the empty value
   const values = set ? list.split(',').map((one) => one.replace(OUTER_SPACE, '')) : [value];
-  if (!values.every((one) => one === '' || NAME.test(one))) return undefined;
+  if (!values.every(isLabelValue)) return undefined;
   return `${key} ${set ?? (operator === '!=' ? 'notin' : 'in')} (${[...new Set(values)].sort().join()})`;
 }
 
-function isLabelKey(key: string): boolean {
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+export function isLabelKey(key: string): boolean {
   const [name = '', prefix, ...more] = key.split('/').reverse();
   return NAME.test(name) && (prefix === undefined || SUBDOMAIN.test(prefix)) && more.length === 0;
 }

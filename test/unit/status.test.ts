@@ -23,6 +23,7 @@ function held(given: Partial<HeldSecret> = {}): HeldSecret {
     managers: [],
     expiryManagers: [],
     pullRoleManagers: [],
+    entryManagers: new Map(),
     isDockerConfig: true,
     ...given,
   };

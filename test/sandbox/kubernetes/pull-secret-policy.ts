@@ -18,7 +18,7 @@ interface Deployment {
   readonly name: string;
   /** Of its rights in the cluster. */
   readonly version?: string;
-  readonly entries: readonly Pick<SecretEntry, 'name' | 'recreate' | 'registries'>[];
+  readonly entries: readonly SecretEntry[];
 }
 
 /**
@@ -45,15 +45,19 @@ function whyNotWrite(
   if (object.immutable && !oldObject?.immutable) return 'it is not made immutable';
   const { metadata, data } = object;
   const before = oldObject?.metadata;
-  const labels = Object.keys(labelsOf(deployment.name));
+  const keysOf = (field: 'labels' | 'annotations', always: string[]) => [
+    ...new Set([...always, ...deployment.entries.flatMap((entry) => Object.keys(entry[field]))]),
+  ];
+  const labels = keysOf('labels', Object.keys(labelsOf(deployment.name)));
+  const annotations = keysOf('annotations', ANNOTATIONS);
   if (!addsOnly(['.dockerconfigjson'], data, oldObject?.data)) {
     return 'of data only .dockerconfigjson is added or changed';
   }
   if (!addsOnly(labels, metadata.labels, before?.labels)) {
     return `of labels only ${labels.join(', ')} are added or changed`;
   }
-  if (!addsOnly(ANNOTATIONS, metadata.annotations, before?.annotations)) {
-    return `of annotations only ${ANNOTATIONS.join(', ')} are added or changed`;
+  if (!addsOnly(annotations, metadata.annotations, before?.annotations)) {
+    return `of annotations only ${annotations.join(', ')} are added or changed`;
   }
   const expiry = expiryOf(object);
   const isStored = deployment.entries.some(

@@ -46,6 +46,8 @@ export const examples: [string, SettingsInput][] = [
           adoptFrom: ['kubectl-create', 'Argo CD (v2)', '*'],
           recreate: true,
           serviceAccounts: [],
+          labels: { team: 'platform', 'example.com/tier': '' },
+          annotations: { 'policies.example.com/exempt': 'true, until 2027' },
         },
       ],
       schedule: 'cron(0 0/6 * * ? *)',

@@ -134,6 +134,46 @@ describe('a message has the field, its value and what is allowed', () => {
       withEntry({ serviceAccounts: ['build-*'] }),
       /serviceAccounts\[0\]: "build-\*" is not a name of a service account/,
     ],
+    [
+      'a label key that Kubernetes refuses',
+      withEntry({ labels: { 'a/b/c': 'x' } }),
+      /secrets\[0\]\.labels: "a\/b\/c" is not a key such as team/,
+    ],
+    [
+      'a label value that Kubernetes refuses',
+      withEntry({ labels: { team: 'a b' } }),
+      /secrets\[0\]\.labels\.team: "a b" is not a label value/,
+    ],
+    [
+      'a label of ours',
+      withEntry({ labels: { 'app.kubernetes.io/managed-by': 'x' } }),
+      /secrets\[0\]\.labels: "app\.kubernetes\.io\/managed-by" is reserved/,
+    ],
+    [
+      'an annotation of ours',
+      withEntry({ annotations: { 'ecr-registry-helper/expires-at': 'x' } }),
+      /annotations: "ecr-registry-helper\/expires-at" is reserved/,
+    ],
+    [
+      'the annotation of kubectl apply',
+      withEntry({ annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' } }),
+      /annotations: "kubectl\.kubernetes\.io\/last-applied-configuration" is reserved/,
+    ],
+    [
+      'an annotation that is too long',
+      withEntry({ annotations: { note: 'x'.repeat(4_001) } }),
+      /annotations\.note: "x+" is not at most 4000 characters/,
+    ],
+    [
+      'an annotation that is a number',
+      withEntry({ annotations: { note: 1 } }),
+      /annotations\.note: .*expected string/,
+    ],
+    [
+      'too many labels',
+      withEntry({ labels: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, ''])) }),
+      /secrets\[0\]\.labels: has 21 keys; at most 20 are allowed/,
+    ],
     ['recreate as a text', withEntry({ recreate: 'yes' }), /recreate: .*expected boolean.*found "yes"/],
     [
       'a field manager with a line feed',

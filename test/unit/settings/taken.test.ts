@@ -21,6 +21,8 @@ describe('defaults', () => {
           adoptFrom: ['kubectl-create'],
           recreate: false,
           serviceAccounts: [],
+          labels: {},
+          annotations: {},
         },
       ],
       schedule: 'rate(8 hours)',
