@@ -81,9 +81,9 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'secrets[].recreate': 'Deletes and re-creates a secret of this name that has another type or is immutable.',
   'secrets[].serviceAccounts': 'Names of service accounts that get the pull secret in `imagePullSecrets`.',
   'secrets[].labels':
-    'Labels of the pull secret beside those of the function, for policies that demand them. At most 20.',
+    'Labels of the pull secret beside those of the function, for policies that demand them. All entries together may have 100 different keys.',
   'secrets[].annotations':
-    'Annotations of the pull secret beside those of the function. At most 20, of at most 4,000 characters each.',
+    'Annotations of the pull secret beside those of the function. Values of at most 4,000 characters; all entries together may have 100 different keys.',
   schedule:
     'Schedule of the refresh, an EventBridge expression `rate(...)` or `cron(...)`. It must run every day, with at most 10 hours between two runs.',
   fleet:

@@ -19,7 +19,8 @@ const WHAT_SUBDOMAIN =
 /** Labels and annotations that the function writes itself, or that make a secret one of `kubectl apply`. */
 const RESERVED =
   /^(ecr-registry-helper\/.*|app\.kubernetes\.io\/(name|managed-by)|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
-const MOST_KEYS = 20;
+/** Of all entries: the cost of an admission policy that names them is bounded. */
+const MOST_KEYS = 100;
 const LONGEST_ANNOTATION = 4_000;
 
 /**
@@ -118,9 +119,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     z.record(z.string(), z.string()).superRefine((map, check) => {
       const report = (message: string, path: string[] = []) =>
         check.addIssue({ code: 'custom', path, message });
-      const entries = Object.entries(map);
-      if (entries.length > MOST_KEYS) report(`has ${entries.length} keys; at most ${MOST_KEYS} are allowed`);
-      for (const [key, value] of entries) {
+      for (const [key, value] of Object.entries(map)) {
         if (!isLabelKey(key)) report(`${JSON.stringify(key)} is not ${WHAT_KEY}`);
         else if (RESERVED.test(key)) report(`${JSON.stringify(key)} is reserved`);
         else if (!isUnknown(value) && !isValue(value))
@@ -191,7 +190,17 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       'a name of 2 to 40 lower case letters, digits and "-" that begins with a letter',
     ).default('ecr-registry-helper'),
     clusters: z.array(z.union([cluster, strict({ discover })])).min(1),
-    secrets: z.array(entry).min(1).prefault([{}]),
+    secrets: z
+      .array(entry)
+      .min(1)
+      .superRefine((entries, check) => {
+        for (const field of ['labels', 'annotations'] as const) {
+          const { size } = new Set(entries.flatMap((one) => Object.keys(one[field])));
+          if (size > MOST_KEYS)
+            check.addIssue(`${field} have ${size} different keys; at most ${MOST_KEYS} are allowed`);
+        }
+      })
+      .prefault([{}]),
     schedule: schedule.default('rate(8 hours)'),
     fleet: z.boolean().default(false),
     enabled: z.boolean().default(true),

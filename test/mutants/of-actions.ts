@@ -25,6 +25,14 @@ export const ofActions: readonly Mutant[] = [
     caughtBy: ['test/integration/status.test.ts'],
   },
   {
+    name: 'take the label of another manager for ours',
+    in: 'permissionFor',
+    replace: 'held.entryManagers.get(entry) ?? []',
+    by: '[]',
+    harm: 'a status says fresh where every refresh is blocked',
+    caughtBy: ['test/integration/secret-metadata.test.ts'],
+  },
+  {
     name: 'leave fields of the same value to who wrote them',
     in: 'ownershipOf',
     never: 'owns(ours, path)',

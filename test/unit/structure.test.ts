@@ -62,8 +62,8 @@ test('the core is small, and imports nothing that is built on it', () => {
 });
 
 /** Bounds: only a new feature may raise one. */
-const CORE_LINES = 4_400;
-const LAMBDA_LINES = 7_051;
+const CORE_LINES = 4_408;
+const LAMBDA_LINES = 7_059;
 const CLI_LINES = 1_142;
 const INFRA_LINES = 2_149;
 

@@ -171,8 +171,8 @@ describe('a message has the field, its value and what is allowed', () => {
     ],
     [
       'too many labels',
-      withEntry({ labels: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, ''])) }),
-      /secrets\[0\]\.labels: has 21 keys; at most 20 are allowed/,
+      withEntry({ labels: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`k${n}`, ''])) }),
+      /secrets: labels have 101 different keys; at most 100 are allowed/,
     ],
     ['recreate as a text', withEntry({ recreate: 'yes' }), /recreate: .*expected boolean.*found "yes"/],
     [
