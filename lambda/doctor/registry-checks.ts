@@ -2,8 +2,7 @@ import { request } from 'undici';
 import { attempt } from '../aws.ts';
 import { type RunContext, systemClock } from '../context.ts';
 import { codeOf, EventError, parseJson, type Redacted } from '../errors.ts';
-import { isLikeEcrHost, readEcrHost } from '../registries/ecr.ts';
-import { PUBLIC_HOST } from '../settings/rules.ts';
+import { isLikeEcrHost, PUBLIC_HOST, readEcrHost } from '../settings/hosts.ts';
 import type { DoctorState } from './doctor.ts';
 import { type Finding, failed, passed, skipped, unknown } from './report.ts';
 

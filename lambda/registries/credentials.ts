@@ -1,6 +1,6 @@
 import { type AwsClients, readSecretValue, type SecretValue } from '../aws.ts';
 import { HelperError } from '../errors.ts';
-import { PUBLIC_HOST } from '../settings/rules.ts';
+import { ecrHosts, hostOfAccount, PUBLIC_HOST, readEcrHost } from '../settings/hosts.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
 import {
   type EcrRegistry,
@@ -9,7 +9,7 @@ import {
   type SecretEntry,
 } from '../settings/schema.ts';
 import { type Auths, mergeAuths, readStoredConfig, secretKeyError } from './docker-config.ts';
-import { furtherHosts, getEcrToken, getPublicToken, hostOfAccount, readEcrHost } from './ecr.ts';
+import { getEcrToken, getPublicToken } from './ecr.ts';
 
 /** The credentials for the pull secret of one entry. */
 export interface PullCredentials {
@@ -80,7 +80,7 @@ export class CredentialReader {
     );
     const host = hostOfAccount(token.host, registry.accountId ?? secret?.accountId);
     const place = readEcrHost(host);
-    const further = place ? furtherHosts(place, { fips, dualStack }) : [];
+    const further = place ? ecrHosts(place, registry) : [];
     return { auths: new Map([host, ...further, ...hosts].map((name) => [name, token.auth])), token };
   }
 

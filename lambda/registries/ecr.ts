@@ -1,10 +1,8 @@
 import { type AuthorizationData, type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand } from '@aws-sdk/client-ecr-public';
-import { partition } from '@aws-sdk/util-endpoints';
-import { type AwsClients, awsError, callAws, type EndpointKinds } from '../aws.ts';
+import { type AwsClients, awsError, callAws } from '../aws.ts';
 import { HelperError, Redacted } from '../errors.ts';
-import type { Place } from '../settings/locations.ts';
-import { PUBLIC_HOST } from '../settings/rules.ts';
+import { PUBLIC_HOST, readEcrHost } from '../settings/hosts.ts';
 
 /** An ECR authorization token. */
 export interface PullToken {
@@ -99,48 +97,4 @@ function notOfAws(region: string, endpoint: string): HelperError {
     `the registry endpoint of ECR in ${region} is not an endpoint of AWS${isHost ? `: ${endpoint}` : ''}`,
     'AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR or endpoint_url in the AWS profile point to an emulator of AWS such as LocalStack. Ignore them: export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true',
   );
-}
-
-/** The host of another account's registry beside a known one, which carries region and partition. */
-export function hostOfAccount(host: string, accountId: string | undefined): string {
-  return accountId ? host.replace(/^\d{12}/, accountId) : host;
-}
-
-const HOST = /^(\d{12})\.dkr([.-])ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.([a-z0-9.-]+)$/;
-
-/** The account and region of a registry of ECR by its host, of the region's partition; undefined for any other host. */
-export function readEcrHost(host: string): Place | undefined {
-  const [, accountId, kind, region, suffix] = HOST.exec(host) ?? [];
-  if (!accountId || !region) return undefined;
-  const known = suffixes(region);
-  return suffix === (kind === '.' ? known.classic : known.dualStack) ? { accountId, region } : undefined;
-}
-
-/** Whether a host is named like a registry of ECR and is not one of AWS, as that of an emulator is. */
-export function isLikeEcrHost(host: string): boolean {
-  return /^\d{12}\.dkr[.-]ecr\b/.test(host) && !readEcrHost(host);
-}
-
-/**
- * The hosts that a registry has for the kinds of endpoints, the classic one first; none where no kind is asked for.
- * https://docs.aws.amazon.com/general/latest/gr/ecr.html#ecr_region
- */
-export function furtherHosts(
-  { accountId, region }: Place,
-  { fips = false, dualStack = false }: EndpointKinds,
-): string[] {
-  const known = suffixes(region);
-  const host = (service: string, suffix: string) => `${accountId}.${service}.${region}.${suffix}`;
-  return [
-    ...(fips || dualStack ? [host('dkr.ecr', known.classic)] : []),
-    ...(fips ? [host('dkr.ecr-fips', known.classic)] : []),
-    ...(dualStack ? [host('dkr-ecr', known.dualStack)] : []),
-    ...(fips && dualStack ? [host('dkr-ecr-fips', known.dualStack)] : []),
-  ];
-}
-
-/** What the registry hosts of a region end with: those of IPv6 are `on.` where the API's are `api.`. */
-function suffixes(region: string): { readonly classic: string; readonly dualStack: string } {
-  const { dnsSuffix, dualStackDnsSuffix } = partition(region);
-  return { classic: dnsSuffix, dualStack: dualStackDnsSuffix.replace(/^api\./, 'on.') };
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { parseJson, SettingsError } from '../errors.ts';
+import { describeHost, describeRegistry, type Home } from './hosts.ts';
 import {
   accessPlaces,
   type Discovery,
@@ -19,7 +20,6 @@ import {
   explain,
   isEks,
   NO_PREFIX,
-  type RegistrySettings,
   type SecretEntry,
   type Settings,
   settingsFields,
@@ -27,8 +27,6 @@ import {
 } from './schema.ts';
 import { containsGlob, matchesAny, overlap, takesNamespaces } from './selection.ts';
 
-/** The account and region of the function, as far as they are known. */
-type Home = Pick<Settings, 'accountId' | 'region'>;
 /** Says which texts are known only at deployment, as CDK tokens are. */
 type IsUnknown = (text: string) => boolean;
 
@@ -296,11 +294,6 @@ function checkPullRole(registry: EcrRegistry, report: Report): void {
   }
 }
 
-/** Where images of ECR Public are pulled from. */
-export const PUBLIC_HOST = 'public.ecr.aws';
-/** A host of ECR that is neither of FIPS nor of IPv6. */
-const ECR_HOST = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.-]+$/;
-
 /** Refuses two registries of an entry that serve the same host, as far as `home` is known. */
 function checkRegistries({ registries }: SecretEntry, home: Home, report: Report): void {
   const taken = new Map<string, number>();
@@ -320,37 +313,6 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
     checkUnique(hosts, within(report, 'registries', nth, 'hosts'));
   }
 }
-
-/** What a registry serves, in a text that is equal for the same registry, also where its place is unknown. */
-function describeRegistry(registry: RegistrySettings, home: Home): string {
-  if (registry.type === 'ecr-public') return PUBLIC_HOST;
-  if (registry.type === 'ecr') return describeEcr(registry, home);
-  // its name in the function's account and region, also where it is given by its ARN
-  const [, , , region, accountId, , name = ''] = registry.secretId.split(':');
-  const isAtHome = region && region === home.region && accountId === home.accountId;
-  return `what is in the Secrets Manager secret ${isAtHome ? name.slice(0, -7) : registry.secretId}`;
-}
-
-/** The account and region are found as for the credentials: of the registry, the static keys, the role, the function. */
-function describeEcr({ accountId, region, keysSecretId, roleArn }: EcrRegistry, home: Home): string {
-  const keys = keysSecretId && (roleArn ? `${keysSecretId} as ${roleArn}` : keysSecretId);
-  const identity = keys ?? roleArn;
-  const identityAccount =
-    (!keys && roleArn?.split(':')[4]) || (identity ? `the account of ${identity}` : home.accountId);
-  const identityRegion = keys ? `the region of ${keys}` : home.region;
-  return ecrOf(
-    accountId ?? identityAccount ?? "the function's account",
-    region ?? identityRegion ?? "the function's region",
-  );
-}
-
-/** A host in the words of `describeRegistry`. */
-function describeHost(host: string): string {
-  const [, account, region] = ECR_HOST.exec(host) ?? [];
-  return account && region ? ecrOf(account, region) : host;
-}
-
-const ecrOf = (account: string, region: string) => `ECR of ${account} in ${region}`;
 
 /**
  * Refuses an entry that never gets a namespace, because earlier ones of the same name cover all of its clusters and

@@ -57,13 +57,13 @@ test('the core is small, and imports nothing that is built on it', () => {
       .map((imported) => `${file} imports ${imported}`),
   );
   expect(outside).toEqual([]);
-  expect(CORE.length).toBeLessThanOrEqual(26);
+  expect(CORE.length).toBeLessThanOrEqual(27);
   expect(codeOf(CORE)).toBeLessThanOrEqual(CORE_LINES);
 });
 
 /** Bounds: only a new feature may raise one. */
-const CORE_LINES = 4_408;
-const LAMBDA_LINES = 7_059;
+const CORE_LINES = 4_423;
+const LAMBDA_LINES = 7_073;
 const CLI_LINES = 1_142;
 const INFRA_LINES = 2_149;
 
@@ -76,7 +76,7 @@ test.for([
 });
 
 test.for([
-  ['lambda/', 'lambda/cli/', 43],
+  ['lambda/', 'lambda/cli/', 44],
   ['lambda/cli/', 'none', 6],
   ['infra/', 'none', 16],
 ] as const)('%s has few files, each of a size that can be read', ([folder, less, most]) => {

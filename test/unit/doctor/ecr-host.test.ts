@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { requestEcr } from '../../../lambda/doctor/registry-checks.ts';
 import { Redacted } from '../../../lambda/errors.ts';
-import { readEcrHost } from '../../../lambda/registries/ecr.ts';
+import { readEcrHost } from '../../../lambda/settings/hosts.ts';
 
 describe('a host of ECR', () => {
   test.for([

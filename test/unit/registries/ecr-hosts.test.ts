@@ -1,5 +1,7 @@
+import { partition as partitionOf } from '@aws-sdk/util-endpoints';
 import { describe, expect, test } from 'vitest';
-import { furtherHosts, getEcrToken, isLikeEcrHost, readEcrHost } from '../../../lambda/registries/ecr.ts';
+import { getEcrToken } from '../../../lambda/registries/ecr.ts';
+import { ecrHosts, isLikeEcrHost, readEcrHost } from '../../../lambda/settings/hosts.ts';
 import { checkSettings } from '../../../lambda/settings/rules.ts';
 import { awsClientsOf } from '../aws-clients.ts';
 
@@ -39,9 +41,14 @@ describe.for(PARTITIONS)('in the partition %s', ([partition, region, classic, du
   ];
 
   test('a registry has these hosts, and each is known again', () => {
-    const hosts = furtherHosts({ accountId, region }, { fips: true, dualStack: true });
+    const hosts = ecrHosts({ accountId, region }, { fips: true, dualStack: true });
     expect(hosts).toEqual(all);
     expect(hosts.map(readEcrHost)).toEqual(hosts.map(() => ({ accountId, region })));
+  });
+
+  test('these are the DNS suffixes of the SDK', () => {
+    const { dnsSuffix, dualStackDnsSuffix } = partitionOf(region);
+    expect([classic, dualStack]).toEqual([dnsSuffix, dualStackDnsSuffix.replace(/^api\./, 'on.')]);
   });
 
   test('a host of another partition is none of ECR', () => {
@@ -74,12 +81,12 @@ describe.for(PARTITIONS)('in the partition %s', ([partition, region, classic, du
 });
 
 test.for([
-  [{}, []],
-  [{ fips: false, dualStack: false }, []],
+  [{}, ['dkr.ecr.eu-west-1.amazonaws.com']],
+  [{ fips: false, dualStack: false }, ['dkr.ecr.eu-west-1.amazonaws.com']],
   [{ fips: true }, ['dkr.ecr.eu-west-1.amazonaws.com', 'dkr.ecr-fips.eu-west-1.amazonaws.com']],
   [{ dualStack: true }, ['dkr.ecr.eu-west-1.amazonaws.com', 'dkr-ecr.eu-west-1.on.aws']],
 ] as const)('%j adds %j', ([kinds, hosts]) => {
-  const found = furtherHosts({ accountId, region: 'eu-west-1' }, kinds);
+  const found = ecrHosts({ accountId, region: 'eu-west-1' }, kinds);
   expect(found).toEqual(hosts.map((host) => `${accountId}.${host}`));
 });
 

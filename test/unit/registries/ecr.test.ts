@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import type { AuthorizationData, ECRClient } from '@aws-sdk/client-ecr';
 import { describe, expect, test } from 'vitest';
-import { getEcrToken, hostOfAccount } from '../../../lambda/registries/ecr.ts';
+import { getEcrToken } from '../../../lambda/registries/ecr.ts';
+import { hostOfAccount } from '../../../lambda/settings/hosts.ts';
 import { assumeRoleError } from '../expected-errors.ts';
 import { ManualClock } from '../manual-clock.ts';
 
