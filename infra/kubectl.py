@@ -17,6 +17,7 @@ MANIFEST = os.path.join(FOLDER, "manifest.json")
 # kubectl says so of a 401 and of a 403 for want of a permission; that of an admission webhook names no user
 NOT_EFFECTIVE_YET = ("Unauthorized", "must be logged in", "provide credentials", "forbidden: User")
 TIMED_OUT = "i/o timeout"
+UNKNOWN_KIND = "the server doesn't have a resource type"
 PAUSE_SECONDS = 10
 LONGEST_WAIT_SECONDS = 300
 
@@ -50,7 +51,12 @@ def delete(items, label):
     # the last first: permissions go before the policies that bound them
     for item in reversed(items):
         kind, name = identity(item)
-        kubectl("delete", kind, "--selector", label, "--field-selector", f"metadata.name={name}")
+        try:
+            kubectl("delete", kind, "--selector", label, "--field-selector", f"metadata.name={name}")
+        except RuntimeError as error:
+            # an older server, which has none: its rollback must not fail
+            if UNKNOWN_KIND not in str(error):
+                raise
 
 
 def identity(item):

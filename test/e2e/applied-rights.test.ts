@@ -205,6 +205,23 @@ function denying(name: string): object[] {
   ];
 }
 
+test('a kind that the API server lacks fails the deployment, and its rollback leaves nothing', async () => {
+  const before = settingsOf('older', { rbac: 'apply', serviceAccounts: [] });
+  const [create] = deployment({}, resourcesOf(before)) as [{ ResourceProperties: { Manifest: string } }];
+  const { ResourceProperties } = create;
+  const unknown = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'Unknown',
+    metadata: { name: 'older' },
+  };
+  const Manifest = JSON.stringify([...JSON.parse(ResourceProperties.Manifest), unknown]);
+  const newer = { ...create, ResourceProperties: { ...ResourceProperties, Manifest } };
+  await expect(lambda.handle(newer, { kubeconfig: admin })).rejects.toThrow('no matches for kind "Unknown"');
+  expect((await present('older')).size).toBe(4);
+  await lambda.handle({ ...newer, RequestType: 'Delete' }, { kubeconfig: admin });
+  expect((await present('older')).size).toBe(0);
+});
+
 describe('a cluster that is gone', () => {
   const [create] = deployment(
     {},
