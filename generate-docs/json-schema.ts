@@ -80,6 +80,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'Field managers whose existing secrets of this name the function adopts, by exact name. `*` adopts the secrets of every field manager.',
   'secrets[].recreate': 'Deletes and re-creates a secret of this name that has another type or is immutable.',
   'secrets[].serviceAccounts': 'Names of service accounts that get the pull secret in `imagePullSecrets`.',
+  'secrets[].injectPods':
+    'Has the API server add the pull secret to the `imagePullSecrets` of new pods with an image of these registries. Needs Kubernetes 1.36.',
   'secrets[].labels':
     'Labels of the pull secret beside those of the function, for policies that demand them. All entries together may have 100 different keys.',
   'secrets[].annotations':

@@ -147,9 +147,10 @@ export function doctorView(report: DoctorReport, { verbose, command = 'doctor' }
   const { ok, durationMs, identity, findings, secrets = [] } = report;
   const { fail = [], unknown = [], pass = [] } = Object.groupBy(findings, ({ result }) => result);
   const counts = { fail: fail.length, unknown: unknown.length, pass: pass.length };
-  const passes = pass.map(({ step, object, reason }) =>
-    wrap(`${painted('pass')} ${step}: ${object}${reason ? `: ${reason}` : ''}`),
-  );
+  const passes = pass.map(({ step, object, reason, remedy }) => {
+    const text = wrap(`${painted('pass')} ${step}: ${object}${reason ? `: ${reason}` : ''}`);
+    return remedy ? `${text}\n${fixView(remedy)}` : text;
+  });
   const problems = [...fail, ...unknown].map(({ result, step, object, reason = '', remedy }) => {
     return { kind: result, object, reason: `${step}: ${reason}`, remedy };
   });

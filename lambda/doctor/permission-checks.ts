@@ -17,6 +17,7 @@ import { FORBIDDEN_FINALIZERS, forbiddenApply, isCurrent } from '../policy-check
 import { PullSecret } from '../refresh/apply-secret.ts';
 import { findTargets, listNamespaces } from '../refresh/targets.ts';
 import type { PullCredentials } from '../registries/credentials.ts';
+import { knownHosts } from '../settings/hosts.ts';
 import { hasToken, type SecretEntry } from '../settings/schema.ts';
 import type { ClusterState } from './cluster-checks.ts';
 import { type Finding, failed, failedBy, passed, skipped, unknown } from './report.ts';
@@ -187,6 +188,7 @@ export async function checkPolicies(state: ClusterState): Promise<Finding[]> {
   return [
     await checkPolicy(state, deployment, secrets),
     ...(linked.length > 0 ? [await checkPolicy(state, accountPolicyName(deployment), accounts)] : []),
+    ...(await checkPodPolicy(state)),
   ];
 }
 
@@ -227,6 +229,57 @@ function onAccount(deployment: string, namespace: string, name: string): Trial {
     object: `service account ${namespace}/${name}`,
     request: patchOf(account, PatchStrategy.JsonPatch, query, patch),
   };
+}
+
+/** Checks that the objects which add pull secrets to pods are those of the settings; the function may read just these. */
+async function checkPodPolicy(state: ClusterState): Promise<Finding[]> {
+  const wanted = clusterRights(state.ctx.settings, state.cluster).filter(({ kind }) =>
+    kind.startsWith('Mutating'),
+  );
+  return Promise.all(wanted.map((manifest) => checkManifest(state, manifest)));
+}
+
+async function checkManifest(state: ClusterState, manifest: Manifest): Promise<Finding> {
+  const { client, ctx, id, where } = state;
+  const { apiVersion, kind, metadata, spec } = manifest;
+  const step = 'admission policy';
+  const object = `${kind} ${metadata.name} in ${where}`;
+  const fix = applyFix(applyRbacCommand(ctx.environment, id));
+  const resource = `${kind.toLowerCase().replace(/y$/, 'ie')}s`;
+  const path = `/apis/${apiVersion}/${resource}/${metadata.name}`;
+  try {
+    const { json } = await opened(client).send({ method: 'GET', path, headers: {} });
+    if (!holds((json as { spec?: unknown }).spec, spec))
+      return failed(step, object, 'it is not that of the settings', fix);
+    const trial = kind.endsWith('Policy') && podTrial(state);
+    return { ...passed(step, object, 'it is that of the settings'), ...trial };
+  } catch (fault) {
+    if (fault instanceof ApiError && fault.deniedVerb) return skipped(step, object, 'right');
+    if (!(fault instanceof ApiError && fault.code === 404)) return failedBy(step, object, fault);
+    if (fault.kind !== '') return failed(step, object, 'it does not exist', fix);
+    const upgrade =
+      'Upgrade the cluster, or remove injectPods from its entries. See its version: kubectl version';
+    return failed(step, object, 'its API server has no such kind; Kubernetes has it since 1.36', upgrade);
+  }
+}
+
+/** Whether a value that the API server returned, with its defaults, holds all of ours. */
+function holds(actual: unknown, ours: unknown): boolean {
+  if (typeof ours !== 'object' || ours === null) return actual === ours;
+  const fields = Object(actual) as Record<string, unknown>;
+  return (
+    (!Array.isArray(ours) || fields.length === ours.length) &&
+    Object.entries(ours).every(([name, value]) => holds(fields[name], value))
+  );
+}
+
+/** How to see what the policy adds, in a namespace where it adds something. */
+function podTrial({ matched = [], ctx: { settings } }: ClusterState): Pick<Finding, 'remedy'> {
+  const [found] = matched.filter(({ entry, writable }) => entry.injectPods && writable.length > 0);
+  const [host] = found?.entry.registries.flatMap((registry) => knownHosts(registry, settings) ?? []) ?? [];
+  if (!found || !host) return {};
+  const command = `kubectl -n ${found.writable[0]} run ${settings.name}-test --image=${host}/test --dry-run=server`;
+  return { remedy: `See what it adds to a pod: ${command} -o jsonpath='{.spec.imagePullSecrets[*].name}'` };
 }
 
 const TOKEN_MS = 12 * 3_600_000;

@@ -32,7 +32,7 @@ export interface Finding {
   readonly result: 'pass' | 'fail' | 'unknown';
   /** What the check found. */
   readonly reason?: string;
-  /** How to fix it, with the command to run; of a failure always. */
+  /** How to fix it, with the command to run; of a failure always, of a pass how to see it. */
   readonly remedy?: string;
 }
 

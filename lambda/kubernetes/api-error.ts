@@ -32,7 +32,7 @@ export class ApiError extends Error {
   readonly code: number;
   /** As in `Status.reason`: Forbidden, Conflict, Invalid … */
   readonly reason: string;
-  /** What the Status is about: `secrets`, `namespaces` or `serviceaccounts`. */
+  /** What the Status is about, as `secrets`; empty also for a type of objects that the server lacks. */
   readonly kind: string;
   readonly causes: readonly Readonly<Record<'reason' | 'field', string>>[];
   /** Field managers that own what we wanted to write; undefined for a name that could not be read. */
@@ -125,7 +125,7 @@ export const TRANSIENT_CODES: readonly number[] = [429, 500, 502, 503, 504];
 const REASON =
   /^(Unauthorized|Forbidden|NotFound|AlreadyExists|Conflict|Gone|Expired|Invalid|ServerTimeout|Timeout|TooManyRequests|BadRequest|MethodNotAllowed|NotAcceptable|RequestEntityTooLarge|UnsupportedMediaType|InternalError|ServiceUnavailable)$/;
 const CAUSE = /^(FieldManagerConflict|NamespaceTerminating|FieldValue(Invalid|Forbidden|Required|TooLong))$/;
-const KIND = /^(secrets|namespaces|serviceaccounts)$/;
+const KIND = /^(secrets|namespaces|serviceaccounts|mutatingadmissionpolic(ies|ybindings))$/;
 const FIELD =
   /^(type|data(\[\.dockerconfigjson\])?|immutable|metadata(\.(name|namespace|labels|annotations|finalizers|ownerReferences))?)$/;
 // The forms of Kubernetes 1.30 to 1.36

@@ -8,6 +8,7 @@ import {
   type Settings,
 } from '../settings/schema.ts';
 import { entriesOf } from '../settings/selection.ts';
+import { podPolicy } from './inject-pods.ts';
 import {
   accountPolicyName,
   EXPIRES_AT,
@@ -29,7 +30,7 @@ export interface Manifest {
 }
 
 /** The settings that decide the permissions. */
-type RightsSettings = Pick<Settings, 'name' | 'secrets' | 'cleanup'>;
+type RightsSettings = Pick<Settings, 'name' | 'secrets' | 'cleanup' | 'accountId' | 'region'>;
 
 /** The version of permissions whose settings are known only at deployment. */
 export const UNKNOWN_VERSION = 'unknown';
@@ -54,6 +55,7 @@ export function clusterRights(
   const recreated = entries.filter((entry) => entry.recreate);
   const accounts = [...new Set(entries.flatMap(({ serviceAccounts }) => serviceAccounts))].sort();
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
+  const pods = podPolicy(settings, entries);
   const matched = { resources: ['secrets'], operations: ['CREATE', 'UPDATE', 'DELETE'] };
   const rbac = 'rbac.authorization.k8s.io';
   const verbs = ['create', ...(settings.cleanup ? ['delete'] : []), 'list', 'patch'];
@@ -74,6 +76,7 @@ export function clusterRights(
         ...rule('secrets', namesOf(recreated), ['delete', 'get']),
         // no get: a list of one exact name is as good, and needs one request for many namespaces
         ...rule('serviceaccounts', accounts, ['list', 'patch']),
+        ...pods.rules,
       ],
     },
     ...admissionPolicy(settings.name, settings.name, matched, {
@@ -88,6 +91,8 @@ export function clusterRights(
       roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: settings.name },
       subjects: [{ apiGroup: rbac, kind: 'Group', name: settings.name }],
     },
+    // behind it: a server before 1.36 refuses these alone, and a refresh does not need them
+    ...pods.manifests,
   ];
 }
 

@@ -76,6 +76,15 @@ export function ecrPlace(registry: EcrRegistry, home: Home): Partial<Place> {
   return { ...(accountId && { accountId }), ...(region && { region }) };
 }
 
+/** The hosts that a registry has in the pull secret; undefined where only a run finds them. */
+export function knownHosts(registry: RegistrySettings, home: Home): string[] | undefined {
+  if (registry.type === 'ecr-public') return [PUBLIC_HOST];
+  if (registry.type === 'stored') return undefined;
+  const { accountId, region } = ecrPlace(registry, home);
+  if (!accountId || !region) return undefined;
+  return [...new Set([...ecrHosts({ accountId, region }, registry), ...(registry.hosts ?? [])])];
+}
+
 /** What a registry serves, in a text that is equal for the same registry, also where its place is unknown. */
 export function describeRegistry(registry: RegistrySettings, home: Home): string {
   if (registry.type === 'ecr-public') return PUBLIC_HOST;

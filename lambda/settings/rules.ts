@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { parseJson, SettingsError } from '../errors.ts';
-import { describeHost, describeRegistry, type Home } from './hosts.ts';
+import { describeHost, describeRegistry, type Home, knownHosts } from './hosts.ts';
 import {
   accessPlaces,
   type Discovery,
@@ -110,6 +110,7 @@ function checkRules(settings: Settings, home: Home, isUnknown: IsUnknown, report
     if (problem) report(['accessStacks', at], problem);
   }
   checkShadows(settings, isUnknown, report);
+  checkInjection(settings, isUnknown, report);
   const place = { accountId: accountId ?? home.accountId, region: region ?? home.region };
   for (const [at, entry] of secrets.entries()) {
     const reportEntry = within(report, 'secrets', at);
@@ -311,6 +312,31 @@ function checkRegistries({ registries }: SecretEntry, home: Home, report: Report
       );
     }
     checkUnique(hosts, within(report, 'registries', nth, 'hosts'));
+  }
+}
+
+/** An admission policy cannot look for hosts and namespaces that are known only later. */
+function checkInjection(settings: Settings, isUnknown: IsUnknown, report: Report): void {
+  for (const [at, { name, registries, injectPods }] of settings.secrets.entries()) {
+    if (!injectPods) continue;
+    const reportEntry = within(report, 'secrets', at);
+    for (const [nth, registry] of registries.entries()) {
+      const region = (registry.type === 'ecr' && registry.region) || '';
+      if (knownHosts(registry, settings) && !isUnknown(region)) continue;
+      reportEntry(
+        ['registries', nth],
+        registry.type === 'stored'
+          ? 'its hosts are known only in a run, and injectPods needs them; move it to an entry with another name, without injectPods'
+          : 'injectPods needs its accountId and region at synth; set both here, or accountId and region of the settings',
+      );
+    }
+    // earlier entries of the name decide too
+    const texts = settings.secrets
+      .filter((one) => one.name === name)
+      .flatMap(({ namespaces: { include, exclude, selector = '' } }) => [...include, ...exclude, selector]);
+    if (texts.some(isUnknown)) {
+      reportEntry(['namespaces'], 'injectPods needs the namespaces of all entries of its name at synth');
+    }
   }
 }
 

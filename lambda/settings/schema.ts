@@ -155,6 +155,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       .array(field(SUBDOMAIN, `a name of a service account (${WHAT_SUBDOMAIN})`))
       .max(20)
       .default([]),
+    injectPods: z.boolean().default(false),
     labels: metadata(isLabelValue, WHAT_LABEL).default({}),
     annotations: metadata(
       ({ length }) => length <= LONGEST_ANNOTATION,

@@ -68,7 +68,7 @@ export const COMPILE_CACHE = {
 export async function startWorld(
   deployments: readonly string[] = [DEPLOYMENT],
   runtime: Record<string, string> = COMPILE_CACHE,
-  { auditLog = false } = {},
+  { auditLog = false, accountAdmission = false } = {},
 ): Promise<World> {
   const aws = await startAws();
   const roleArn = (name: string) => `arn:aws:iam::${aws.accountId}:role/${name}`;
@@ -77,6 +77,7 @@ export async function startWorld(
     region: aws.region,
     principals: aws.principals,
     auditLog,
+    accountAdmission,
     mapRoles: deployments.map((name) => ({ roleArn: roleArn(name), username: name, groups: [name] })),
   });
   const point = ({ endpoint, caPem }: Pick<RecordingProxy, 'endpoint' | 'caPem'>) =>

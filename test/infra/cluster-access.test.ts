@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Stack } from 'aws-cdk-lib';
+import { Aws, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { clusterRights, EcrRegistryHelper, listedClusters, type SettingsInput } from '../../infra/index.ts';
@@ -37,6 +37,20 @@ describe('a cluster with rbac "apply"', () => {
         PolicyArn: 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy',
       },
     ]);
+  });
+
+  it('adds the pull secret to pods by hosts of an account that only the deployment knows', () => {
+    const registries = [{ type: 'ecr' as const, accountId: Aws.ACCOUNT_ID, region: 'eu-west-1' }];
+    const settings = { ...DEMO, secrets: [{ injectPods: true, registries }] };
+    const { template: injecting } = synth(() => ({ settings }));
+    const { Manifest } = resource(injecting, 'Custom::AWSCDK-EKS-KubernetesResource').properties;
+    const text = JSON.stringify(Manifest);
+    expect(text).toContain('MutatingAdmissionPolicyBinding');
+    expect(text).toContain('{"Ref":"AWS::AccountId"},".dkr.ecr.eu-west-1.amazonaws.com/');
+    const unknown = [{ type: 'ecr' as const, accountId: '111122223333', region: Aws.REGION }];
+    expect(() =>
+      synth(() => ({ settings: { ...DEMO, secrets: [{ injectPods: true, registries: unknown }] } })),
+    ).toThrow('injectPods needs its accountId and region at synth');
   });
 
   it('runs kubectl by our code, which a fleet changes nothing about', () => {

@@ -1,4 +1,5 @@
 import type { Finding, Step } from '../../lambda/doctor/report.ts';
+import type { Manifest } from '../../lambda/kubernetes/rbac.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import { mintPassword } from '../sandbox/aws/canary.ts';
 import { deniedByWebhook } from '../sandbox/kubernetes/admission.ts';
@@ -51,6 +52,12 @@ const redescribed = (different: object) => (world: World) => {
 const answering = (status: number) => (world: World) => {
   const headers = { location: 'https://evil.example/v2/' };
   world.aws.registries.answers.set(HOST, { status, headers });
+};
+
+const injecting = { accountId: '111122223333', region: 'eu-west-1', secrets: [{ injectPods: true }] };
+const dropManifests = (kind: string) => (world: World) => {
+  const { manifest } = clusterOf(world);
+  manifest.splice(0, Infinity, ...manifest.filter((one) => (one as Manifest).kind !== kind));
 };
 
 export const diagnoses: readonly Diagnosis[] = [
@@ -174,6 +181,56 @@ export const diagnoses: readonly Diagnosis[] = [
     result: 'fail',
     reason: 'a token lives 8.9 h, and two runs are up to 8 h apart',
     remedy: `gaps are under 7.9 h, then deploy: ${DEPLOY}`,
+  },
+  {
+    title: 'a policy on pods that is missing',
+    settings: injecting,
+    arrange: dropManifests('MutatingAdmissionPolicy'),
+    step: 'admission policy',
+    result: 'fail',
+    reason: 'it does not exist',
+    remedy: /^Apply the permissions of the settings: npm run -s rbac -- .* \| kubectl apply -f -$/,
+  },
+  {
+    title: 'a policy on pods that is not bound',
+    settings: injecting,
+    arrange: dropManifests('MutatingAdmissionPolicyBinding'),
+    step: 'admission policy',
+    result: 'fail',
+    reason: 'it does not exist',
+    remedy: /kubectl apply -f -$/,
+  },
+  {
+    title: 'a policy on pods of older settings',
+    settings: injecting,
+    arrange: (world) => {
+      const { manifest } = clusterOf(world);
+      const at = manifest.findIndex((one) => (one as Manifest).kind === 'MutatingAdmissionPolicy');
+      const text = JSON.stringify(manifest[at]).replaceAll('eu-west-1', 'us-east-1');
+      manifest[at] = JSON.parse(text);
+    },
+    step: 'admission policy',
+    result: 'fail',
+    reason: 'it is not that of the settings',
+    remedy: /kubectl apply -f -$/,
+  },
+  {
+    title: 'an API server without policies on pods',
+    settings: injecting,
+    arrange: (world) =>
+      void clusterOf(world).fault(({ path }) =>
+        path.includes('/mutatingadmissionpolicies/')
+          ? {
+              kind: 'status',
+              status: 404,
+              body: { kind: 'Status', reason: 'NotFound', details: {}, code: 404 },
+            }
+          : undefined,
+      ),
+    step: 'admission policy',
+    result: 'fail',
+    reason: 'its API server has no such kind; Kubernetes has it since 1.36',
+    remedy: 'Upgrade the cluster, or remove injectPods from its entries. See its version: kubectl version',
   },
   {
     title: 'a registry that refuses the token',

@@ -48,4 +48,12 @@ export const ofDoctor: readonly Mutant[] = [
     harm: 'doctor takes the denial of our own policy for an obstacle in the cluster where ECR alone is at fault',
     caughtBy: ['test/integration/doctor.test.ts'],
   },
+  {
+    name: 'take a policy on pods of older settings for ours',
+    in: 'permission-checks: holds',
+    replace: 'actual === ours',
+    by: 'true',
+    harm: 'pods of new namespaces and registries get no secret, and doctor says that all is well',
+    caughtBy: ['test/integration/doctor.test.ts'],
+  },
 ];

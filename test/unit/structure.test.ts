@@ -13,7 +13,7 @@ const CORE = [
   ...globSync('lambda/settings/*.ts').filter((file) => !file.endsWith('/packing.ts')),
   ...globSync('lambda/registries/*.ts'),
   ...globSync('lambda/kubernetes/*.ts').filter(
-    (file) => !/\/(?:kubeconfig|rbac|web-identity)\.ts$/.test(file),
+    (file) => !/\/(?:inject-pods|kubeconfig|rbac|web-identity)\.ts$/.test(file),
   ),
   ...globSync('lambda/refresh/*.ts'),
 ];
@@ -62,9 +62,9 @@ test('the core is small, and imports nothing that is built on it', () => {
 });
 
 /** Bounds: only a new feature may raise one. */
-const CORE_LINES = 4_423;
-const LAMBDA_LINES = 7_073;
-const CLI_LINES = 1_142;
+const CORE_LINES = 4_454;
+const LAMBDA_LINES = 7_267;
+const CLI_LINES = 1_143;
 const INFRA_LINES = 2_149;
 
 test.for([
@@ -76,7 +76,7 @@ test.for([
 });
 
 test.for([
-  ['lambda/', 'lambda/cli/', 44],
+  ['lambda/', 'lambda/cli/', 45],
   ['lambda/cli/', 'none', 6],
   ['infra/', 'none', 16],
 ] as const)('%s has few files, each of a size that can be read', ([folder, less, most]) => {

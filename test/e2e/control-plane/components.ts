@@ -101,6 +101,7 @@ export interface StaticToken {
  * The API server with its certificates: started only when etcd and the authenticator listen.
  * @param options.auditLog the file for its audit records, if it is to write any
  * @param options.jwt as in an AuthenticationConfiguration
+ * @param options.accountAdmission whether pods need their service account
  */
 export async function apiServerCommand(
   site: Site,
@@ -109,10 +110,12 @@ export async function apiServerCommand(
     auditLog,
     staticTokens = [],
     jwt,
+    accountAdmission = false,
   }: {
     auditLog?: string | undefined;
     staticTokens?: readonly StaticToken[] | undefined;
     jwt?: readonly object[] | undefined;
+    accountAdmission?: boolean | undefined;
   },
 ): Promise<DaemonCommand> {
   const { directory, binaries, ports } = site;
@@ -154,7 +157,7 @@ export async function apiServerCommand(
     ...(await authenticationFlags(minorOf(binaries.release), write, jwt)),
     `--authentication-token-webhook-config-file=${join(directory, webhookFile)}`,
     // There is no controller manager that would make the accounts it asks for.
-    '--disable-admission-plugins=ServiceAccount',
+    ...(accountAdmission ? [] : ['--disable-admission-plugins=ServiceAccount']),
     ...(auditLog
       ? [
           `--audit-policy-file=${await write('audit.json', JSON.stringify(auditPolicy))}`,

@@ -32,6 +32,8 @@ export interface ControlPlaneOptions {
   principals: Iterable<Principal>;
   /** Whether the API server writes down what is done to namespaces. */
   auditLog?: boolean;
+  /** Whether the admission plugin `ServiceAccount` is on, which refuses pods without their account. Default: off. */
+  accountAdmission?: boolean;
 }
 
 export interface ControlPlane {
@@ -90,8 +92,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await etcd.untilReady(() => isListening(site.ports.etcd), startTimeoutMs);
     await authenticator.untilReady(() => isListening(site.ports.authenticator), startTimeoutMs);
     const auditLog = options.auditLog ? join(directory, 'audit.log') : undefined;
-    const { staticTokens, jwt } = options;
-    const apiServer = await start(await apiServerCommand(site, authority, { auditLog, staticTokens, jwt }));
+    const { staticTokens, jwt, accountAdmission } = options;
+    const flags = { auditLog, staticTokens, jwt, accountAdmission };
+    const apiServer = await start(await apiServerCommand(site, authority, flags));
     const endpoint = `https://127.0.0.1:${site.ports.apiServer}`;
     const admin = await createAdmin(endpoint, authority);
     ends.push(admin.close);

@@ -1,3 +1,4 @@
+import type { Manifest } from '../../../lambda/kubernetes/rbac.ts';
 import { reviewAccess, reviewUser } from './access-reviews.ts';
 import type { Authenticate } from './authentication.ts';
 import { type Attributes, attributesOf, authorize, type User } from './authorization.ts';
@@ -135,6 +136,9 @@ function answer(
   if (apiGroup === '' && resource === 'serviceaccounts' && verb === 'patch') {
     return state.serviceAccounts.patch({ user, attributes, query, headers, body });
   }
+  if (apiGroup === 'admissionregistration.k8s.io' && verb === 'get') {
+    return { code: 200, body: getPodPolicy(attributes, state.manifest) };
+  }
   if (apiGroup === 'authorization.k8s.io' && resource === 'selfsubjectaccessreviews' && verb === 'create') {
     const time = state.store.timestamp();
     return reviewAccess(body, { user, userAgent: headers['user-agent'], time }, state.manifest);
@@ -143,4 +147,18 @@ function answer(
     return reviewUser(user, state.store.timestamp());
   }
   throw notImplemented(method, path);
+}
+
+/**
+ * The objects that add pull secrets to pods: those of the manifest, without the defaults of the server.
+ * @throws StatusError 404
+ */
+function getPodPolicy({ apiGroup: group, resource, name }: Attributes, manifest: readonly object[]): object {
+  const kind = resource === 'mutatingadmissionpolicies' ? 'policy' : 'policybinding';
+  const found = (manifest as Manifest[]).find(
+    (one) => one.kind.toLowerCase() === `mutatingadmission${kind}` && one.metadata.name === name,
+  );
+  if (found) return found;
+  const details = { name, group, kind: resource };
+  throw new StatusError(404, 'NotFound', `${resource}.${group} "${name}" not found`, { details });
 }

@@ -21,6 +21,7 @@ describe('defaults', () => {
           adoptFrom: ['kubectl-create'],
           recreate: false,
           serviceAccounts: [],
+          injectPods: false,
           labels: {},
           annotations: {},
         },
