@@ -47,13 +47,13 @@ export interface ClusterRun {
 /** Work that follows the secrets of one cluster, made for each run of it. */
 export interface FollowUp {
   /** Takes the outcome of an entry's secret in a namespace. */
-  recordOutcome(entry: SecretEntry, namespace: string, outcome: Outcome): void;
+  recordOutcome?(entry: SecretEntry, namespace: string, outcome: Outcome): void;
   /** The tasks after the first attempts of all secrets. */
   tasks(cluster: OpenCluster): readonly Task[];
   /** The tasks for a namespace whose secret was written by a later attempt. */
-  tasksIn(namespace: string, cluster: OpenCluster): readonly Task[];
+  tasksIn?(namespace: string, cluster: OpenCluster): readonly Task[];
   /** Its part of the report. */
-  report(): Partial<ClusterReport>;
+  report?(): Partial<ClusterReport>;
 }
 
 export type StartFollowUp = new (run: ClusterRun) => FollowUp;
@@ -142,7 +142,7 @@ async function refreshCluster(
       tally.counts.failed === 0 &&
       run.entries.every(({ credentials }) => !(credentials instanceof HelperError)),
     ...tally.result(),
-    ...Object.assign({}, ...followUps.map((followUp) => followUp.report())),
+    ...Object.assign({}, ...followUps.map((followUp) => followUp.report?.())),
     durationMs: ctx.clock.now() - startedAt,
   };
 }
@@ -174,7 +174,7 @@ async function writeSecrets(
   const isWritten = await findWritten(run, cluster);
   const record = ({ entry: { settings: entry }, namespace }: Target<ReadEntry>, verdict: Verdict) => {
     tally.add(namespace.name, entry.name, noteOlderToken(verdict, entry));
-    for (const followUp of followUps) followUp.recordOutcome(entry, namespace.name, verdict.outcome);
+    for (const followUp of followUps) followUp.recordOutcome?.(entry, namespace.name, verdict.outcome);
   };
   const tasks = targets.flatMap((target): Task[] => {
     const { entry, namespace } = target;
@@ -188,7 +188,9 @@ async function writeSecrets(
         attempt: async (requests, attempt) => {
           record(target, await secret.write(namespace.name, requests));
           // after the first attempts the follow-ups look at all namespaces at once
-          return attempt === 1 ? [] : followUps.flatMap((one) => one.tasksIn(namespace.name, cluster));
+          return attempt === 1
+            ? []
+            : followUps.flatMap((one) => one.tasksIn?.(namespace.name, cluster) ?? []);
         },
         fail: (fault) =>
           record(target, judgeFailure(fault, `secret ${namespace.name}/${entry.settings.name}`)),
