@@ -41,7 +41,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'clusters[].discover.roleName':
     'Name of your own IAM role, which the function assumes in each of `accounts`. Default: the role of the access stack; in the account and region of the function, its own role.',
   secrets:
-    'Entries: the pull secrets to write. For each cluster, namespace and secret name, the first entry that matches applies.',
+    'Entries: the pull secrets to write, and repository secrets of Argo CD. For each cluster, namespace and name of a pull secret, the first entry that matches applies.',
   'secrets[].name': 'Name of the pull secret.',
   'secrets[].registries': 'Registries whose credentials are in the pull secret.',
   'secrets[].registries[ecr].type': 'A private ECR registry.',
@@ -86,6 +86,18 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'Labels of the pull secret beside those of the function, for policies that demand them. All entries together may have 100 different keys.',
   'secrets[].annotations':
     'Annotations of the pull secret beside those of the function. Values of at most 4,000 characters; all entries together may have 100 different keys.',
+  'secrets[argocd-repository].type':
+    'The repository secret of Argo CD. The function fills in `username` and `password`, and nothing else.',
+  'secrets[argocd-repository].name': 'Name of the secret, as it is declared.',
+  'secrets[argocd-repository].namespace': 'Namespace of the secret.',
+  'secrets[argocd-repository].url':
+    'The `url` of the secret, exactly as it is declared there. Account and region of the token follow from it, and the repositories that the IAM policy of the function allows to pull: its path, and what is under it.',
+  'secrets[argocd-repository].enableOCI':
+    'Whether `enableOCI` of the secret is `"true"`, as for a Helm chart.',
+  'secrets[argocd-repository].roleArn':
+    'ARN of an IAM role, which the function assumes to get the token. Default: the role of the function.',
+  'secrets[argocd-repository].clusters':
+    'Ids or globs (`*`) of clusters that have the secret. A discovered cluster is matched by its name.',
   schedule:
     'Schedule of the refresh, an EventBridge expression `rate(...)` or `cron(...)`. It must run every day, with at most 10 hours between two runs.',
   fleet:

@@ -16,6 +16,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'clusters[].discover': 'Clusters that each run finds: [discovery](../guides/discovery.md).',
   'clusters[].discover.tag': 'The tag of discovered clusters.',
   'secrets[]': 'An entry: one pull secret in the namespaces of some clusters.',
+  'secrets[argocd-repository]':
+    'The [repository secret of Argo CD](../guides/argo-cd.md), which you declare without `username` and `password`.',
   'secrets[].registries[ecr]': 'A private ECR registry: [registries](../guides/registries.md).',
   'secrets[].registries[ecr-public]': 'ECR Public: [registries](../guides/registries.md#ecr-public).',
   'secrets[].registries[stored]':

@@ -50,9 +50,10 @@ def handler(event, context):
 def delete(items, label):
     # the last first: permissions go before the policies that bound them
     for item in reversed(items):
-        kind, name = identity(item)
+        kind, name, namespace = identity(item)
+        where = ("--namespace", namespace) if namespace else ()
         try:
-            kubectl("delete", kind, "--selector", label, "--field-selector", f"metadata.name={name}")
+            kubectl("delete", kind, *where, "--selector", label, "--field-selector", f"metadata.name={name}")
         except RuntimeError as error:
             # an older server, which has none: its rollback must not fail
             if UNKNOWN_KIND not in str(error):
@@ -61,7 +62,8 @@ def delete(items, label):
 
 def identity(item):
     group, _, version = item["apiVersion"].rpartition("/")
-    return f"{item['kind']}.{version}.{group}", item["metadata"]["name"]
+    metadata = item["metadata"]
+    return f"{item['kind']}.{version}.{group}", metadata["name"], metadata.get("namespace")
 
 
 def kubectl(*arguments):

@@ -7,11 +7,11 @@ import { accessRoleName, credentialsRoleName } from '../lambda/settings/location
 import {
   type EcrRegistry,
   NO_PREFIX,
-  pullRoleKey,
   type RegistrySettings,
   type SecretEntry,
   type Settings,
 } from '../lambda/settings/schema.ts';
+import { pullRoleKey } from '../lambda/settings/selection.ts';
 import {
   acknowledgeWildcards,
   addPermissions,

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { type Parameter, paginateGetParametersByPath, SSMClient } from '@aws-sdk/client-ssm';
 import type { Context } from 'aws-lambda';
+import { ArgocdRepositories } from './argocd-repositories.ts';
 import { AwsClients, awsError, BoundedHttpHandler, callAws } from './aws.ts';
 import { type CleanupReport, cleanup } from './cleanup.ts';
 import { type Clock, type RunContext, readEnvironment, startDeadline, systemClock } from './context.ts';
@@ -54,8 +55,8 @@ export type Refusal = { readonly ok: false; readonly error: ReportedError };
 
 /** All that the function can do. A fleet's state machine calls `discover` and `summarize`. */
 const ACTIONS: Record<Action, (ctx: RunContext) => Promise<Answer>> = {
-  refresh: (ctx) => refresh(ctx, [AccountLinks, PolicyCheck]),
-  plan: (ctx) => refresh(ctx, [AccountLinks, PolicyCheck]),
+  refresh: (ctx) => refresh(ctx, [AccountLinks, ArgocdRepositories, PolicyCheck]),
+  plan: (ctx) => refresh(ctx, [AccountLinks, ArgocdRepositories, PolicyCheck]),
   status,
   doctor: diagnose,
   cleanup,

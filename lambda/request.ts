@@ -14,6 +14,7 @@ import {
   withAccessRole,
 } from './settings/locations.ts';
 import {
+  type ArgocdRepository,
   type ClusterSettings,
   clusterId,
   explain,
@@ -23,7 +24,7 @@ import {
   strict,
   text,
 } from './settings/schema.ts';
-import { coversNamespace, entriesOf, matchesAny } from './settings/selection.ts';
+import { coversNamespace, entriesOf, matchesAny, repositoriesOf } from './settings/selection.ts';
 
 /** What to do in one run. */
 export interface RunRequest {
@@ -60,12 +61,14 @@ export interface ClusterScope {
   readonly id: string;
   readonly cluster: ClusterSettings;
   readonly entries: readonly SecretEntry[];
+  /** The secrets of Argo CD repositories. */
+  readonly repositories: readonly ArgocdRepository[];
 }
 
 /** The clusters and entries of a run. */
 export interface Scope {
   readonly clusters: readonly ClusterScope[];
-  /** Those of all clusters, each once. */
+  /** Those of all clusters, each once; with the secrets of Argo CD repositories. */
   readonly entries: readonly SecretEntry[];
 }
 
@@ -240,23 +243,29 @@ export function resolveScope(settings: Settings, request: RunRequest): Scope {
   const chosen = isCleanup ? [confirmedCluster(settings, request)] : chosenClusters(settings, request);
   const all = chosen.map((cluster) => {
     const id = clusterId(cluster);
-    return { id, cluster, entries: entriesOf(settings, id) };
+    return { id, cluster, entries: entriesOf(settings, id), repositories: repositoriesOf(settings, id) };
   });
   if (isCleanup || !namespaces) return toScope(all);
-  const covering = all.map(({ entries, ...one }) => ({
+  const isNamed = (entry: SecretEntry) => namespaces.some((name) => coversNamespace(entry, name));
+  const covering = all.map(({ entries, repositories, ...one }) => ({
     ...one,
-    entries: entries.filter((entry) => namespaces.some((name) => coversNamespace(entry, name))),
+    entries: entries.filter(isNamed),
+    repositories: repositories.filter(isNamed),
   }));
   for (const name of namespaces) {
-    if (covering.some(({ entries }) => entries.some((entry) => coversNamespace(entry, name)))) continue;
-    const globs = all.flatMap(({ entries }) => entries.map((entry) => entry.namespaces.include.join(', ')));
+    if (allEntries(covering).some((entry) => coversNamespace(entry, name))) continue;
+    const globs = allEntries(all).map((entry) => entry.namespaces.include.join(', '));
     throw new NotCoveredError('namespace', name, `covered are ${globs.join('; ')}, less what they exclude`);
   }
   return toScope(covering);
 }
 
 function toScope(clusters: readonly ClusterScope[]): Scope {
-  return { clusters, entries: [...new Set(clusters.flatMap(({ entries }) => entries))] };
+  return { clusters, entries: [...new Set(allEntries(clusters))] };
+}
+
+function allEntries(clusters: readonly ClusterScope[]): SecretEntry[] {
+  return clusters.flatMap(({ entries, repositories }) => [...entries, ...repositories]);
 }
 
 function chosenClusters(settings: Settings, { action, clusters }: RunRequest): ClusterSettings[] {
@@ -328,7 +337,8 @@ export function findCoveredCluster(settings: Settings, id: string): ClusterSetti
   if (ofRegion.length === 0) throw refuse(`no discover of its account names the region ${region}`);
   const covering = ofRegion.filter(({ names }) => matchesAny(names ?? ['*'], name));
   if (covering.length === 0) throw refuse(`no discover of its account and region covers the name ${name}`);
-  if (entriesOf(settings, id).length === 0) throw refuse(`no entry of secrets covers the name ${name}`);
+  if (entriesOf(settings, id).length + repositoriesOf(settings, id).length === 0)
+    throw refuse(`no entry of secrets covers the name ${name}`);
   const tags = covering.flatMap(({ tag }) => tag ?? []);
   // one account has one role, but for a discover that names no account, which is of the function's own
   const [first] = covering.toSorted((one, other) => Number(!one.accounts) - Number(!other.accounts));

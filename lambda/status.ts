@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { judgeRepository } from './argocd-repositories.ts';
 import type { RunContext } from './context.ts';
 import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error.ts';
 import type { OpenCluster } from './kubernetes/client.ts';
@@ -129,7 +130,7 @@ export async function countSecrets(
 /** Reads every secret that a refresh of the cluster would write, by lists of metadata. */
 async function readSecrets(
   { clock, request: { namespaces }, settings }: RunContext,
-  { entries }: ClusterScope,
+  { entries, repositories }: ClusterScope,
   { core }: Pick<OpenCluster, 'core'>,
   add: (one: SecretStatus) => void,
 ): Promise<void> {
@@ -167,6 +168,13 @@ async function readSecrets(
       : judgeSecret(held.get(`${name}/${secret}`), entry.settings, { now, staleAfterMs });
     add({ namespace: name, secret, ...state });
   }
+  const age = { deployment: settings.name, now, staleAfterMs };
+  await pMap(
+    repositories,
+    async (one) =>
+      add({ namespace: one.namespace, secret: one.name, ...(await judgeRepository(core, one, age)) }),
+    { concurrency: settings.concurrency },
+  );
   if ('fault' in listed) throw listed.fault;
 }
 

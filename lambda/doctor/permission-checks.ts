@@ -28,21 +28,25 @@ export interface Permission {
   readonly group: string;
   readonly resource: string;
   readonly name?: string;
+  /** Of a Role. */
+  readonly namespace?: string;
 }
 
 /** The function must not have it: it would read every secret of the cluster. */
 const TOO_MUCH: Permission = { verb: 'get', group: '', resource: 'secrets' };
 
-/** Every permission that the ClusterRoles among manifests grant, one by one and each once. */
+/** Every permission that the ClusterRoles and Roles among manifests grant, one by one and each once. */
 export function permissionsIn(manifests: readonly Manifest[]): Permission[] {
   const rules = manifests
-    .filter(({ kind }) => kind === 'ClusterRole')
-    .flatMap((role) => role.rules as readonly V1PolicyRule[]);
-  const permissions = rules.flatMap(({ apiGroups = [], resources = [], resourceNames, verbs }) =>
+    .filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')
+    .flatMap(({ rules: of, metadata: { namespace } }) =>
+      (of as readonly V1PolicyRule[]).map((rule) => ({ ...rule, ...(namespace && { namespace }) })),
+    );
+  const permissions = rules.flatMap(({ apiGroups = [], resources = [], resourceNames, verbs, ...where }) =>
     apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
         (resourceNames ?? [undefined]).flatMap((name) =>
-          verbs.map((verb): Permission => ({ verb, group, resource, ...(name && { name }) })),
+          verbs.map((verb): Permission => ({ verb, group, resource, ...(name && { name }), ...where })),
         ),
       ),
     ),
@@ -108,8 +112,8 @@ function printPermission({ verb, ...target }: Permission): string {
   return `${verb} ${printTarget(target)}`;
 }
 
-function printTarget({ group, resource, name }: Omit<Permission, 'verb'>): string {
-  return `${resource}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`;
+function printTarget({ group, resource, name, namespace }: Omit<Permission, 'verb'>): string {
+  return `${namespace ? `${namespace}/` : ''}${resource}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`;
 }
 
 /** The client of a cluster whose endpoint was checked. */

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { HelperError, parseJson, toHelperError } from '../errors.ts';
 import type { Verdict } from '../refresh/report.ts';
 import { SHOW_WEBHOOKS } from './exchange.ts';
-import { accountPolicyName, NEWER_IS_THERE, NO_FINALIZERS, NO_OWNERS } from './pull-secret.ts';
+import {
+  accountPolicyName,
+  argocdPolicyName,
+  NEWER_IS_THERE,
+  NO_FINALIZERS,
+  NO_OWNERS,
+  NOT_AS_DECLARED,
+} from './pull-secret.ts';
 
 /** A denial by something of the namespace's owner or the cluster's. */
 export interface Denial {
@@ -57,6 +64,8 @@ export class ApiError extends Error {
   readonly isWhole: boolean;
   /** What our own policy says is written that it does not allow: data, labels or annotations. */
   readonly foreignKeys: string | undefined;
+  /** What our own policy says of an Argo CD repository secret: one of {@link NOT_AS_DECLARED}. */
+  readonly notAsDeclared: string | undefined;
   /** As {@link Deployment.applyRbac}. */
   readonly applyRbac: string;
   readonly #isStarting: boolean;
@@ -83,6 +92,7 @@ export class ApiError extends Error {
     this.rightsVersion = finalizers?.[1];
     this.keptBy = finalizers ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
     this.foreignKeys = this.deniedBy?.isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
+    this.notAsDeclared = Object.values(NOT_AS_DECLARED).find(said);
     // all else of a denial is whatever the one who denied chose
     const status: Fields = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
     const details = isObject(status.details) ? status.details : {};
@@ -168,13 +178,14 @@ const FOREIGN_KEYS = /: of (data|labels|annotations) only [^:]{1,512} (?:is|are)
 const COST_LIMIT = 'resulted in error: operation cancelled: actual cost limit exceeded';
 
 function denial(message: string, deployment: string): Denial | undefined {
+  const ours = [deployment, accountPolicyName(deployment), argocdPolicyName(deployment)];
   for (const [what, pattern] of DENIALS) {
     const name = pattern
       .exec(message)
       ?.slice(1)
       .find((found) => found);
     if (!name) continue;
-    const isOurs = what === 'policy' && [deployment, accountPolicyName(deployment)].includes(name);
+    const isOurs = what === 'policy' && ours.includes(name);
     return { what, name, isOurs };
   }
   return undefined;
@@ -260,6 +271,10 @@ function judgeApiError(error: ApiError, object: string): Verdict | HelperError {
       `it has ${error.keptBy}`,
       `Remove its ${error.keptBy}, or delete it: this function does not overwrite them.`,
     );
+  }
+  if (error.notAsDeclared) {
+    const ifTheyAgree = `If they agree, the policy is older than the settings. ${applyFix(error.applyRbac)}`;
+    return blocked(error.notAsDeclared, `Correct it in Git, or correct the settings. ${ifTheyAgree}`);
   }
   if (error.isTooLarge) {
     return blocked(

@@ -26,3 +26,16 @@ export function labelsOf(deployment: string): Record<string, string> {
 export function accountPolicyName(deployment: string): string {
   return `${deployment}-service-accounts`;
 }
+
+/** The name of the admission policy on Argo CD repository secrets, and of its binding, Roles and RoleBindings. */
+export function argocdPolicyName(deployment: string): string {
+  return `${deployment}-argocd`;
+}
+
+/** Denials of that policy: what the secret says is not what the settings say, or not what a token may go to. */
+export const NOT_AS_DECLARED = {
+  url: 'its url is not that of the settings',
+  enableOCI: 'its enableOCI is not that of the settings',
+  label: 'its label argocd.argoproj.io/secret-type is neither repository nor repo-creds',
+  insecure: 'its insecure or insecureOCIForceHttp is set, so the token could reach another server',
+} as const;

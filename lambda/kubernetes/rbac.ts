@@ -7,10 +7,12 @@ import {
   type SecretEntry,
   type Settings,
 } from '../settings/schema.ts';
-import { entriesOf } from '../settings/selection.ts';
+import { entriesOf, repositoriesOf } from '../settings/selection.ts';
+import { isForRepository, repositoryRoles, repositoryValidations } from './argocd-rights.ts';
 import { podPolicy } from './inject-pods.ts';
 import {
   accountPolicyName,
+  argocdPolicyName,
   EXPIRES_AT,
   FETCHED_AT,
   labelsOf,
@@ -25,7 +27,11 @@ import {
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -52,6 +58,8 @@ export function clusterRights(
   version = rightsVersion(settings, cluster),
 ): Manifest[] {
   const entries = entriesOf(settings, clusterId(cluster));
+  const repositories = repositoriesOf(settings, clusterId(cluster));
+  const hasRepositories = repositories.length > 0;
   const recreated = entries.filter((entry) => entry.recreate);
   const accounts = [...new Set(entries.flatMap(({ serviceAccounts }) => serviceAccounts))].sort();
   const metadata = { name: settings.name, labels: labelsOf(settings.name) };
@@ -71,7 +79,9 @@ export function clusterRights(
       kind: 'ClusterRole',
       metadata,
       rules: [
-        { apiGroups: [''], resources: ['namespaces'], verbs: ['list'] },
+        ...(entries.length > 0 || settings.cleanup
+          ? [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list'] }]
+          : []),
         ...rule('secrets', namesOf(entries), verbs),
         ...rule('secrets', namesOf(recreated), ['delete', 'get']),
         // no get: a list of one exact name is as good, and needs one request for many namespaces
@@ -80,9 +90,17 @@ export function clusterRights(
       ],
     },
     ...admissionPolicy(settings.name, settings.name, matched, {
+      ...(hasRepositories && { matchConditions: [isForRepository(repositories, '!')] }),
       validations: validations(settings.name, entries, version),
     }),
     ...accountPolicy(settings.name, entries),
+    ...(hasRepositories
+      ? admissionPolicy(settings.name, argocdPolicyName(settings.name), matched, {
+          matchConditions: [isForRepository(repositories)],
+          validations: repositoryValidations(repositories),
+        })
+      : []),
+    ...repositoryRoles(settings.name, repositories),
     // last: the group gets its permissions only after the policies that limit them
     {
       apiVersion: `${rbac}/v1`,
@@ -101,7 +119,7 @@ function admissionPolicy(
   deployment: string,
   name: string,
   matched: { resources: string[]; operations: string[] },
-  rules: { variables?: object[]; validations: object[] },
+  rules: { matchConditions?: object[]; variables?: object[]; validations: object[] },
 ): Manifest[] {
   const apiVersion = 'admissionregistration.k8s.io/v1';
   const metadata = { name, labels: labelsOf(deployment) };
@@ -113,8 +131,11 @@ function admissionPolicy(
       spec: {
         failurePolicy: 'Fail',
         matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], ...matched }] },
-        matchConditions: [{ name: 'ours', expression: `'${deployment}' in request.userInfo.groups` }],
         ...rules,
+        matchConditions: [
+          { name: 'ours', expression: `'${deployment}' in request.userInfo.groups` },
+          ...(rules.matchConditions ?? []),
+        ],
       },
     },
     {

@@ -137,8 +137,8 @@ export function isDockerConfig({ managedFields: managed = [] }: V1ObjectMeta): b
   return managed.length === 0 || managed.some((entry) => owns(entry, DATA));
 }
 
-/** https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */
-function owns({ fieldsV1 }: V1ManagedFieldsEntry, path: readonly string[]): boolean {
+/** Whether a manager owns a field: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */
+export function owns({ fieldsV1 }: V1ManagedFieldsEntry, path: readonly string[]): boolean {
   let fields: unknown = fieldsV1;
   for (const key of path) fields = (fields as Record<string, unknown> | undefined)?.[`f:${key}`];
   return fields !== undefined;

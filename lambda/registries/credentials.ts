@@ -2,12 +2,8 @@ import { type AwsClients, readSecretValue, type SecretValue } from '../aws.ts';
 import { HelperError } from '../errors.ts';
 import { ecrHosts, hostOfAccount, PUBLIC_HOST, readEcrHost } from '../settings/hosts.ts';
 import { longestGapMinutes } from '../settings/schedule.ts';
-import {
-  type EcrRegistry,
-  pullRoleKey,
-  type RegistrySettings,
-  type SecretEntry,
-} from '../settings/schema.ts';
+import type { EcrRegistry, RegistrySettings, SecretEntry } from '../settings/schema.ts';
+import { pullRoleKey } from '../settings/selection.ts';
 import { type Auths, mergeAuths, readStoredConfig, secretKeyError } from './docker-config.ts';
 import { getEcrToken, getPublicToken } from './ecr.ts';
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { readEcrHost } from './hosts.ts';
 import { LONGEST_GAP_MINUTES, longestGapMinutes } from './schedule.ts';
-import { isLabelKey, isLabelValue, parseSelector, REGISTRY_HOST, SUBDOMAIN } from './selection.ts';
+import { isLabelKey, isLabelValue, overlap, parseSelector, REGISTRY_HOST, SUBDOMAIN } from './selection.ts';
 
 const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
 const WHAT_REGION = 'an AWS region such as eu-west-1';
@@ -14,6 +14,7 @@ const WHAT_KEY =
   'a key such as team or example.com/team (a name of at most 63 letters, digits, "-", "_" and ".")';
 const WHAT_LABEL =
   'a label value (at most 63 letters, digits, "-", "_" and "."; a letter or digit at both ends)';
+const REPOSITORY_URL = /^(?:oci:\/\/)?([^/]+)((?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)$/;
 const WHAT_SUBDOMAIN =
   'lower case letters, digits, "-" and ".", at most 253; a letter or digit at both ends and beside each "."';
 /** Labels and annotations that the function writes itself, or that make a secret one of `kubectl apply`. */
@@ -135,6 +136,10 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     exclude: z.array(namespaceGlob).default([]),
     selector: selector.optional(),
   });
+  const coveredClusters = z
+    .array(field(/^[\w.*-]{1,100}$/, 'a cluster id or a glob of one'))
+    .min(1)
+    .default(['*']);
   const entry = strict({
     name: field(SUBDOMAIN, `a name of a Kubernetes secret (${WHAT_SUBDOMAIN})`).default('ecr-docker-creds'),
     registries: z
@@ -143,10 +148,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       .prefault([{ type: 'ecr' }]),
     repositories: repositories.optional(),
     namespaces: namespaces.prefault({}),
-    clusters: z
-      .array(field(/^[\w.*-]{1,100}$/, 'a cluster id or a glob of one'))
-      .min(1)
-      .default(['*']),
+    clusters: coveredClusters,
     adoptFrom: z
       .array(field(/^[ -~]{1,128}$/, 'the name of a field manager, or "*"'))
       .default(['kubectl-create']),
@@ -161,6 +163,24 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       ({ length }) => length <= LONGEST_ANNOTATION,
       `at most ${LONGEST_ANNOTATION} characters`,
     ).default({}),
+  });
+  // a policy compares these, so that they cannot be tokens
+  const argocdRepository = strict({
+    type: z.literal('argocd-repository'),
+    name: text(SUBDOMAIN, `a name of a Kubernetes secret (${WHAT_SUBDOMAIN})`),
+    namespace: text(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a namespace name'),
+    url: z.string().refine(readRepositoryUrl, {
+      error: ({ input }) =>
+        `${JSON.stringify(input)} is not the URL of an ECR registry such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, with oci:// or without`,
+    }),
+    enableOCI: z.boolean().default(false),
+    roleArn: roleArn.optional(),
+    clusters: coveredClusters,
+  }).transform(({ roleArn: role, ...repository }) => {
+    // an entry for one namespace, to all that reads registries and namespaces
+    const { name, namespace, url } = repository;
+    const registries = [{ type: 'ecr' as const, ...readRepositoryUrl(url), roleArn: role }];
+    return { ...entry.parse({ name, registries, namespaces: { include: [namespace] } }), ...repository };
   });
   const vpc = strict({
     vpcId: field(/^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC'),
@@ -192,7 +212,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     ).default('ecr-registry-helper'),
     clusters: z.array(z.union([cluster, strict({ discover })])).min(1),
     secrets: z
-      .array(entry)
+      .array(z.union([entry.refine(() => false, { when: hasType, abort: true }), argocdRepository]))
       .min(1)
       .superRefine((entries, check) => {
         for (const field of ['labels', 'annotations'] as const) {
@@ -201,6 +221,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
             check.addIssue(`${field} have ${size} different keys; at most ${MOST_KEYS} are allowed`);
         }
       })
+      .superRefine(checkNames)
       .prefault([{}]),
     schedule: schedule.default('rate(8 hours)'),
     fleet: z.boolean().default(false),
@@ -227,6 +248,37 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
   });
 }
 
+/** The registry of an Argo CD repository, and the repositories that its path names; undefined where it is not of ECR. */
+function readRepositoryUrl(url: string) {
+  const [, host = '', path = ''] = REPOSITORY_URL.exec(url) ?? [];
+  const place = readEcrHost(host);
+  return place && { ...place, repositories: path ? [path.slice(1), `${path.slice(1)}/*`] : ['*'] };
+}
+
+/** What has a type is no pull secret with unknown fields: it is explained as what it is. */
+function hasType({ issues }: z.core.ParsePayload): boolean {
+  return issues.some((issue) => issue.code === 'unrecognized_keys' && issue.keys.includes('type'));
+}
+
+/** An element of `secrets`; only an Argo CD repository secret has a namespace. */
+type Named = Readonly<{ name: string; clusters: readonly string[]; namespace?: string }>;
+
+/** Refuses an Argo CD repository secret that another element of `secrets` writes too. */
+function checkNames(entries: readonly Named[], check: z.core.$RefinementCtx): void {
+  for (const [at, { name, namespace, clusters }] of entries.entries()) {
+    if (namespace === undefined) continue;
+    const other = entries.findIndex(
+      (one, nth) =>
+        one.name === name &&
+        (one.namespace === undefined || (one.namespace === namespace && nth < at)) &&
+        clusters.some((glob) => one.clusters.some((its) => overlap(glob, its))),
+    );
+    if (other < 0) continue;
+    const message = `${JSON.stringify(name)} is the name of secrets[${other}] too; give one of the two another name`;
+    check.addIssue({ code: 'custom', path: [at, 'name'], message });
+  }
+}
+
 function scheduleProblem(expression: string): string | undefined {
   const gap = longestGapMinutes(expression);
   if (gap === undefined) return 'is no schedule such as rate(8 hours) or cron(0 0/8 * * ? *)';
@@ -249,7 +301,10 @@ export type ClusterSettings = Exclude<Settings['clusters'][number], { discover: 
   readonly externalId?: string | undefined;
 };
 export type AccessStackSettings = Settings['accessStacks'][number];
-export type SecretEntry = Settings['secrets'][number];
+/** An element of `secrets` that is a pull secret. */
+export type SecretEntry = Exclude<Settings['secrets'][number], { type: unknown }>;
+/** One that is the secret of an Argo CD repository, in one namespace. */
+export type ArgocdRepository = Extract<Settings['secrets'][number], { type: unknown }>;
 export type RegistrySettings = SecretEntry['registries'][number];
 export type EcrRegistry = Extract<RegistrySettings, { type: 'ecr' }>;
 
@@ -340,17 +395,4 @@ function printPath(path: PropertyKey[]): string {
   return path
     .map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`))
     .join('');
-}
-
-/** What decides which namespaces receive the tokens of an entry. */
-export type Audience = Pick<SecretEntry, 'name' | 'namespaces' | 'clusters'>;
-
-/**
- * The suffix of the name of an entry's pull role: 8 hexadecimal digits, a hash of its audience. A token that was
- * issued for one audience thus never gets the permissions of another, and changed repositories apply to it at once.
- */
-export function pullRoleKey({ name, namespaces, clusters }: Audience): string {
-  const { include, exclude, selector = '' } = namespaces;
-  const audience = [name, include.toSorted(), exclude.toSorted(), selector, clusters.toSorted()];
-  return createHash('sha256').update(JSON.stringify(audience)).digest('hex').slice(0, 8);
 }

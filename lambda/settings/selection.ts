@@ -1,4 +1,5 @@
-import type { SecretEntry, Settings } from './schema.ts';
+import { createHash } from 'node:crypto';
+import type { ArgocdRepository, SecretEntry, Settings } from './schema.ts';
 
 /** No selector that a person writes is longer. */
 const LONGEST_SELECTOR = 3_500;
@@ -110,12 +111,21 @@ export function overlap(one: string, other: string): boolean {
 }
 
 /**
- * The entries of `secrets` that cover a cluster, in their order.
+ * The pull secrets of `secrets` that cover a cluster, in their order.
  * @param cluster its id; for a discovered cluster its ARN, whose name the globs match
  */
 export function entriesOf(settings: Pick<Settings, 'secrets'>, cluster: string): SecretEntry[] {
+  return covering(settings, cluster).flatMap((entry) => ('type' in entry ? [] : entry));
+}
+
+/** The secrets of Argo CD repositories in a cluster. @param cluster as of {@link entriesOf} */
+export function repositoriesOf(settings: Pick<Settings, 'secrets'>, cluster: string): ArgocdRepository[] {
+  return covering(settings, cluster).flatMap((entry) => ('type' in entry ? entry : []));
+}
+
+function covering({ secrets }: Pick<Settings, 'secrets'>, cluster: string): Settings['secrets'] {
   const name = cluster.slice(cluster.lastIndexOf('/') + 1);
-  return settings.secrets.filter((entry) => matchesAny(entry.clusters, name));
+  return secrets.filter((entry) => matchesAny(entry.clusters, name));
 }
 
 /** Whether an entry's globs cover a namespace; the API server evaluates its selector. */
@@ -145,4 +155,17 @@ function isNoNarrower(selector: string | undefined, other: string | undefined): 
   if (selector === undefined || selector === other) return true;
   const given = new Set(parseSelector(other ?? ''));
   return parseSelector(selector)?.every((requirement) => given.has(requirement)) ?? false;
+}
+
+/** What decides which namespaces receive the tokens of an entry. */
+export type Audience = Pick<SecretEntry, 'name' | 'namespaces' | 'clusters'>;
+
+/**
+ * The suffix of the name of an entry's pull role: 8 hexadecimal digits, a hash of its audience. A token that was
+ * issued for one audience thus never gets the permissions of another, and changed repositories apply to it at once.
+ */
+export function pullRoleKey({ name, namespaces, clusters }: Audience): string {
+  const { include, exclude, selector = '' } = namespaces;
+  const audience = [name, include.toSorted(), exclude.toSorted(), selector, clusters.toSorted()];
+  return createHash('sha256').update(JSON.stringify(audience)).digest('hex').slice(0, 8);
 }

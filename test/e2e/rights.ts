@@ -14,9 +14,10 @@ import { done, PULL_SECRET, secretPath } from './objects.ts';
 import { until } from './until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const paths: Readonly<Record<string, string>> = {
-  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
-  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  ClusterRole: `${RBAC}/clusterroles`,
+  ClusterRoleBinding: `${RBAC}/clusterrolebindings`,
   ValidatingAdmissionPolicy: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
   ValidatingAdmissionPolicyBinding: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
   MutatingAdmissionPolicy: '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies',
@@ -98,7 +99,11 @@ export async function unbindPolicy(admin: ApiClient, name: string): Promise<void
 
 /** Applies one object as kubectl does. */
 export async function applyManifest(admin: ApiClient, manifest: Manifest): Promise<void> {
-  const path = `${paths[manifest.kind]}/${manifest.metadata.name}?fieldManager=kubectl`;
+  const { name, namespace } = manifest.metadata;
+  const kind = namespace
+    ? `${RBAC}/namespaces/${namespace}/${manifest.kind.toLowerCase()}s`
+    : paths[manifest.kind];
+  const path = `${kind}/${name}?fieldManager=kubectl`;
   await done(admin, 'PATCH', path, manifest, 'application/apply-patch+yaml');
 }
 

@@ -309,7 +309,9 @@ it('takes texts that are known only at deployment', () => {
 });
 
 describe('two registries of an entry', () => {
-  const settings = (...registries: NonNullable<SettingsInput['secrets']>[number]['registries'][]) => ({
+  const settings = (
+    ...registries: Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>['registries'][]
+  ) => ({
     ...DEMO,
     secrets: registries.map((two) => ({ registries: two })),
   });

@@ -97,6 +97,23 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
     ACCOUNT,
     [repository('team/app'), repository('base/os', 'us-west-2'), repository('tool', 'us-west-2')],
   ],
+  [
+    'with the repository secret of Argo CD',
+    {
+      ...DEMO,
+      secrets: [
+        { registries: [{ type: 'ecr', repositories: ['base/*'] }] },
+        {
+          type: 'argocd-repository',
+          name: 'charts',
+          namespace: 'argocd',
+          url: '111122223333.dkr.ecr.us-west-2.amazonaws.com/charts',
+        },
+      ],
+    },
+    {},
+    [repository('base/os'), repository('charts', 'us-west-2'), repository('charts/app', 'us-west-2')],
+  ],
   ['with a fleet that is found', FLEET, FLEET_ACCOUNT, [repository('team/app')]],
 ])('%s the role', async (_, settings, account, repositories, caches = []) => {
   const { template } = synth(() => ({ settings }));

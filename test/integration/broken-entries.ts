@@ -18,7 +18,9 @@ import {
 } from '../unit/expected-errors.ts';
 import { FUNCTION_ROLE } from './run.ts';
 
-type Registries = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>;
+type Registries = NonNullable<
+  Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>['registries']
+>;
 
 /** An entry of which one registry cannot be read. */
 export interface BrokenEntry {

@@ -15,10 +15,11 @@ import {
   SCHEDULED,
 } from './run.ts';
 
-type Entries = NonNullable<Parameters<typeof deploy>[0]>['secrets'];
+type Entries = NonNullable<NonNullable<Parameters<typeof deploy>[0]>['secrets']>;
+type Entry = Exclude<Entries[number], { type: unknown }>;
 
 /** A cluster whose audit log tells of new namespaces. Each test has a region of its own, as the function stays warm. */
-async function deployed(region: string, entry: Omit<NonNullable<Entries>[number], 'registries'> = {}) {
+async function deployed(region: string, entry: Omit<Entry, 'registries'> = {}) {
   const registries = [{ type: 'ecr' as const, region }];
   return await deploy({
     clusters: [{ name: 'demo' }],

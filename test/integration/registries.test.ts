@@ -6,7 +6,9 @@ import type { World } from '../sandbox/world.ts';
 import { authsOf, clusterOf, deploy, FUNCTION_ROLE, refreshed, SECRET } from './run.ts';
 import { MovedClock, refreshTimed } from './timed-refresh.ts';
 
-type Registries = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>;
+type Registries = NonNullable<
+  Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>['registries']
+>;
 
 const KEYS = {
   accessKeyId: 'AKIACANARYUSER000001',

@@ -9,7 +9,7 @@ import {
   clusterId,
   type SettingsInput,
 } from '../../lambda/settings/schema.ts';
-import { entriesOf } from '../../lambda/settings/selection.ts';
+import { entriesOf, repositoriesOf } from '../../lambda/settings/selection.ts';
 import { mintSessionToken } from './aws/canary.ts';
 import { type AwsEmulator, type AwsOptions, startAws } from './aws/server.ts';
 import { toRegistries } from './aws/to-registries.ts';
@@ -88,9 +88,9 @@ export async function startWorld(input: SettingsInput, options: WorldOptions = {
       }),
     });
     const entries = entriesOf(settings, clusterId(cluster));
-    kubernetes.admission.push(
-      pullSecretPolicy({ name: settings.name, version: rightsVersion(settings, cluster), entries }),
-    );
+    const version = rightsVersion(settings, cluster);
+    const repositories = repositoriesOf(settings, clusterId(cluster));
+    kubernetes.admission.push(pullSecretPolicy({ name: settings.name, version, entries, repositories }));
     const linked = entries.filter((entry) => entry.serviceAccounts.length > 0);
     const names = [...new Set(linked.map((entry) => entry.name))];
     if (names.length > 0) {

@@ -182,7 +182,9 @@ export interface Schedule {
 
 export const FAR_MS = 900_000;
 
-type Registry = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>[number];
+type Registry = NonNullable<
+  Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>['registries']
+>[number];
 const OWN: Registry = { type: 'ecr' };
 const registries: Registry[] = [
   OWN,

@@ -2,7 +2,7 @@ import type { ClusterReport, Report } from '../../lambda/refresh/report.ts';
 import { checkSettings } from '../../lambda/settings/rules.ts';
 import type { Settings, SettingsInput } from '../../lambda/settings/schema.ts';
 
-type EntryInput = NonNullable<SettingsInput['secrets']>[number];
+type EntryInput = Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>;
 
 /** Whole settings of one cluster called prod, but for what a test gives. */
 export function settingsOf(given: Partial<SettingsInput> = {}): Settings {

@@ -13,7 +13,7 @@ const CORE = [
   ...globSync('lambda/settings/*.ts').filter((file) => !file.endsWith('/packing.ts')),
   ...globSync('lambda/registries/*.ts'),
   ...globSync('lambda/kubernetes/*.ts').filter(
-    (file) => !/\/(?:inject-pods|kubeconfig|rbac|web-identity)\.ts$/.test(file),
+    (file) => !/\/(?:argocd-rights|inject-pods|kubeconfig|rbac|web-identity)\.ts$/.test(file),
   ),
   ...globSync('lambda/refresh/*.ts'),
 ];

@@ -59,6 +59,9 @@ export class Registries {
     response.writeHead(status, {
       'content-type': error ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8',
       'docker-distribution-api-version': 'registry/2.0',
+      ...(status === 401 && {
+        'www-authenticate': `Basic realm="https://${host}/",service="ecr.amazonaws.com"`,
+      }),
       ...more.headers,
     });
     const errors = [{ code: error, message: `${error} in ${host}` }];

@@ -17,7 +17,7 @@ export interface Attributes {
   name: string;
 }
 
-/** A rule of a ClusterRole. */
+/** A rule of a ClusterRole or Role. */
 interface Rule {
   verbs: string[];
   apiGroups?: string[];
@@ -28,7 +28,7 @@ interface Rule {
 
 interface Role {
   kind: string;
-  metadata: { name: string };
+  metadata: { name: string; namespace?: string };
   rules?: Rule[];
   roleRef?: { kind: string; name: string };
   subjects?: { kind: string; name: string }[];
@@ -88,7 +88,8 @@ function verbOf(method: string, name: string, query: URLSearchParams): string {
 }
 
 /**
- * RBAC: lets the request pass if a ClusterRole in the manifest that is bound to the user allows it.
+ * RBAC: lets the request pass if a ClusterRole in the manifest, or a Role of its namespace, is bound to the user and
+ * allows it.
  * @throws StatusError 403 in the server's words.
  */
 export function authorize(user: User, attributes: Attributes, manifest: readonly object[]): void {
@@ -113,12 +114,18 @@ export function allowance(
   const objects = [...BUILT_IN, ...(manifest as Role[])];
   for (const binding of objects) {
     const subject = binding.subjects?.find((one) => isSubject(one, user));
-    if (binding.kind !== 'ClusterRoleBinding' || !subject) continue;
+    const { name, namespace } = binding.metadata;
+    const isHere = binding.kind === 'RoleBinding' && namespace === attributes.namespace;
+    if (!(isHere || binding.kind === 'ClusterRoleBinding') || !subject) continue;
     const role = objects.find(
-      ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === binding.roleRef?.name,
+      ({ kind, metadata }) =>
+        kind === binding.roleRef?.kind &&
+        metadata.name === binding.roleRef.name &&
+        (kind === 'ClusterRole' || metadata.namespace === namespace),
     );
     if (role?.rules?.some((rule) => allows(rule, attributes))) {
-      return `RBAC: allowed by ClusterRoleBinding "${binding.metadata.name}" of ClusterRole "${role.metadata.name}" to ${subject.kind} "${subject.name}"`;
+      const of = isHere ? `${name}/${namespace}` : name;
+      return `RBAC: allowed by ${binding.kind} "${of}" of ${role.kind} "${role.metadata.name}" to ${subject.kind} "${subject.name}"`;
     }
   }
   return undefined;

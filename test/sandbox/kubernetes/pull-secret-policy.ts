@@ -6,7 +6,7 @@ import {
   PULL_ROLE,
   SECRET_TYPE,
 } from '../../../lambda/kubernetes/pull-secret.ts';
-import type { SecretEntry } from '../../../lambda/settings/schema.ts';
+import type { ArgocdRepository, SecretEntry } from '../../../lambda/settings/schema.ts';
 import { type AdmissionCheck, type AdmissionRequest, deniedByPolicy } from './admission.ts';
 import type { Secret } from './objects.ts';
 
@@ -19,6 +19,8 @@ interface Deployment {
   /** Of its rights in the cluster. */
   readonly version?: string;
   readonly entries: readonly SecretEntry[];
+  /** Another policy is for these; nothing here imitates it. */
+  readonly repositories?: readonly Pick<ArgocdRepository, 'namespace' | 'name'>[];
 }
 
 /**
@@ -26,9 +28,12 @@ interface Deployment {
  * fails gives the message. It concerns members of the deployment's group only.
  */
 export function pullSecretPolicy(deployment: Deployment): AdmissionCheck {
-  const { name } = deployment;
+  const { name, repositories = [] } = deployment;
   return (request) => {
     if (!request.user.groups.includes(name)) return undefined;
+    if (repositories.some((one) => one.namespace === request.namespace && one.name === request.name)) {
+      return undefined;
+    }
     const why = request.operation === 'DELETE' ? whyNotDelete : whyNotWrite;
     const text = why(request, deployment);
     return text === undefined ? undefined : deniedByPolicy(request, { policy: name, binding: name, text });

@@ -95,6 +95,14 @@ const checks: Finding[] = [
   { step: 'apply', object: 'c', result: 'unknown', reason: 'skipped', remedy: 'Fix that first.' },
 ];
 
+test('a pass may have a command, which is on a line of its own too', () => {
+  const remedy = 'See what it adds to a pod: kubectl run x';
+  const pass: Finding = { step: 'admission policy', object: 'x', result: 'pass', reason: 'ours', remedy };
+  expect(doctorOf([pass], true)).toContain(
+    'pass admission policy: x: ours\n  -> See what it adds to a pod:\n     kubectl run x\n',
+  );
+});
+
 test('a doctor shows problems only, each command on a line of its own, and ends with the state of the secrets', () => {
   expect(doctorOf(checks)).toBe(`not ok: doctor, in 12 ms
 

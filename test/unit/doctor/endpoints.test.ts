@@ -62,7 +62,12 @@ test.for<[string, Parameters<typeof neededEndpoints>[0], SettingsInput, string]>
 ])('the endpoints %s', ([, aws, input, expected]) => {
   const settings = checkSettings(input);
   const listed = listedClusters(withResolvedLocations(settings, 'eu-west-1'));
-  const clusters = listed.map((cluster) => ({ id: cluster.name, cluster, entries: settings.secrets }));
+  const clusters = listed.map((cluster) => ({
+    id: cluster.name,
+    cluster,
+    entries: settings.secrets,
+    repositories: [],
+  }));
   const needed = neededEndpoints(aws, { clusters, entries: settings.secrets }, {});
   expect(needed.join(', ')).toBe(expected);
 });

@@ -11,7 +11,7 @@ import { parseLabelSelector } from '../../sandbox/kubernetes/selectors.ts';
 import { settingsOf } from '../factories.ts';
 import { HOME } from '../settings/inputs.ts';
 
-type Entry = NonNullable<SettingsInput['secrets']>[number];
+type Entry = Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>;
 interface PolicySpec {
   readonly variables: readonly { name: string; expression: string }[];
   readonly mutations: readonly { jsonPatch: { expression: string } }[];

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { permissionsIn } from '../../../lambda/doctor/permission-checks.ts';
 import {
   EXPIRES_AT,
   FETCHED_AT,
@@ -218,5 +219,63 @@ describe('the version of the rights', () => {
     expect(messages.filter((message) => message.includes('rights'))).toEqual([
       `no finalizers (rights ${rightsVersion(settings, { name: 'prod' })})`,
     ]);
+  });
+});
+
+describe('for Argo CD repositories', () => {
+  const charts = (name: string, namespace: string) => ({
+    type: 'argocd-repository' as const,
+    name,
+    namespace,
+    url: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts',
+  });
+
+  test('a Role in each namespace comes after the policies, and may create nothing', () => {
+    const secrets = [charts('b', 'argocd'), charts('a', 'argocd'), charts('a', 'apps')];
+    const { manifests, rules } = rightsOf(secrets);
+    expect(rules).toEqual([]);
+    expect(
+      manifests.map(({ kind, metadata: { name, namespace = '' } }) => `${kind} ${namespace}/${name}`),
+    ).toEqual([
+      'ClusterRole /team-helper',
+      'ValidatingAdmissionPolicy /team-helper',
+      'ValidatingAdmissionPolicyBinding /team-helper',
+      'ValidatingAdmissionPolicy /team-helper-argocd',
+      'ValidatingAdmissionPolicyBinding /team-helper-argocd',
+      'Role apps/team-helper-argocd',
+      'RoleBinding apps/team-helper-argocd',
+      'Role argocd/team-helper-argocd',
+      'RoleBinding argocd/team-helper-argocd',
+      'ClusterRoleBinding /team-helper',
+    ]);
+    const roles = manifests.filter(({ kind }) => kind === 'Role');
+    expect(roles.map((role) => role.rules)).toEqual(
+      [['a'], ['a', 'b']].map((resourceNames) => [
+        { apiGroups: [''], resources: ['secrets'], resourceNames, verbs: ['list', 'patch'] },
+      ]),
+    );
+    expect(permissionsIn(manifests)).toContainEqual({
+      verb: 'patch',
+      group: '',
+      resource: 'secrets',
+      name: 'b',
+      namespace: 'argocd',
+    });
+  });
+
+  test('each of the two policies is for what the other is not', () => {
+    const { manifests } = rightsOf([charts('a', 'argocd'), {}]);
+    const conditions = manifests
+      .filter(({ kind }) => kind === 'ValidatingAdmissionPolicy')
+      .map(
+        ({ spec }) => (spec as { matchConditions: { expression: string }[] }).matchConditions[1]?.expression,
+      );
+    const isRepository = "(request.namespace + '/' + request.name in ['argocd/a'])";
+    expect(conditions).toEqual([`!${isRepository}`, isRepository]);
+  });
+
+  test('none is in the permissions of a cluster that they do not cover', () => {
+    const { manifests } = rightsOf([{ ...charts('a', 'argocd'), clusters: ['dev'] }, {}]);
+    expect(manifests).toEqual(rightsOf([{}]).manifests);
   });
 });

@@ -5,7 +5,9 @@ import type { SettingsInput } from '../../../lambda/settings/schema.ts';
 import { entryOf } from '../factories.ts';
 import { ManualClock } from '../manual-clock.ts';
 
-type Registries = NonNullable<NonNullable<SettingsInput['secrets']>[number]['registries']>;
+type Registries = NonNullable<
+  Exclude<NonNullable<SettingsInput['secrets']>[number], { type: unknown }>['registries']
+>;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const hour = 3_600_000;

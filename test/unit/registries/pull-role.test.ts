@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { pullRoleArn, pullRoleMismatch } from '../../../lambda/registries/credentials.ts';
-import { pullRoleKey } from '../../../lambda/settings/schema.ts';
+import { pullRoleKey } from '../../../lambda/settings/selection.ts';
 import { entryOf, settingsOf } from '../factories.ts';
 
 const PREFIX = 'arn:aws:iam::111122223333:role/ecr-registry-helper-eu-west-1-';

@@ -1,0 +1,150 @@
+import { type CoreV1Api, PatchStrategy } from '@kubernetes/client-node';
+import type { RunContext } from './context.ts';
+import { ApiError, judgeFailure, managedBy } from './kubernetes/api-error.ts';
+import { listAll, METADATA_ONLY, patchOf, type Requests } from './kubernetes/client.ts';
+import { owns } from './refresh/ownership.ts';
+import type { ClusterRun, FollowUp } from './refresh/refresh.ts';
+import type { Verdict } from './refresh/report.ts';
+import type { Task } from './refresh/rounds.ts';
+import type { ArgocdRepository } from './settings/schema.ts';
+import type { SecretState } from './status.ts';
+
+const NOT_DECLARED = {
+  reason: 'it does not exist: Git has not declared it yet',
+  remedy: 'Declare it without username and password; the next run fills them in.',
+};
+/** How long ECR's tokens live. */
+const TOKEN_MS = 12 * 3_600_000;
+const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
+
+/** Fills in username and password of the Argo CD repository secrets of one cluster, and touches nothing else of them. */
+export class ArgocdRepositories implements FollowUp {
+  readonly #run: ClusterRun;
+
+  constructor(run: ClusterRun) {
+    this.#run = run;
+  }
+
+  tasks(): Task[] {
+    const { ctx, scope, tally } = this.#run;
+    // a namespace that was just made has no secret yet: the next scheduled run fills it in
+    if (ctx.request.logged) return [];
+    return scope.repositories.map((repository): Task => {
+      const record = (verdict: Verdict) => tally.add(repository.namespace, repository.name, verdict);
+      return {
+        attempt: async (requests) => {
+          record(await writeCredentials(ctx, repository, requests));
+          return undefined;
+        },
+        fail: (fault) => record(judgeFailure(fault, `secret ${repository.namespace}/${repository.name}`)),
+      };
+    });
+  }
+}
+
+/**
+ * Writes the two keys by a server-side apply that owns nothing but them; a retry leaves what the repeated run wrote.
+ * @throws the error of a registry or a request: ApiError, HelperError
+ */
+async function writeCredentials(
+  ctx: RunContext,
+  repository: ArgocdRepository,
+  requests: Requests,
+): Promise<Verdict> {
+  const { request, settings, clock } = ctx;
+  const { namespace, name } = repository;
+  if (request.dueAt !== undefined) {
+    const { writtenAt = 0 } = (await readWritten(requests.core, repository, settings.name)) ?? {};
+    const isWritten = Math.floor(request.dueAt / 1_000) * 1_000 <= writtenAt && writtenAt <= clock.now();
+    if (isWritten) return { outcome: 'unchanged' };
+  }
+  const isPlan = request.action === 'plan';
+  const query = { fieldManager: settings.name, force: 'false', ...(isPlan && { dryRun: 'All' }) };
+  const data = isPlan ? { username: '', password: '' } : await readLogin(ctx, repository);
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data });
+  try {
+    const object = { namespace, resource: 'secrets', name } as const;
+    await requests.send(patchOf(object, PatchStrategy.ServerSideApply, query, body));
+    return { outcome: 'refreshed' };
+  } catch (fault) {
+    if (!(fault instanceof ApiError)) throw fault;
+    if (isNotThere(fault)) return { outcome: 'blocked', ...NOT_DECLARED };
+    if (fault.managers.length === 0) throw fault;
+    const keys = '{"data":{"username":null,"password":null}}';
+    const remedy = `Remove both keys where the secret is declared, then from the secret: kubectl -n ${namespace} patch secret ${name} --type merge -p '${keys}'`;
+    return { ...managedBy(fault.managers), remedy };
+  }
+}
+
+/** The two keys as data of a secret, in base64. @throws HelperError of the registry */
+async function readLogin(ctx: RunContext, repository: ArgocdRepository) {
+  const { auths } = await ctx.readCredentials(repository);
+  const [auth] = auths.values();
+  const [, username = '', password = ''] =
+    /^([^:]*):(.*)$/.exec(Buffer.from(auth?.reveal() ?? '', 'base64').toString()) ?? [];
+  const encode = (text: string) => Buffer.from(text).toString('base64');
+  return { username: encode(username), password: encode(password) };
+}
+
+/**
+ * Whether an apply met no secret: there is no permission to create one. Kubernetes 1.30 and 1.31 do not name the verb,
+ * but they do where `patch` is missing.
+ */
+function isNotThere({ code, deniedBy, deniedVerb, reason, isTransient }: ApiError): boolean {
+  const isCreate = deniedVerb === 'create' || (deniedVerb === undefined && reason === 'Forbidden');
+  return code === 403 && !deniedBy && isCreate && !isTransient;
+}
+
+/**
+ * When an apply of ours last changed the password of a secret (ms since the epoch), by its managed fields; undefined
+ * where there is no secret.
+ * @throws ApiError; HelperError: UnreachableError, LateAnswerError, DeadlineError
+ */
+async function readWritten(
+  core: CoreV1Api,
+  { namespace, name }: ArgocdRepository,
+  deployment: string,
+): Promise<{ readonly writtenAt?: number } | undefined> {
+  const query = { namespace, fieldSelector: `metadata.name=${name}` };
+  const [held] = await listAll(
+    [(page) => core.listNamespacedSecret({ ...query, ...page }, METADATA_ONLY)],
+    ({ metadata }) => {
+      const ours = metadata?.managedFields?.find(
+        (entry) =>
+          entry.manager === deployment && entry.operation === 'Apply' && owns(entry, ['data', 'password']),
+      );
+      return ours?.time ? { writtenAt: ours.time.getTime() } : {};
+    },
+  );
+  return held;
+}
+
+/**
+ * Judges a repository secret by its metadata. Does not throw.
+ * @param deployment its field manager
+ * @param now milliseconds since the epoch
+ * @param staleAfterMs the age of a token that a working schedule never reaches
+ */
+export async function judgeRepository(
+  core: CoreV1Api,
+  repository: ArgocdRepository,
+  { deployment, now, staleAfterMs }: { deployment: string; now: number; staleAfterMs: number },
+): Promise<SecretState> {
+  const { namespace, name } = repository;
+  try {
+    const held = await readWritten(core, repository, deployment);
+    const { writtenAt } = held ?? {};
+    if (!held) return { condition: 'blocked', ...NOT_DECLARED };
+    if (!writtenAt) {
+      return { condition: 'missing', reason: 'it has no credentials of ours', remedy: REFRESH };
+    }
+    const fetchedAt = new Date(writtenAt).toISOString();
+    const age = now - writtenAt;
+    if (age <= staleAfterMs) return { condition: 'fresh', fetchedAt };
+    const reason = `its credentials were written ${Math.floor(age / 3_600_000)} h ago`;
+    return { condition: age > TOKEN_MS ? 'expired' : 'stale', fetchedAt, reason, remedy: REFRESH };
+  } catch (fault) {
+    const { reason, remedy = '' } = judgeFailure(fault, `secret ${namespace}/${name}`);
+    return { condition: 'missing', reason: `could not list it: ${reason}`, remedy };
+  }
+}
