@@ -1,5 +1,6 @@
 import type { Mutant } from './mutate.ts';
 import { ofActions } from './of-actions.ts';
+import { ofArgocd } from './of-argocd.ts';
 import { ofClusters } from './of-clusters.ts';
 import { ofDoctor } from './of-doctor.ts';
 import { ofFleets } from './of-fleets.ts';
@@ -20,6 +21,7 @@ export const mutants: readonly Mutant[] = [
   ...ofReports,
   ...ofRetries,
   ...ofActions,
+  ...ofArgocd,
   ...ofDoctor,
   ...ofSettings,
 ];
