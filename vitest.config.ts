@@ -21,6 +21,16 @@ export default defineConfig({
           ...patience,
         },
       },
+      {
+        test: {
+          name: 'argocd',
+          include: ['test/argocd/**/*.test.ts'],
+          globalSetup: ['test/e2e/control-plane/setup.ts'],
+          ...patience,
+          // Argo CD's code is built once
+          hookTimeout: 30 * 60_000,
+        },
+      },
       // each test starts processes
       { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], isolate: false, ...patience } },
       { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], isolate: false, ...patience } },

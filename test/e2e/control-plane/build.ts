@@ -96,6 +96,19 @@ async function pinnedModule(name: string): Promise<GoModule> {
   return { name, folder, args, sources: [goMod, await readFile(join(folder, 'go.sum'))] };
 }
 
+/**
+ * A program that reads a repository secret by Argo CD's own code and logs in to its registry, from the cache or built into
+ * it. It takes minutes, so no control plane needs it.
+ * @throws {Error} if Go is missing or fails.
+ */
+export async function argocdSettingsProgram(): Promise<string> {
+  const name = 'argocd-settings';
+  const folder = join(modules, name);
+  const sources = ['go.mod', 'go.sum', 'main.go'].map((file) => readFile(join(folder, file)));
+  const args = ['-mod=readonly', ...buildArguments('.', undefined)];
+  return builtOnce({ name, folder, args, sources: await Promise.all(sources) });
+}
+
 /** The API server of another release; the build itself fills `go.sum`, by the checksum database of Go. */
 async function writtenModule(release: string): Promise<GoModule> {
   const folder = join(cache, 'modules', release);
