@@ -2,22 +2,14 @@ import { Annotations, App, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { NoClusterError, readAppSettings } from '../lambda/cli/io.ts';
 import { SettingsError } from '../lambda/errors.ts';
-import { accessPlaces } from '../lambda/settings/locations.ts';
-import { EcrRegistryHelperAccessStack } from './access-stack.ts';
 import { APP_FLAGS } from './function.ts';
-import { applyOptions } from './options.ts';
-import { EcrRegistryHelperStack } from './stack.ts';
+import { addStacks } from './stack.ts';
 
 const app = new App();
 try {
   const { input, settings, env, flags } = readAppSettings((key) => app.node.tryGetContext(key), process.env);
   app.node.setContext(APP_FLAGS, flags);
-  applyOptions(new EcrRegistryHelperStack(app, settings.name, { settings: input, env }), settings);
-  for (const { accountId: account, region } of accessPlaces(settings)) {
-    const id = `${settings.name}-access-${account}-${region}`;
-    const props = { settings: input, env: { account, region } };
-    applyOptions(new EcrRegistryHelperAccessStack(app, id, props), settings);
-  }
+  addStacks(app, settings, { settings: input, env });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
 } catch (error) {

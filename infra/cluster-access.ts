@@ -223,7 +223,7 @@ export function differenceFromStack(scope: Construct, place: Partial<Place>): st
     const different = isDifferent(wanted, actual);
     if (different) return `its ${field} is ${wanted}, and that of the stack is ${actual}`;
     if (different === undefined) {
-      return `its ${field} is set, and that of the stack is not known at synth (-c ${field}=, or env of the stack)`;
+      return `its ${field} is set, and that of the stack is not known at synth (set it by accountId and region of the settings, -c ${field}=, or env of the stack)`;
     }
   }
   return undefined;

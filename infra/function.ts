@@ -49,7 +49,7 @@ export interface RefreshFunctionProps extends Pick<lambda.FunctionOptions, Optio
   readonly retries?: lambda.EventInvokeConfigOptions;
 }
 
-/** Context: the flags of the CDK app of this project; another app has stacks, which `cdk deploy` takes by their path. */
+/** Context: the flags of the CDK app of this project, or the guide to templates; another app has stacks, which `cdk deploy` takes by their path. */
 export const APP_FLAGS = 'ecr-registry-helper:app-flags';
 /** What fits in the environment beside the longest settings and names. Where it is longer, printed commands lack the flags. */
 const LONGEST_DEPLOYED_BY = 100;
@@ -140,7 +140,7 @@ function passSettings(scope: Construct, role: iam.Role, name: string, settings: 
 }
 
 /** The folder of the function's bundle, by the name of the package: it is the same from its sources and from its builds. */
-function bundleFolder(): string {
+export function bundleFolder(): string {
   const root = dirname(createRequire(import.meta.url).resolve('ecr-registry-helper/package.json'));
   const folder = join(root, 'dist/lambda');
   if (!existsSync(folder)) throw new SettingsError(`${folder} does not exist; run npm run build:lambda`);

@@ -46,6 +46,8 @@ export interface EcrRegistryHelperProps extends NetworkProps, AlarmTopicProps {
   readonly memorySize?: number;
   /** The longest run of the function, at most 15 minutes. @default Duration.minutes(15) */
   readonly timeout?: Duration;
+  /** Whether a deployment starts a refresh, by CDK's trigger, which is a custom resource. @default true */
+  readonly refreshOnDeploy?: boolean;
   /** Clusters at once when the settings say `fleet`, 2 to 1,000: one run of the function each. @default 20 */
   readonly fleetConcurrency?: number;
   /** How long logs are kept. @default - `settings.logRetentionDays`, or RetentionDays.THREE_MONTHS */
@@ -149,7 +151,7 @@ export class EcrRegistryHelper extends Construct {
     this.rule.node.addDependency(access);
     watchNamespaces(this, settings, refresher);
     watchStoredSecrets(this, settings, target);
-    if (!enabled) return;
+    if (!enabled || props.refreshOnDeploy === false) return;
     if (this.fleet) this.fleet.startOnDeploy(refresher, [access, pullRoles, role], logs);
     else this.refreshOnDeploy(retries, [access, pullRoles, role]);
     const trigger = stack.node.tryFindChild(TRIGGER_PROVIDER);

@@ -295,7 +295,9 @@ function warnWithoutSubscriber(topic: IConstruct): void {
   if (!(topic instanceof sns.Topic)) return;
   const all = topic.node.root.node.findAll();
   if (all.some((node) => node instanceof sns.CfnSubscription && node.topicArn === topic.topicArn)) return;
-  const byFlag = topic.node.tryGetContext(APP_FLAGS) ? ', or add -c alarmEmail=ADDRESS' : '';
+  const byFlag = topic.node.tryGetContext(APP_FLAGS)?.startsWith('-c ')
+    ? ', or add -c alarmEmail=ADDRESS'
+    : '';
   Annotations.of(topic).addWarningV2(
     'ecr-registry-helper:no-subscriber',
     `nobody gets the alarms: their topic has no subscriber. Set alarmEmail or alarmTopic in the settings${byFlag}`,

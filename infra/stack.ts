@@ -1,18 +1,37 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { type App, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { EcrRegistryHelper } from './helper.ts';
-import type { HelperStackProps } from './options.ts';
+import { accessPlaces } from '../lambda/settings/locations.ts';
+import type { Settings } from '../lambda/settings/schema.ts';
+import { EcrRegistryHelperAccessStack } from './access-stack.ts';
+import { EcrRegistryHelper, type EcrRegistryHelperProps } from './helper.ts';
+import { applyOptions, type HelperStackProps } from './options.ts';
+
+type MainStackProps = HelperStackProps & Pick<EcrRegistryHelperProps, 'refreshOnDeploy'>;
+
+/**
+ * Adds a deployment to an app: the main stack, and an access stack for each other account and region.
+ * @param settings checked, those of the properties
+ * @throws SettingsError
+ */
+export function addStacks(app: App, settings: Settings, props: MainStackProps): void {
+  applyOptions(new EcrRegistryHelperStack(app, settings.name, props), settings);
+  for (const { accountId: account, region } of accessPlaces(settings)) {
+    const id = `${settings.name}-access-${account}-${region}`;
+    const access = { settings: props.settings, env: { account, region } };
+    applyOptions(new EcrRegistryHelperAccessStack(app, id, access), settings);
+  }
+}
 
 /** The stack that `cdk deploy` makes: one helper, and the outputs that a person needs to operate it. */
 export class EcrRegistryHelperStack extends Stack {
   readonly helper: EcrRegistryHelper;
 
-  constructor(scope: Construct, id: string, { settings, ...props }: HelperStackProps) {
+  constructor(scope: Construct, id: string, { settings, refreshOnDeploy, ...props }: MainStackProps) {
     super(scope, id, {
       description: 'Keeps Amazon ECR image-pull secrets fresh in the namespaces of Kubernetes clusters',
       ...props,
     });
-    this.helper = new EcrRegistryHelper(this, 'Helper', { settings });
+    this.helper = new EcrRegistryHelper(this, 'Helper', { settings, refreshOnDeploy });
     const { refresher, role, rule, logGroup, failedQueue, deadLetterQueue, monitoring, fleet } = this.helper;
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });

@@ -63,15 +63,16 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   } = env;
   if (!region) throw new SettingsError('the environment variable AWS_REGION is missing');
   const { AWS_LAMBDA_FUNCTION_NAME: functionName, DEPLOYED_BY: deployedBy = '' } = env;
-  // flags of the CDK app of this project, else a stack of another app
+  // flags of the CDK app of this project, the guide to templates without CDK, or a stack of another app
   const isOwnApp = deployedBy.startsWith('-c ');
+  const isGuide = deployedBy.endsWith('.md');
   return {
     region,
     functionName,
-    deployCommand: `npx cdk deploy ${isOwnApp ? '--all ' : ''}${deployedBy}`.trimEnd(),
+    deployCommand: isGuide ? deployedBy : `npx cdk deploy ${isOwnApp ? '--all ' : ''}${deployedBy}`.trimEnd(),
     rbacCommand: isOwnApp
       ? `npm run -s rbac -- ${deployedBy}`
-      : `npx ecr-registry-helper rbac --function ${functionName} --region ${region}`,
+      : `${isGuide ? 'npm run -s rbac --' : 'npx ecr-registry-helper rbac'} --function ${functionName} --region ${region}`,
     ruleName: env.RULE_NAME,
     settingsPath: env.SETTINGS_PATH,
     pullRolePrefix: env.PULL_ROLE_PREFIX,

@@ -33,6 +33,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'docs/guides/settings-file.md',
     'docs/guides/cli.md',
     'docs/guides/construct.md',
+    'docs/guides/without-cdk.md',
     'docs/guides/*.md',
     'examples/README.md',
   ],

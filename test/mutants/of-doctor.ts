@@ -56,4 +56,12 @@ export const ofDoctor: readonly Mutant[] = [
     harm: 'pods of new namespaces and registries get no secret, and doctor says that all is well',
     caughtBy: ['test/integration/doctor.test.ts'],
   },
+  {
+    name: 'print cdk deploy to those who deploy without CDK',
+    in: 'readEnvironment',
+    replace: "deployedBy.endsWith('.md')",
+    by: 'false',
+    harm: 'the printed command makes a second stack, or deploys over their own',
+    caughtBy: ['test/unit/commands.test.ts'],
+  },
 ];

@@ -25,6 +25,13 @@ test('a function of another app prints the stack, and reads the settings of the 
   ]);
 });
 
+test('a function of a template without CDK prints the guide, and reads the settings of the function', () => {
+  expect(commandsOf({ DEPLOYED_BY: 'docs/guides/without-cdk.md' })).toEqual([
+    'docs/guides/without-cdk.md',
+    'npm run -s rbac -- --function refresher --region eu-west-1 --cluster prod | kubectl apply -f -',
+  ]);
+});
+
 test('a function whose flags did not fit in its environment prints none', () => {
   expect(commandsOf({})[0]).toBe('npx cdk deploy');
 });

@@ -62,10 +62,10 @@ test('the core is small, and imports nothing that is built on it', () => {
 });
 
 /** Bounds: only a new feature may raise one. */
-const CORE_LINES = 4_454;
-const LAMBDA_LINES = 7_267;
+const CORE_LINES = 4_535;
+const LAMBDA_LINES = 7_586;
 const CLI_LINES = 1_143;
-const INFRA_LINES = 2_149;
+const INFRA_LINES = 2_282;
 
 test.for([
   ['lambda/', 'lambda/cli/', LAMBDA_LINES],
@@ -76,9 +76,9 @@ test.for([
 });
 
 test.for([
-  ['lambda/', 'lambda/cli/', 45],
+  ['lambda/', 'lambda/cli/', 47],
   ['lambda/cli/', 'none', 6],
-  ['infra/', 'none', 16],
+  ['infra/', 'none', 17],
 ] as const)('%s has few files, each of a size that can be read', ([folder, less, most]) => {
   const files = filesIn(folder, less);
   expect(files.length).toBeLessThanOrEqual(most);
