@@ -57,6 +57,11 @@ export class Deployment {
     this.emulators.expect(settings);
     await writeFile(this.#settingsFile, JSON.stringify(settings));
     await this.#cdk('deploy', '--all', '--require-approval', 'never', ...this.#context);
+    await this.readOutputs();
+  }
+
+  /** Reads the outputs of the stack. */
+  async readOutputs(): Promise<void> {
     const { Stacks: [stack] = [] } = await this.engine.cloudFormation.send(
       new DescribeStacksCommand({ StackName: STACK }),
     );

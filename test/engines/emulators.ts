@@ -71,10 +71,13 @@ export class Emulators {
   expect(input: SettingsInput): void {
     this.#settings = withResolvedLocations(checkSettings(input), REGION);
     if (!input.clusters.some((one) => 'discover' in one)) return;
-    for (const name of FLEET) {
-      const cluster = findCoveredCluster(this.#settings, clusterArn(name));
-      this.#grant(name, cluster, clusterRights(this.#settings, cluster));
-    }
+    for (const name of FLEET) this.applyRbac(name, clusterArn(name));
+  }
+
+  /** Applies the RBAC of the expected settings in a cluster, as a person does where it is `manual`. */
+  applyRbac(name: string, id = name): void {
+    const cluster = findCoveredCluster(this.#settings, id);
+    this.#grant(name, cluster, clusterRights(this.#settings, cluster));
   }
 
   /** The names of the pull secrets of a cluster, by namespace. */

@@ -23,6 +23,7 @@ import {
 import { showNothingLeft, showRetained } from './remains.ts';
 import { Steps } from './steps.ts';
 import { describeStubs } from './stubs.ts';
+import { deleteTemplate, deployTemplate, showFirstRefresh } from './template.ts';
 
 const LOG = join(import.meta.dirname, '../../.cache/engines/localstack.log');
 const [SECRET, RENAMED, SECOND] = ['ecr-docker-creds', 'registry-credentials', 'more-credentials'];
@@ -72,6 +73,24 @@ async function play(): Promise<void> {
   await steps.run('what the template retains', () => showRetained(deployment));
   await steps.run('destroy', async () => {
     await deployment.destroy();
+    return await showNothingLeft(deployment);
+  });
+  await playTemplate(settings);
+}
+
+/** A deployment without CDK, whose RBAC a person applies. */
+async function playTemplate(settings: SettingsInput): Promise<void> {
+  const renamed = { ...settings, secrets: [{ name: RENAMED }] };
+  for (const [change, name, changed] of [
+    ['create', SECRET, settings],
+    ['update', RENAMED, renamed],
+  ] as const) {
+    const isDeployed = await steps.run(`template, ${change}`, () => deployTemplate(deployment, changed));
+    if (!isDeployed) return;
+    await steps.run(`template, refresh after ${change}`, () => showFirstRefresh(deployment, changed, name));
+  }
+  await steps.run('template, delete', async () => {
+    await deleteTemplate(deployment);
     return await showNothingLeft(deployment);
   });
 }

@@ -164,7 +164,8 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version):
-        function_version.config.code.destroy_cached()
+        # a later version may share the code, which LocalStack deletes when none does
+        pass
 
 
 def error_body(kind, message):
