@@ -68,7 +68,8 @@ function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function isKept(field: string): string {
+/** An expression: the request leaves a field of the object as it was. */
+export function isKept(field: string): string {
   return `(has(object.${field}) == has(oldObject.${field}) && (!has(object.${field}) || object.${field} == oldObject.${field}))`;
 }
 

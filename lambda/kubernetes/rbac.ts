@@ -8,7 +8,7 @@ import {
   type Settings,
 } from '../settings/schema.ts';
 import { entriesOf, repositoriesOf } from '../settings/selection.ts';
-import { isForRepository, repositoryRoles, repositoryValidations } from './argocd-rights.ts';
+import { isForRepository, isKept, repositoryRoles, repositoryValidations } from './argocd-rights.ts';
 import { podPolicy } from './inject-pods.ts';
 import {
   accountPolicyName,
@@ -283,10 +283,6 @@ function accountPolicy(deployment: string, entries: readonly SecretEntry[]): Man
       })),
     ],
   });
-}
-
-function isKept(field: string): string {
-  return `(has(object.${field}) == has(oldObject.${field}) && (!has(object.${field}) || object.${field} == oldObject.${field}))`;
 }
 
 /** The pull secrets of a service account that meet a condition, in their order. */
