@@ -84,6 +84,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'When the run was due. The function does not write again what it wrote since then; a time more than 11 hours ago counts for nothing. The state machine of a fleet sends it.',
   repository: 'Repository that must be pullable with the token, as `HOST/NAME`.',
   confirm: 'Required: the id of the one cluster to clean up.',
+  secret: 'Name of the only pull secret to remove. Default: those of all entries.',
   all: 'Also removes the secrets that the settings cover; the next refresh creates them again. Default: `false`.',
   dryRun: 'Asks the API server, and removes nothing. Default: `false`.',
   results: 'Required: the results of the runs of a fleet, one a cluster.',

@@ -45,7 +45,7 @@ export class EventError extends HelperError {
 
 /** The event names something that the settings do not cover: it may narrow them and never widen them. */
 export class NotCoveredError extends HelperError {
-  constructor(what: 'cluster' | 'namespace' | 'log group', name: string, known: string) {
+  constructor(what: 'cluster' | 'namespace' | 'secret' | 'log group', name: string, known: string) {
     super(
       'NotCoveredError',
       `event: the settings cover no ${what} ${JSON.stringify(name)}; ${known}`,

@@ -24,7 +24,7 @@ import {
   strict,
   text,
 } from './settings/schema.ts';
-import { coversNamespace, entriesOf, matchesAny, repositoriesOf } from './settings/selection.ts';
+import { coversNamespace, entriesOf, matchesAny, repositoriesOf, SUBDOMAIN } from './settings/selection.ts';
 
 /** What to do in one run. */
 export interface RunRequest {
@@ -42,6 +42,8 @@ export interface RunRequest {
   readonly repository?: string | undefined;
   /** Of a cleanup: the id of its one cluster. */
   readonly confirm?: string | undefined;
+  /** Of a cleanup: the name of the only pull secret to remove. */
+  readonly secret?: string | undefined;
   /** Of a cleanup: also what the settings cover. */
   readonly all?: boolean | undefined;
   /** Of a cleanup: asks the server and removes nothing. Of a discover: sends no metrics. */
@@ -118,6 +120,7 @@ export const manualEvents: Record<Action, z.ZodType<Omit<RunRequest, 'origin'>>>
   cleanup: strict({
     ...usual.shape,
     confirm: text(CLUSTER, 'a cluster id').optional(),
+    secret: text(SUBDOMAIN, 'the name of a pull secret').optional(),
     all: z.boolean().optional(),
     dryRun: z.boolean().optional(),
   }),
@@ -233,11 +236,11 @@ export function narrowToChanged(settings: Settings, request: RunRequest, functio
 
 /**
  * The clusters and entries of a run; none of the steps of a fleet.
- * @throws NotCoveredError when the event names a cluster or namespace that the settings do not cover; EventError and
+ * @throws NotCoveredError when the event names a cluster, namespace or secret that the settings do not cover; EventError and
  *   HelperError (FleetEventError, CleanupOffError) when it does not say what it has to
  */
 export function resolveScope(settings: Settings, request: RunRequest): Scope {
-  const { action, namespaces } = request;
+  const { action, namespaces, secret } = request;
   if (action === 'discover' || action === 'summarize') return { clusters: [], entries: [] };
   const isCleanup = action === 'cleanup';
   const chosen = isCleanup ? [confirmedCluster(settings, request)] : chosenClusters(settings, request);
@@ -245,7 +248,8 @@ export function resolveScope(settings: Settings, request: RunRequest): Scope {
     const id = clusterId(cluster);
     return { id, cluster, entries: entriesOf(settings, id), repositories: repositoriesOf(settings, id) };
   });
-  if (isCleanup || !namespaces) return toScope(all);
+  if (isCleanup) return toScope(secret === undefined ? all : all.map((one) => narrowToSecret(one, secret)));
+  if (!namespaces) return toScope(all);
   const isNamed = (entry: SecretEntry) => namespaces.some((name) => coversNamespace(entry, name));
   const covering = all.map(({ entries, repositories, ...one }) => ({
     ...one,
@@ -258,6 +262,13 @@ export function resolveScope(settings: Settings, request: RunRequest): Scope {
     throw new NotCoveredError('namespace', name, `covered are ${globs.join('; ')}, less what they exclude`);
   }
   return toScope(covering);
+}
+
+function narrowToSecret(scope: ClusterScope, secret: string): ClusterScope {
+  const entries = scope.entries.filter((entry) => entry.name === secret);
+  if (entries.length > 0) return { ...scope, entries };
+  const names = new Set(scope.entries.map(({ name }) => name));
+  throw new NotCoveredError('secret', secret, `covered are ${[...names].join(', ')}`);
 }
 
 function toScope(clusters: readonly ClusterScope[]): Scope {

@@ -59,6 +59,7 @@ type Texts =
   | 'region'
   | 'repository'
   | 'role'
+  | 'secret'
   | 'settings'
   | 'stateMachine';
 /** Those of `context` are `KEY=VALUE`, as for `cdk deploy -c`. */

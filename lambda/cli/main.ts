@@ -169,6 +169,7 @@ export function addCommands(program: Command): void {
     .description('removes our secrets that the settings no longer cover, if they allow it ("cleanup": true)')
     .option('--namespaces <names>', 'only these namespaces: a,b', toList)
     .requiredOption('--cluster <id>', 'the one cluster to clean up, by its id', toList)
+    .option('--secret <name>', 'only the pull secret of this name')
     .option('--all', 'also what the settings cover; a refresh creates it again unless "enabled" is false')
     .option('--dry-run', 'asks the API server, and removes nothing')
     .addHelpText(
@@ -176,11 +177,12 @@ export function addCommands(program: Command): void {
       examples(
         ['cleanup --cluster demo --dry-run', 'what would be removed'],
         ['cleanup --cluster demo', 'what is no longer covered'],
+        ['cleanup --cluster demo --all --secret old', 'a name, before it leaves the settings'],
         ['cleanup --cluster demo --all', 'everything of ours, before the stack is deleted'],
       ),
     )
-    .action(({ cluster, namespaces, all, dryRun, ...flags }: Flags) =>
-      runCommand(flags, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, all, dryRun }),
+    .action(({ cluster, namespaces, secret, all, dryRun, ...flags }: Flags) =>
+      runCommand(flags, { action: 'cleanup', confirm: onlyOne(cluster), namespaces, secret, all, dryRun }),
     );
 
   withRunOptions(program.command('invoke'))

@@ -136,7 +136,9 @@ describe('the other actions', () => {
     expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('4 would be removed') });
     expect(dry.stdout).toMatch(/^default +secret ecr-docker-creds$/m);
     expect(holders(clusterOf(world))).toEqual(NAMESPACES);
-    const done = await cli(['cleanup', '--cluster', 'demo', '--all'], env);
+    const unknown = await cli(['cleanup', '--cluster', 'demo', '--secret', 'none'], env);
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no secret "none"') });
+    const done = await cli(['cleanup', '--cluster', 'demo', '--all', '--secret', 'ecr-docker-creds'], env);
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('4 removed') });
     expect(holders(clusterOf(world))).toEqual([]);
   });

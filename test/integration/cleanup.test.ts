@@ -39,6 +39,18 @@ const covering = (...include: string[]) => ({ namespaces: { include } });
 const [DEFAULT, ...OTHERS] = NAMESPACES as [string, string, string, string];
 
 describe('a cleanup', () => {
+  it('of one name keeps the secrets of the others, and refuses a name that is not in the settings', async () => {
+    const { world, cluster } = await deployed({}, { name: 'old' });
+    for (const namespace of NAMESPACES) putOurs(cluster, namespace, 1, 'old');
+    expect(await cleaned(world, { secret: 'old' })).toMatchObject({ removed: 0, kept: 4 });
+    expect(await cleaned(world, { secret: 'old', all: true })).toMatchObject({ removed: 4, kept: 0 });
+    expect(holders(cluster, 'old')).toEqual([]);
+    expect(holders(cluster)).toEqual(NAMESPACES);
+    await expect(cleaned(world, { secret: 'none', all: true })).rejects.toMatchObject({
+      problem: `event: the settings cover no secret "none"; covered are ${SECRET}, old`,
+    });
+  });
+
   it('removes what the settings no longer cover, by uid and version, and nothing else', async () => {
     const { world, cluster } = await deployed(covering(DEFAULT));
     cluster.addNamespace('foreign');
