@@ -96,12 +96,12 @@ export class PullSecret {
     const permission = permissionOver(managers, this.#entry.adoptFrom);
     if (permission === 'adopt') return await this.#adopt(attempt, mayDelete);
     const held = await this.#held(attempt);
-    if (held?.owner === 'marked') return await this.#adopt(attempt, mayDelete);
     // its owner deleted it since the conflict
     if (!held) return await this.#apply(attempt, false);
     // another run adopted it since, or its adoption left fields whose value was the same
     const isWhollyOurs = held.owner === 'ours' && permissionFor(held, this.#entry) === 'write';
-    return isWhollyOurs ? await this.#apply(attempt, true) : managedBy(permission.managers);
+    const isAdopted = held.owner === 'marked' || isWhollyOurs;
+    return isAdopted ? await this.#adopt(attempt, mayDelete) : managedBy(permission.managers);
   }
 
   async #adopt(attempt: Attempt, mayDelete: boolean): Promise<Verdict> {

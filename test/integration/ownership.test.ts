@@ -51,31 +51,34 @@ describe('a secret that carries our label and annotations', () => {
     expect(reportOf(await refreshed(world))).not.toHaveProperty('adopted');
   });
 
-  it('and holds the same stored credentials stays ours when they change', async () => {
-    const stored = [{ type: 'stored' as const, secretId: 'conf' }];
-    const secrets = [{ registries: stored, namespaces: { include: ['default'] } }];
-    const world = await deploy({ clusters: [{ name: 'demo' }], secrets });
-    const cluster = clusterOf(world);
-    const store = (password: string) => {
-      const auths = { 'hub.example.com': { username: 'u', password } };
-      world.aws.addSecret({ name: 'conf', value: JSON.stringify({ auths }) });
-    };
-    store('first');
-    await refreshed(world);
-    const { data = {}, metadata } = cluster.secret('default', SECRET) ?? {};
-    const { labels = {}, annotations = {} } = metadata ?? {};
-    cluster.removeSecret('default', SECRET);
-    cluster.putSecret('default', SECRET, {
-      ...{ ...PULL_SECRET, data, labels, annotations, manager: 'velero-server' },
-    });
-    expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, blocked: 0 });
-    expect(await conditionOf(world)).toMatchObject({ condition: 'fresh' });
+  it.each([false, true])(
+    'and holds the same stored credentials stays ours when they change (immutable: %s)',
+    async (immutable) => {
+      const stored = [{ type: 'stored' as const, secretId: 'conf' }];
+      const secrets = [{ registries: stored, namespaces: { include: ['default'] }, recreate: true }];
+      const world = await deploy({ clusters: [{ name: 'demo' }], secrets });
+      const cluster = clusterOf(world);
+      const store = (password: string) => {
+        const auths = { 'hub.example.com': { username: 'u', password } };
+        world.aws.addSecret({ name: 'conf', value: JSON.stringify({ auths }) });
+      };
+      store('first');
+      await refreshed(world);
+      const { data = {}, metadata } = cluster.secret('default', SECRET) ?? {};
+      const { labels = {}, annotations = {} } = metadata ?? {};
+      cluster.removeSecret('default', SECRET);
+      cluster.putSecret('default', SECRET, {
+        ...{ ...PULL_SECRET, data, labels, annotations, immutable, manager: 'velero-server' },
+      });
+      expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, blocked: 0 });
+      expect(await conditionOf(world)).toMatchObject({ condition: 'fresh' });
 
-    store('second');
-    expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, refreshed: 1, blocked: 0 });
-    expect(cluster.secret('default', SECRET)?.data).not.toEqual(data);
-    expect(await conditionOf(world)).toMatchObject({ condition: 'fresh' });
-  });
+      store('second');
+      expect(reportOf(await refreshed(world))).toMatchObject({ ok: true, refreshed: 1, blocked: 0 });
+      expect(cluster.secret('default', SECRET)?.data).not.toEqual(data);
+      expect(await conditionOf(world)).toMatchObject({ condition: 'fresh' });
+    },
+  );
 
   it('and is adopted by another run between the conflict and the look at its metadata is written', async () => {
     const world = await deploy();
