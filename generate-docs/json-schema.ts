@@ -85,13 +85,13 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'secrets[].labels':
     'Labels of the pull secret beside those of the function, for policies that demand them. All entries together may have 100 different keys.',
   'secrets[].annotations':
-    'Annotations of the pull secret beside those of the function. Values of at most 4,000 characters; all entries together may have 100 different keys.',
+    'Annotations of the pull secret beside those of the function. At most 200,000 bytes; all entries together may have 100 different keys.',
   'secrets[argocd-repository].type':
     'The repository secret of Argo CD. The function fills in `username` and `password`, and nothing else.',
   'secrets[argocd-repository].name': 'Name of the secret, as it is declared.',
   'secrets[argocd-repository].namespace': 'Namespace of the secret.',
   'secrets[argocd-repository].url':
-    'The `url` of the secret, exactly as it is declared there. Account and region of the token follow from it, and the repositories that the IAM policy of the function allows to pull: its path, and what is under it.',
+    'The `url` of the secret, exactly as it is declared there. Account and region of the token follow from it, and the repositories that the IAM policy of the function allows to pull: its path, and what is under it. It needs a path: Argo CD takes the url for a prefix, and would send the token to each host whose name begins with a bare host.',
   'secrets[argocd-repository].enableOCI':
     'Whether `enableOCI` of the secret is `"true"`, as for a Helm chart.',
   'secrets[argocd-repository].roleArn':

@@ -1,7 +1,17 @@
 import { type CoreV1Api, PatchStrategy } from '@kubernetes/client-node';
 import type { RunContext } from './context.ts';
-import { ApiError, judgeFailure, managedBy } from './kubernetes/api-error.ts';
+import {
+  ApiError,
+  blocked,
+  judgeFailure,
+  managedBy,
+  mustBeRecreated,
+  outdatedPolicyError,
+} from './kubernetes/api-error.ts';
 import { listAll, METADATA_ONLY, patchOf, type Requests } from './kubernetes/client.ts';
+import { argocdPolicyName, NOT_AS_DECLARED } from './kubernetes/pull-secret.ts';
+import { rightsVersion } from './kubernetes/rbac.ts';
+import { isCurrent } from './policy-check.ts';
 import { owns } from './refresh/ownership.ts';
 import type { ClusterRun, FollowUp } from './refresh/refresh.ts';
 import type { Verdict } from './refresh/report.ts';
@@ -13,6 +23,8 @@ const NOT_DECLARED = {
   reason: 'it does not exist: Git has not declared it yet',
   remedy: 'Declare it without username and password; the next run fills them in.',
 };
+const DECLARE_AGAIN = 'Delete the secret, and have it applied again where it is declared.';
+const CORRECT = 'Correct it in Git, or correct the settings.';
 /** How long ECR's tokens live. */
 const TOKEN_MS = 12 * 3_600_000;
 const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
@@ -26,14 +38,12 @@ export class ArgocdRepositories implements FollowUp {
   }
 
   tasks(): Task[] {
-    const { ctx, scope, tally } = this.#run;
-    // a namespace that was just made has no secret yet: the next scheduled run fills it in
-    if (ctx.request.logged) return [];
+    const { scope, tally } = this.#run;
     return scope.repositories.map((repository): Task => {
       const record = (verdict: Verdict) => tally.add(repository.namespace, repository.name, verdict);
       return {
         attempt: async (requests) => {
-          record(await writeCredentials(ctx, repository, requests));
+          record(await writeCredentials(this.#run, repository, requests));
           return undefined;
         },
         fail: (fault) => record(judgeFailure(fault, `secret ${repository.namespace}/${repository.name}`)),
@@ -47,32 +57,47 @@ export class ArgocdRepositories implements FollowUp {
  * @throws the error of a registry or a request: ApiError, HelperError
  */
 async function writeCredentials(
-  ctx: RunContext,
+  { ctx, scope }: ClusterRun,
   repository: ArgocdRepository,
   requests: Requests,
 ): Promise<Verdict> {
   const { request, settings, clock } = ctx;
   const { namespace, name } = repository;
-  if (request.dueAt !== undefined) {
-    const { writtenAt = 0 } = (await readWritten(requests.core, repository, settings.name)) ?? {};
-    const isWritten = Math.floor(request.dueAt / 1_000) * 1_000 <= writtenAt && writtenAt <= clock.now();
-    if (isWritten) return { outcome: 'unchanged' };
-  }
+  const held = await readHeld(requests.core, repository, settings.name);
+  if (!held) return { outcome: 'blocked', ...NOT_DECLARED };
+  const { uid, writtenAt = 0 } = held;
+  const dueAt = Math.floor((request.dueAt ?? Number.POSITIVE_INFINITY) / 1_000) * 1_000;
+  if (dueAt <= writtenAt && writtenAt <= clock.now()) return { outcome: 'unchanged' };
   const isPlan = request.action === 'plan';
   const query = { fieldManager: settings.name, force: 'false', ...(isPlan && { dryRun: 'All' }) };
-  const data = isPlan ? { username: '', password: '' } : await readLogin(ctx, repository);
-  const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data });
+  const data = isPlan ? toData('AWS', 'placeholder') : await readLogin(ctx, repository);
+  // with a uid an apply creates nothing, whoever sends it
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, uid }, data });
   try {
     const object = { namespace, resource: 'secrets', name } as const;
     await requests.send(patchOf(object, PatchStrategy.ServerSideApply, query, body));
     return { outcome: 'refreshed' };
   } catch (fault) {
     if (!(fault instanceof ApiError)) throw fault;
-    if (isNotThere(fault)) return { outcome: 'blocked', ...NOT_DECLARED };
-    if (fault.managers.length === 0) throw fault;
-    const keys = '{"data":{"username":null,"password":null}}';
-    const remedy = `Remove both keys where the secret is declared, then from the secret: kubectl -n ${namespace} patch secret ${name} --type merge -p '${keys}'`;
-    return { ...managedBy(fault.managers), remedy };
+    if (fault.managers.length > 0) {
+      const keys = '{"data":{"username":null,"password":null}}';
+      const remedy = `Remove both keys where the secret is declared, then from the secret: kubectl -n ${namespace} patch secret ${name} --type merge -p '${keys}'`;
+      return { ...managedBy(fault.managers), remedy };
+    }
+    if (fault.notAsDeclared) {
+      if (isCurrent(fault.rightsVersion, rightsVersion(settings, scope.cluster))) {
+        return blocked(
+          fault.notAsDeclared,
+          fault.notAsDeclared === NOT_AS_DECLARED.fields ? DECLARE_AGAIN : CORRECT,
+        );
+      }
+      throw outdatedPolicyError(argocdPolicyName(settings.name), fault.applyRbac);
+    }
+    if (mustBeRecreated(fault)) return blocked('it is marked immutable', DECLARE_AGAIN);
+    // its owner may have deleted it since
+    const isThere = fault.deniedBy || (await readHeld(requests.core, repository, settings.name));
+    if (isThere) throw fault;
+    return { outcome: 'blocked', ...NOT_DECLARED };
   }
 }
 
@@ -82,29 +107,25 @@ async function readLogin(ctx: RunContext, repository: ArgocdRepository) {
   const [auth] = auths.values();
   const [, username = '', password = ''] =
     /^([^:]*):(.*)$/.exec(Buffer.from(auth?.reveal() ?? '', 'base64').toString()) ?? [];
+  return toData(username, password);
+}
+
+function toData(username: string, password: string) {
   const encode = (text: string) => Buffer.from(text).toString('base64');
   return { username: encode(username), password: encode(password) };
 }
 
 /**
- * Whether an apply met no secret: there is no permission to create one. Kubernetes 1.30 and 1.31 do not name the verb,
- * but they do where `patch` is missing.
- */
-function isNotThere({ code, deniedBy, deniedVerb, reason, isTransient }: ApiError): boolean {
-  const isCreate = deniedVerb === 'create' || (deniedVerb === undefined && reason === 'Forbidden');
-  return code === 403 && !deniedBy && isCreate && !isTransient;
-}
-
-/**
- * When an apply of ours last changed the password of a secret (ms since the epoch), by its managed fields; undefined
- * where there is no secret.
+ * Reads the metadata of a secret.
+ * @returns `writtenAt`: when an apply of ours last changed its password (ms since the epoch), by its managed fields;
+ *   undefined where there is no secret
  * @throws ApiError; HelperError: UnreachableError, LateAnswerError, DeadlineError
  */
-async function readWritten(
+async function readHeld(
   core: CoreV1Api,
   { namespace, name }: ArgocdRepository,
   deployment: string,
-): Promise<{ readonly writtenAt?: number } | undefined> {
+): Promise<{ readonly uid: string; readonly writtenAt?: number } | undefined> {
   const query = { namespace, fieldSelector: `metadata.name=${name}` };
   const [held] = await listAll(
     [(page) => core.listNamespacedSecret({ ...query, ...page }, METADATA_ONLY)],
@@ -113,7 +134,7 @@ async function readWritten(
         (entry) =>
           entry.manager === deployment && entry.operation === 'Apply' && owns(entry, ['data', 'password']),
       );
-      return ours?.time ? { writtenAt: ours.time.getTime() } : {};
+      return { uid: metadata?.uid ?? '', ...(ours?.time && { writtenAt: ours.time.getTime() }) };
     },
   );
   return held;
@@ -132,7 +153,7 @@ export async function judgeRepository(
 ): Promise<SecretState> {
   const { namespace, name } = repository;
   try {
-    const held = await readWritten(core, repository, deployment);
+    const held = await readHeld(core, repository, deployment);
     const { writtenAt } = held ?? {};
     if (!held) return { condition: 'blocked', ...NOT_DECLARED };
     if (!writtenAt) {

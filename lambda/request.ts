@@ -254,7 +254,8 @@ export function resolveScope(settings: Settings, request: RunRequest): Scope {
   const covering = all.map(({ entries, repositories, ...one }) => ({
     ...one,
     entries: entries.filter(isNamed),
-    repositories: repositories.filter(isNamed),
+    // a namespace that was just made has no such secret yet: the next run fills it in
+    repositories: request.logged ? [] : repositories.filter(isNamed),
   }));
   for (const name of namespaces) {
     if (allEntries(covering).some((entry) => coversNamespace(entry, name))) continue;

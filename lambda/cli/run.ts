@@ -176,6 +176,14 @@ async function startContext(flags: Flags, longestMs: number) {
  * @throws HelperError (OwnTokenError)
  */
 export function refuseOwnToken({ secrets }: Settings): void {
+  const argocd = secrets.find((entry) => 'type' in entry);
+  if (argocd) {
+    throw new HelperError(
+      'OwnTokenError',
+      `refresh --local does not write the Argo CD repository secret ${argocd.name}: no admission policy checks its url when you write it`,
+      'Leave out --local: then the function writes it.',
+    );
+  }
   const own = secrets.flatMap(({ name, repositories, registries }, entry) =>
     registries.flatMap((registry, nth) => {
       const isEcr = registry.type === 'ecr';

@@ -53,7 +53,7 @@ export class ApiError extends Error {
   readonly newerIsThere: boolean;
   /** What our own admission policy does not write over. */
   readonly keptBy: 'finalizers' | 'owner references' | undefined;
-  /** Of our own policy that denied finalizers: the version of the rights that it came with. */
+  /** Of our own policy, in some of its denials: the version of the rights that it came with. */
   readonly rightsVersion: string | undefined;
   /** The object would be larger than the API server or etcd stores, or than our policy can check. */
   readonly isTooLarge: boolean;
@@ -86,12 +86,13 @@ export class ApiError extends Error {
     const message = textOf(parsed.message);
     this.applyRbac = deployment.applyRbac;
     this.deniedBy = denial(message, deployment.name);
-    const said = (own: string) => this.deniedBy?.isOurs === true && message.endsWith(`: ${own}`);
+    const isOurs = this.deniedBy?.isOurs === true;
+    const rights = isOurs ? RIGHTS.exec(message) : null;
+    const said = (own: string) => isOurs && message.slice(0, rights?.index).endsWith(`: ${own}`);
     this.newerIsThere = said(NEWER_IS_THERE);
-    const finalizers = this.deniedBy?.isOurs ? FINALIZERS.exec(message) : null;
-    this.rightsVersion = finalizers?.[1];
-    this.keptBy = finalizers ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
-    this.foreignKeys = this.deniedBy?.isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
+    this.rightsVersion = rights?.[1];
+    this.keptBy = said(NO_FINALIZERS) ? 'finalizers' : said(NO_OWNERS) ? 'owner references' : undefined;
+    this.foreignKeys = isOurs ? FOREIGN_KEYS.exec(message)?.[1] : undefined;
     this.notAsDeclared = Object.values(NOT_AS_DECLARED).find(said);
     // all else of a denial is whatever the one who denied chose
     const status: Fields = parsed.kind === 'Status' && !this.deniedBy ? parsed : {};
@@ -171,9 +172,9 @@ const NOT_READY = new RegExp(`^${FORBIDDEN}not yet ready to handle request$`);
 const TOO_LARGE =
   /^(?:etcdserver: request is too large|rpc error: code = ResourceExhausted desc = trying to send message larger than max)/;
 
-/** A denial of our policy for finalizers (rbac.ts); an older policy names no version. */
-const FINALIZERS = new RegExp(`: ${NO_FINALIZERS}(?: \\(rights ([a-z0-9]{1,16})\\))?$`);
-const FOREIGN_KEYS = /: of (data|labels|annotations) only [^:]{1,512} (?:is|are) added or changed$/;
+/** How some denials of our policies end (rbac.ts); an older policy names no version. */
+const RIGHTS = / \(rights ([a-z0-9]{1,16})\)$/;
+const FOREIGN_KEYS = /: of (data|labels|annotations) only [^:]+ (?:is|are) added or changed$/;
 /** How the API server ends its message where an expression of our policy met more keys than it may look at. */
 const COST_LIMIT = 'resulted in error: operation cancelled: actual cost limit exceeded';
 
@@ -271,10 +272,6 @@ function judgeApiError(error: ApiError, object: string): Verdict | HelperError {
       `it has ${error.keptBy}`,
       `Remove its ${error.keptBy}, or delete it: this function does not overwrite them.`,
     );
-  }
-  if (error.notAsDeclared) {
-    const ifTheyAgree = `If they agree, the policy is older than the settings. ${applyFix(error.applyRbac)}`;
-    return blocked(error.notAsDeclared, `Correct it in Git, or correct the settings. ${ifTheyAgree}`);
   }
   if (error.isTooLarge) {
     return blocked(

@@ -26,8 +26,9 @@ export function isForRepository(repositories: readonly ArgocdRepository[], not: 
 /**
  * What RBAC cannot express: in a secret that somebody declared for Argo CD, the function changes only the two keys, and
  * only while the secret is for the registry of the settings.
+ * @param version that a denial names
  */
-export function repositoryValidations(repositories: readonly ArgocdRepository[]) {
+export function repositoryValidations(repositories: readonly ArgocdRepository[], version: string) {
   const label = `object.metadata.labels['${SECRET_TYPE_LABEL}']`;
   const dataOf = (key: string) =>
     `(has(object.data) && '${key}' in object.data ? object.data['${key}'] : '')`;
@@ -39,10 +40,13 @@ export function repositoryValidations(repositories: readonly ArgocdRepository[])
   };
   return [
     { expression: "request.operation == 'UPDATE'", message: 'only a secret that exists is changed' },
-    { expression: KEPT.map(isKept).join(' && '), message: 'only data is changed' },
     {
-      expression: `${changesOnly('object', 'oldObject')} && ${changesOnly('oldObject', 'object')}`,
-      message: `of data only ${KEYS.join(', ')} are added or changed`,
+      expression: [
+        ...KEPT.map(isKept),
+        changesOnly('object', 'oldObject'),
+        changesOnly('oldObject', 'object'),
+      ].join(' && '),
+      message: NOT_AS_DECLARED.fields,
     },
     {
       expression: `has(object.metadata.labels) && '${SECRET_TYPE_LABEL}' in object.metadata.labels && ${label} in ['repository', 'repo-creds']`,
@@ -60,7 +64,7 @@ export function repositoryValidations(repositories: readonly ArgocdRepository[])
       expression: `${isOff('insecure')} && ${isOff('insecureOCIForceHttp')}`,
       message: NOT_AS_DECLARED.insecure,
     },
-  ];
+  ].map(({ expression, message }) => ({ expression, message: `${message} (rights ${version})` }));
 }
 
 /** As the data of a secret is written in an expression, which sees it in base64. */

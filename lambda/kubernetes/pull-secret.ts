@@ -27,13 +27,14 @@ export function accountPolicyName(deployment: string): string {
   return `${deployment}-service-accounts`;
 }
 
-/** The name of the admission policy on Argo CD repository secrets, and of its binding, Roles and RoleBindings. */
+/** The name of the admission policy on Argo CD repository secrets, of its binding, Roles and RoleBindings; no deployment has a dot. */
 export function argocdPolicyName(deployment: string): string {
-  return `${deployment}-argocd`;
+  return `${deployment}.argocd`;
 }
 
 /** Denials of that policy: what the secret says is not what the settings say, or not what a token may go to. */
 export const NOT_AS_DECLARED = {
+  fields: 'our field manager has applied more of it than username and password',
   url: 'its url is not that of the settings',
   enableOCI: 'its enableOCI is not that of the settings',
   label: 'its label argocd.argoproj.io/secret-type is neither repository nor repo-creds',

@@ -97,7 +97,7 @@ export function clusterRights(
     ...(hasRepositories
       ? admissionPolicy(settings.name, argocdPolicyName(settings.name), matched, {
           matchConditions: [isForRepository(repositories)],
-          validations: repositoryValidations(repositories),
+          validations: repositoryValidations(repositories, version),
         })
       : []),
     ...repositoryRoles(settings.name, repositories),
@@ -119,7 +119,10 @@ function admissionPolicy(
   deployment: string,
   name: string,
   matched: { resources: string[]; operations: string[] },
-  rules: { matchConditions?: object[]; variables?: object[]; validations: object[] },
+  {
+    matchConditions = [],
+    ...rules
+  }: { matchConditions?: object[]; variables?: object[]; validations: object[] },
 ): Manifest[] {
   const apiVersion = 'admissionregistration.k8s.io/v1';
   const metadata = { name, labels: labelsOf(deployment) };
@@ -131,11 +134,11 @@ function admissionPolicy(
       spec: {
         failurePolicy: 'Fail',
         matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], ...matched }] },
-        ...rules,
         matchConditions: [
           { name: 'ours', expression: `'${deployment}' in request.userInfo.groups` },
-          ...(rules.matchConditions ?? []),
+          ...matchConditions,
         ],
+        ...rules,
       },
     },
     {

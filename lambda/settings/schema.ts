@@ -14,7 +14,7 @@ const WHAT_KEY =
   'a key such as team or example.com/team (a name of at most 63 letters, digits, "-", "_" and ".")';
 const WHAT_LABEL =
   'a label value (at most 63 letters, digits, "-", "_" and "."; a letter or digit at both ends)';
-const REPOSITORY_URL = /^(?:oci:\/\/)?([^/]+)((?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)$/;
+const REPOSITORY_URL = /^(?:oci:\/\/)?([^/]+)((?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)+)$/;
 const WHAT_SUBDOMAIN =
   'lower case letters, digits, "-" and ".", at most 253; a letter or digit at both ends and beside each "."';
 /** Labels and annotations that the function writes itself, or that make a secret one of `kubectl apply`. */
@@ -22,7 +22,10 @@ const RESERVED =
   /^(ecr-registry-helper\/.*|app\.kubernetes\.io\/(name|managed-by)|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
 /** Of all entries: the cost of an admission policy that names them is bounded. */
 const MOST_KEYS = 100;
-const LONGEST_ANNOTATION = 4_000;
+/** Kubernetes takes 256 KiB of annotations in all. */
+const MOST_BYTES = 200_000;
+/** With its first slash: `PATH/*` is a glob of at most 256 characters. */
+const LONGEST_PATH = 255;
 
 /**
  * The fields of the settings, each checked by itself.
@@ -116,10 +119,12 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
         ? `${JSON.stringify((input as { type?: unknown }).type)} is no type of registry; known are ecr, ecr-public, stored`
         : undefined,
   });
-  const metadata = (isValue: (value: string) => boolean, what: string) =>
+  const metadata = (isValue = (_value: string) => true, what = '') =>
     z.record(z.string(), z.string()).superRefine((map, check) => {
       const report = (message: string, path: string[] = []) =>
         check.addIssue({ code: 'custom', path, message });
+      const bytes = Buffer.byteLength(JSON.stringify(map));
+      if (bytes > MOST_BYTES) report(`they take ${bytes} bytes; at most ${MOST_BYTES} are allowed`);
       for (const [key, value] of Object.entries(map)) {
         if (!isLabelKey(key)) report(`${JSON.stringify(key)} is not ${WHAT_KEY}`);
         else if (RESERVED.test(key)) report(`${JSON.stringify(key)} is reserved`);
@@ -136,10 +141,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     exclude: z.array(namespaceGlob).default([]),
     selector: selector.optional(),
   });
-  const coveredClusters = z
-    .array(field(/^[\w.*-]{1,100}$/, 'a cluster id or a glob of one'))
-    .min(1)
-    .default(['*']);
+  const coveredClusters = z.array(field(/^[\w.*-]{1,100}$/, 'a cluster id or a glob of one')).min(1);
   const entry = strict({
     name: field(SUBDOMAIN, `a name of a Kubernetes secret (${WHAT_SUBDOMAIN})`).default('ecr-docker-creds'),
     registries: z
@@ -148,7 +150,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       .prefault([{ type: 'ecr' }]),
     repositories: repositories.optional(),
     namespaces: namespaces.prefault({}),
-    clusters: coveredClusters,
+    clusters: coveredClusters.default(['*']),
     adoptFrom: z
       .array(field(/^[ -~]{1,128}$/, 'the name of a field manager, or "*"'))
       .default(['kubectl-create']),
@@ -159,10 +161,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
       .default([]),
     injectPods: z.boolean().default(false),
     labels: metadata(isLabelValue, WHAT_LABEL).default({}),
-    annotations: metadata(
-      ({ length }) => length <= LONGEST_ANNOTATION,
-      `at most ${LONGEST_ANNOTATION} characters`,
-    ).default({}),
+    annotations: metadata().default({}),
   });
   // a policy compares these, so that they cannot be tokens
   const argocdRepository = strict({
@@ -171,7 +170,7 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
     namespace: text(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a namespace name'),
     url: z.string().refine(readRepositoryUrl, {
       error: ({ input }) =>
-        `${JSON.stringify(input)} is not the URL of an ECR registry such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, with oci:// or without`,
+        `${JSON.stringify(input)} is not the URL of an ECR registry such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, with oci:// or without; it needs a path, as Argo CD takes the url for a prefix`,
     }),
     enableOCI: z.boolean().default(false),
     roleArn: roleArn.optional(),
@@ -252,7 +251,8 @@ export function settingsFields(isUnknown: (value: string) => boolean) {
 function readRepositoryUrl(url: string) {
   const [, host = '', path = ''] = REPOSITORY_URL.exec(url) ?? [];
   const place = readEcrHost(host);
-  return place && { ...place, repositories: path ? [path.slice(1), `${path.slice(1)}/*`] : ['*'] };
+  const isRepository = place && path.length <= LONGEST_PATH;
+  return isRepository ? { ...place, repositories: [path.slice(1), `${path.slice(1)}/*`] } : undefined;
 }
 
 /** What has a type is no pull secret with unknown fields: it is explained as what it is. */

@@ -43,6 +43,7 @@ const repositories = () =>
     namespace: NAMESPACE,
     url: data.url ?? '',
     enableOCI: data.enableOCI === 'true',
+    clusters: ['*'],
   }));
 
 let program: string;

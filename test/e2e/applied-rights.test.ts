@@ -130,7 +130,10 @@ describe('from one deployment to the next', () => {
 test('the Role in a namespace of Argo CD comes and goes with its element', async () => {
   await lambda.kubectl(admin, ['create', 'namespace', 'argocd']);
   const url = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts';
-  const repository = { type: 'argocd-repository' as const, name: 'charts', namespace: 'argocd', url };
+  const repository = {
+    ...{ type: 'argocd-repository' as const, name: 'charts', namespace: 'argocd' },
+    ...{ url, clusters: ['*'] },
+  };
   const clusters = [{ name: 'demo' }];
   const without: SettingsInput = { name: 'charts', clusters, secrets: [{}] };
   const having: SettingsInput = { name: 'charts', clusters, secrets: [{}, repository] };
@@ -138,8 +141,8 @@ test('the Role in a namespace of Argo CD comes and goes with its element', async
     lambda.kubectl(admin, ['get', 'roles,rolebindings', '--namespace', 'argocd', '--output', 'name']);
   await deploy(without, having, 'apply');
   expect((await roles()).trim().split('\n')).toEqual([
-    'role.rbac.authorization.k8s.io/charts-argocd',
-    'rolebinding.rbac.authorization.k8s.io/charts-argocd',
+    'role.rbac.authorization.k8s.io/charts.argocd',
+    'rolebinding.rbac.authorization.k8s.io/charts.argocd',
   ]);
   await deploy(having, without, 'apply');
   expect(await roles()).toBe('');

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { argocdPolicyName, NOT_AS_DECLARED } from '../../lambda/kubernetes/pull-secret.ts';
+import { clusterRights } from '../../lambda/kubernetes/rbac.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
 import type { StatusReport } from '../../lambda/status.ts';
 import type { ApiClient, ApiRequest } from './control-plane/api-client.ts';
 import { apply, MERGE, merge } from './drafts.ts';
 import { counts, REGISTRY_HOST } from './expected.ts';
 import { done, makeNamespaces, readSecret, type Secret, secretPath } from './objects.ts';
-import { permit } from './rights.ts';
+import { applyManifest } from './rights.ts';
 import { until } from './until.ts';
 import { CLUSTER, DEPLOYMENT, startWorld, type World } from './world.ts';
 
@@ -18,6 +20,7 @@ const REPOSITORY = {
   namespace: NAMESPACE,
   url: URL,
   enableOCI: true,
+  clusters: ['*'] as string[],
 } as const;
 const SETTINGS = { clusters: [{ name: CLUSTER }], secrets: [REPOSITORY] };
 const PATH = secretPath(NAMESPACE, NAME);
@@ -35,7 +38,9 @@ const encoded = (data: Record<string, string>) =>
 beforeAll(async () => {
   world = await startWorld();
   await makeNamespaces(world.admin, [NAMESPACE, 'elsewhere']);
-  await permit(world.admin, { ...SETTINGS, secrets: [{ namespaces: { include: ['default'] } }, REPOSITORY] });
+  for (const manifest of clusterRights(checkSettings(SETTINGS), { name: CLUSTER })) {
+    await applyManifest(world.admin, manifest);
+  }
   role = await world.actAs(DEPLOYMENT);
   await declare();
   await until('the policy on the repository secret is in force', async () => {
@@ -161,6 +166,51 @@ describe('a run', () => {
       clusters: [{ ...counts({ blocked: 1 }), problems: [{ ...AT, reason }] }],
     });
     expect((await read()).data).not.toHaveProperty('password');
+  });
+
+  test('fails by a policy of older settings', async () => {
+    const url = `${REGISTRY_HOST}/other`;
+    await declare({ url });
+    const { report } = await world.invoke({ ...SETTINGS, secrets: [{ ...REPOSITORY, url }] });
+    expect(report).toMatchObject({
+      ok: false,
+      clusters: [
+        {
+          ...counts({ failed: 1 }),
+          problems: [
+            { reason: `the admission policy ${argocdPolicyName(DEPLOYMENT)} is older than the settings` },
+          ],
+        },
+      ],
+    });
+    expect((await read()).data).not.toHaveProperty('password');
+  });
+
+  test.each<[string, object]>([
+    ['a label', { metadata: { name: NAME, labels: { a: 'b' } } }],
+    ['a key', { data: { more: encode('x') } }],
+  ])('is blocked where somebody applied %s as our field manager', async (_, draft) => {
+    await declare();
+    await refresh();
+    const { contentType = '', body } = apply({ metadata: { name: NAME }, ...draft } as object);
+    await done(world.admin, 'PATCH', `${PATH}?fieldManager=${DEPLOYMENT}&force=true`, body, contentType);
+    expect(await refresh()).toMatchObject({
+      ok: true,
+      clusters: [{ ...counts({ blocked: 1 }), problems: [{ ...AT, reason: NOT_AS_DECLARED.fields }] }],
+    });
+  });
+
+  test('creates nothing by an apply with a uid, whoever sends it', async () => {
+    const { metadata } = await declare();
+    await world.admin.request('DELETE', PATH);
+    const { uid } = metadata;
+    const answer = await world.admin.request(
+      'PATCH',
+      PATH,
+      apply({ metadata: { name: NAME, uid }, data: encoded({ username: 'AWS' }) }),
+    );
+    expect(answer.status).toBe(409);
+    expect(await readSecret(world.admin, NAMESPACE, NAME)).toBeUndefined();
   });
 
   test('a plan writes nothing, and a status tells when it was written', async () => {

@@ -108,6 +108,7 @@ describe.each<[string, SettingsInput, Account, string[], string[]?]>([
           name: 'charts',
           namespace: 'argocd',
           url: '111122223333.dkr.ecr.us-west-2.amazonaws.com/charts',
+          clusters: ['*'],
         },
       ],
     },

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { CleanupReport } from '../../lambda/cleanup.ts';
 import type { DoctorReport } from '../../lambda/doctor/report.ts';
 import { NOT_AS_DECLARED } from '../../lambda/kubernetes/pull-secret.ts';
+import { rightsVersion } from '../../lambda/kubernetes/rbac.ts';
+import { checkSettings } from '../../lambda/settings/rules.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
 import type { StatusReport } from '../../lambda/status.ts';
 import { counts } from '../e2e/expected.ts';
@@ -17,6 +19,7 @@ const CHARTS = {
   namespace: 'argocd',
   url: `${HOST}/charts`,
   enableOCI: true,
+  clusters: ['*'] as string[],
 } as const;
 const AT = { namespace: 'argocd', secret: 'charts', outcome: 'blocked' };
 
@@ -63,20 +66,29 @@ describe('the secret of an Argo CD repository', () => {
     expect(after).toMatchObject({ type: 'Opaque', metadata: { labels: before?.metadata.labels } });
     expect(after?.metadata.annotations).toEqual(before?.metadata.annotations);
     const requests = clusterOf(world).requests.map(({ method, path }) => `${method} ${path}`);
-    expect(requests).toEqual(['PATCH /api/v1/namespaces/argocd/secrets/charts']);
+    expect(requests).toEqual([
+      'GET /api/v1/namespaces/argocd/secrets',
+      'PATCH /api/v1/namespaces/argocd/secrets/charts',
+    ]);
   });
 
-  it('that does not exist is blocked, and is not created', async () => {
+  it.each([
+    ['does not exist', false],
+    ['its owner deletes after it was listed', true],
+  ])('that %s is blocked, and is not created', async (_, isListed) => {
     const world = await deployed();
-    for (const hides of [false, true]) {
-      clusterOf(world).hidesDeniedCreate = hides;
-      const report = await refreshed(world);
-      expect(report.ok).toBe(true);
-      expect(reportOf(report)).toMatchObject({
-        ...counts({ blocked: 1 }),
-        problems: [{ ...AT, reason: 'it does not exist: Git has not declared it yet' }],
-      });
-    }
+    const cluster = clusterOf(world);
+    if (isListed) declare(world);
+    cluster.fault(({ method }) => {
+      if (method === 'PATCH') cluster.removeSecret('argocd', 'charts');
+      return undefined;
+    });
+    const report = await refreshed(world);
+    expect(report.ok).toBe(true);
+    expect(reportOf(report)).toMatchObject({
+      ...counts({ blocked: 1 }),
+      problems: [{ ...AT, reason: 'it does not exist: Git has not declared it yet' }],
+    });
     expect(dataOf(world)).toBeUndefined();
   });
 
@@ -98,20 +110,32 @@ describe('the secret of an Argo CD repository', () => {
     expect(decode(dataOf(world)?.password)).toBe('theirs');
   });
 
-  it('that our policy denies for its url is blocked with that reason', async () => {
+  it('that our policy denies for its url is blocked with that reason, and fails by an older policy', async () => {
     const world = await deployed();
     declare(world);
-    const policy = 'ecr-registry-helper-argocd';
+    const settings = checkSettings(JSON.parse(world.env.SETTINGS ?? ''));
+    let version = rightsVersion(settings, { name: 'demo' });
+    const policy = 'ecr-registry-helper.argocd';
     clusterOf(world).admission.push((request) =>
-      deniedByPolicy(request, { policy, binding: policy, text: NOT_AS_DECLARED.url }),
+      deniedByPolicy(request, {
+        policy,
+        binding: policy,
+        text: `${NOT_AS_DECLARED.url} (rights ${version})`,
+      }),
     );
-    const report = await refreshed(world);
-    expect(report.ok).toBe(true);
-    expect(reportOf(report).problems).toEqual([
+    const current = await refreshed(world);
+    expect(current.ok).toBe(true);
+    expect(reportOf(current).problems).toEqual([
+      { ...AT, reason: NOT_AS_DECLARED.url, remedy: 'Correct it in Git, or correct the settings.' },
+    ]);
+    version = '00000000';
+    const older = await refreshed(world);
+    expect(older.ok).toBe(false);
+    expect(reportOf(older).problems).toMatchObject([
       {
-        ...AT,
-        reason: NOT_AS_DECLARED.url,
-        remedy: `Correct it in Git, or correct the settings. If they agree, the policy is older than the settings. Apply the permissions of the settings: ${applyRbac('demo')}`,
+        outcome: 'failed',
+        reason: `the admission policy ${policy} is older than the settings`,
+        remedy: expect.stringContaining(applyRbac('demo')),
       },
     ]);
   });
@@ -120,7 +144,8 @@ describe('the secret of an Argo CD repository', () => {
     const world = await deployed();
     declare(world);
     const { manifest } = clusterOf(world);
-    manifest.splice(0, Infinity, ...manifest.filter((one) => !('kind' in one && one.kind === 'RoleBinding')));
+    const older = JSON.stringify(manifest).replaceAll('["list","patch"]', '["list"]');
+    manifest.splice(0, Infinity, ...JSON.parse(older));
     const report = await refreshed(world);
     expect(report.ok).toBe(false);
     expect(reportOf(report)).toMatchObject({

@@ -31,6 +31,16 @@ function withRoles(settings: object, { problem }: HelperError): unknown {
   return changed;
 }
 
+test('refresh --local does not write the secret of an Argo CD repository, whatever its role', () => {
+  const url = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts';
+  const charts = { type: 'argocd-repository' as const, name: 'charts', namespace: 'argocd', url };
+  const secrets = [{ ...charts, roleArn, clusters: ['*'] }];
+  expect(refusal({ clusters: [{ name: 'prod' }], secrets })).toMatchObject({
+    problem: expect.stringContaining('the Argo CD repository secret charts'),
+    fix: 'Leave out --local: then the function writes it.',
+  });
+});
+
 describe('what refresh --local advises of a token of one’s own', () => {
   test.for([
     ['ECR', { registries: [ecr] }, true],

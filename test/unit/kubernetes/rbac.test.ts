@@ -222,12 +222,17 @@ describe('the version of the rights', () => {
   });
 });
 
+test('the version of rights without new features stays, so that nobody has to apply them again', () => {
+  expect(rightsVersion(settingsOf({ clusters: [{ name: 'demo' }] }), { name: 'demo' })).toBe('ca32c113');
+});
+
 describe('for Argo CD repositories', () => {
   const charts = (name: string, namespace: string) => ({
     type: 'argocd-repository' as const,
     name,
     namespace,
     url: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts',
+    clusters: ['*'],
   });
 
   test('a Role in each namespace comes after the policies, and may create nothing', () => {
@@ -240,12 +245,12 @@ describe('for Argo CD repositories', () => {
       'ClusterRole /team-helper',
       'ValidatingAdmissionPolicy /team-helper',
       'ValidatingAdmissionPolicyBinding /team-helper',
-      'ValidatingAdmissionPolicy /team-helper-argocd',
-      'ValidatingAdmissionPolicyBinding /team-helper-argocd',
-      'Role apps/team-helper-argocd',
-      'RoleBinding apps/team-helper-argocd',
-      'Role argocd/team-helper-argocd',
-      'RoleBinding argocd/team-helper-argocd',
+      'ValidatingAdmissionPolicy /team-helper.argocd',
+      'ValidatingAdmissionPolicyBinding /team-helper.argocd',
+      'Role apps/team-helper.argocd',
+      'RoleBinding apps/team-helper.argocd',
+      'Role argocd/team-helper.argocd',
+      'RoleBinding argocd/team-helper.argocd',
       'ClusterRoleBinding /team-helper',
     ]);
     const roles = manifests.filter(({ kind }) => kind === 'Role');

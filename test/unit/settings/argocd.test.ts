@@ -11,6 +11,7 @@ const charts = (given: object = {}) => ({
   name: 'charts',
   namespace: 'argocd',
   url: `${HOST}/charts`,
+  clusters: ['*'],
   ...given,
 });
 const input = (...secrets: NonNullable<SettingsInput['secrets']>): SettingsInput => ({
@@ -23,7 +24,9 @@ describe('the secret of an Argo CD repository', () => {
     const settings = checkSettings(input(charts({ clusters: ['prod'] }), {}));
     expect(listedClusters(settings).map(({ name }) => repositoriesOf(settings, name).length)).toEqual([1, 0]);
     expect(entriesOf(settings, 'prod').map(({ name }) => name)).toEqual(['ecr-docker-creds']);
-    expect(repositoriesOf(settings, 'prod')).toMatchObject([{ ...charts(), enableOCI: false }]);
+    expect(repositoriesOf(settings, 'prod')).toMatchObject([
+      { ...charts({ clusters: ['prod'] }), enableOCI: false },
+    ]);
   });
 
   test('is the same when its settings are written and read again', () => {
@@ -37,7 +40,6 @@ describe('the secret of an Argo CD repository', () => {
       { url: `${HOST}/charts/team-a` },
       { repositories: ['charts/team-a', 'charts/team-a/*'] },
     ],
-    ['registry alone', { url: HOST }, { repositories: ['*'] }],
     ['OCI', { url: `oci://${HOST}/charts` }, { repositories: ['charts', 'charts/*'] }],
     [
       'China',
@@ -54,6 +56,8 @@ describe('the secret of an Argo CD repository', () => {
 
   test.for([
     `${HOST}.example.com/charts`,
+    HOST,
+    `${HOST}/${'a'.repeat(255)}`,
     `https://${HOST}/charts`,
     `${HOST}/charts/`,
     `${HOST}/charts?a`,
@@ -64,7 +68,7 @@ describe('the secret of an Argo CD repository', () => {
     '',
   ])('is refused with the url %j, which is printed', (url) => {
     expect(problemOf(input(charts({ url })))).toBe(
-      `settings: secrets[0].url: ${JSON.stringify(url)} is not the URL of an ECR registry such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, with oci:// or without`,
+      `settings: secrets[0].url: ${JSON.stringify(url)} is not the URL of an ECR registry such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, with oci:// or without; it needs a path, as Argo CD takes the url for a prefix`,
     );
   });
 
@@ -83,6 +87,7 @@ describe('the secret of an Argo CD repository', () => {
       'unknown field "serviceAccounts"; known are type, name',
     ],
     ['another type', { type: 'argocd' }, 'secrets[0].type: '],
+    ['no clusters', { clusters: undefined }, 'secrets[0].clusters: expected array, found nothing'],
     ['a cluster that is none', { clusters: ['test'] }, 'secrets[0].clusters[0]: "test" matches none'],
   ])('is refused with %s', ([, given, problem]) => {
     expect(problemOf(input(charts(given) as ReturnType<typeof charts>, {}))).toContain(problem);
@@ -99,7 +104,7 @@ describe('the secret of an Argo CD repository', () => {
   });
 
   test('is there once in a namespace of a cluster', () => {
-    expect(problemOf(input(charts(), charts({ url: HOST })))).toContain(taken(1, 0));
+    expect(problemOf(input(charts(), charts({ url: `${HOST}/other` })))).toContain(taken(1, 0));
     const apart = [charts({ namespace: 'argocd-b' }), charts({ clusters: ['dev'] })];
     for (const other of apart) {
       expect(() => checkSettings(input(charts({ clusters: ['prod'] }), other))).not.toThrow();

@@ -160,9 +160,9 @@ describe('a message has the field, its value and what is allowed', () => {
       /annotations: "kubectl\.kubernetes\.io\/last-applied-configuration" is reserved/,
     ],
     [
-      'an annotation that is too long',
-      withEntry({ annotations: { note: 'x'.repeat(4_001) } }),
-      /annotations\.note: "x+" is not at most 4000 characters/,
+      'annotations that Kubernetes refuses together',
+      withEntry({ annotations: { note: 'x'.repeat(199_000), more: 'ü'.repeat(1_000) } }),
+      /secrets\[0\]\.annotations: they take 201021 bytes; at most 200000 are allowed/,
     ],
     [
       'an annotation that is a number',
