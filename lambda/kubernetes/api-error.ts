@@ -147,7 +147,7 @@ const CONFLICT = /^conflict with ("(?:[^"\\]|\\.){1,512}")(?= |$)/;
 /** The API server stores no longer name. */
 const LONGEST_MANAGER = 128;
 const RBAC =
-  /^(?:secrets|namespaces|serviceaccounts) (?:"[\w.-]{1,253}" )?is forbidden: User "[^"]{1,512}" cannot (list|get|create|patch|delete) resource "/;
+  /^(?:secrets|namespaces|serviceaccounts|mutatingadmissionpolic(?:ies|ybindings)\.admissionregistration\.k8s\.io) (?:"[\w.-]{1,253}" )?is forbidden: User "[^"]{1,512}" cannot (list|get|create|patch|delete) resource "/;
 const FORBIDDEN = `(?:secrets|serviceaccounts) "${NAME}" is forbidden: `;
 const DENIALS: readonly [Denial['what'], RegExp][] = [
   // k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go

@@ -272,6 +272,19 @@ describe.skipIf(chosenMinor() < 36)('injectPods', () => {
       expect((await diagnose()).map(({ result }) => result)).toEqual(['pass', 'pass']);
     });
 
+    test('does not judge what the function may not read', async () => {
+      const role = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${DEPLOYMENT}`;
+      const { rules } = (await world.admin.request<ClusterRole>('GET', role)).body;
+      const results = async () => (await diagnose()).map(({ result }) => result);
+      const isOfPolicies = ({ resources = [] }: (typeof rules)[number]) =>
+        resources.some((one) => one.startsWith('mutating'));
+      await done(world.admin, 'PATCH', role, { rules: rules.filter((rule) => !isOfPolicies(rule)) }, MERGE);
+      await until('the permission is gone', async () => (await results()).every((one) => one !== 'pass'));
+      expect(await results()).toEqual(['unknown', 'unknown']);
+      await done(world.admin, 'PATCH', role, { rules }, MERGE);
+      await until('the permission is back', async () => (await results()).every((one) => one === 'pass'));
+    });
+
     test('knows a server without the kinds by its answer', async () => {
       const answer = await world.admin.request('GET', path.replace('policies', 'things'));
       expect(answer).toMatchObject({
