@@ -71,7 +71,7 @@ async function writeCredentials(
   const isPlan = request.action === 'plan';
   const query = { fieldManager: settings.name, force: 'false', ...(isPlan && { dryRun: 'All' }) };
   const data = isPlan ? toData('AWS', 'placeholder') : await readLogin(ctx, repository);
-  // with a uid an apply creates nothing, whoever sends it
+  // with a uid an apply creates nothing, whoever sends it: if it was deleted meanwhile, the answer is a 409
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, uid }, data });
   try {
     const object = { namespace, resource: 'secrets', name } as const;
@@ -94,10 +94,7 @@ async function writeCredentials(
       throw outdatedPolicyError(argocdPolicyName(settings.name), fault.applyRbac);
     }
     if (mustBeRecreated(fault)) return blocked('it is marked immutable', DECLARE_AGAIN);
-    // its owner may have deleted it since
-    const isThere = fault.deniedBy || (await readHeld(requests.core, repository, settings.name));
-    if (isThere) throw fault;
-    return { outcome: 'blocked', ...NOT_DECLARED };
+    throw fault;
   }
 }
 

@@ -210,6 +210,8 @@ describe('a run', () => {
       apply({ metadata: { name: NAME, uid }, data: encoded({ username: 'AWS' }) }),
     );
     expect(answer.status).toBe(409);
+    const ours = await role.request('PATCH', PATH, apply({ metadata: { name: NAME, uid }, data: {} }));
+    expect(ours.status).toBe(409);
     expect(await readSecret(world.admin, NAMESPACE, NAME)).toBeUndefined();
   });
 

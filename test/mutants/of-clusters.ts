@@ -245,7 +245,7 @@ export const ofClusters: readonly Mutant[] = [
     name: 'add the list of pull secrets with its element',
     in: 'additions',
     replace: `patch('', '[]')`,
-    by: `patch('', \`[Object.spec.imagePullSecrets{name: "\${secret}"}]\`)`,
+    by: `patch('', \`[Object.spec.imagePullSecrets{name: "\${secrets[0]}"}]\`)`,
     harm: 'the API server panics in each request for a new pod',
     caughtBy: ['test/unit/kubernetes/inject-pods.test.ts'],
   },

@@ -63,7 +63,7 @@ test('the core is small, and imports nothing that is built on it', () => {
 
 /** Bounds: only a new feature may raise one. */
 const CORE_LINES = 4_540;
-const LAMBDA_LINES = 7_617;
+const LAMBDA_LINES = 7_615;
 const CLI_LINES = 1_154;
 const INFRA_LINES = 2_282;
 
