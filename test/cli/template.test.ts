@@ -8,8 +8,8 @@ import { buildLambda } from '../../build.ts';
 import { EcrRegistryHelperStack } from '../../infra/stack.ts';
 import { makeTemplates, templateCommand, zipFunction } from '../../infra/template.ts';
 import type { SettingsInput } from '../../lambda/settings/schema.ts';
-import { runNode } from '../cli/process.ts';
-import { newApp } from './synth.ts';
+import { newApp } from '../infra/synth.ts';
+import { runNode } from './process.ts';
 
 const { contents: bundle } = await buildLambda();
 
