@@ -15,11 +15,17 @@ import {
 import { permit } from './rights.ts';
 import { CLUSTER, startWorld, type World } from './world.ts';
 
+/** Of stored credentials only: of its name the policy also takes a secret without an expiry. */
+const STORED = {
+  registries: [{ type: 'stored' as const, secretId: 'logins' }],
+  namespaces: { include: ['restored-stored'] },
+};
+
 let world: World;
 
 beforeAll(async () => {
   world = await startWorld();
-  await permit(world.admin, { clusters: [{ name: CLUSTER }], cleanup: true });
+  await permit(world.admin, { clusters: [{ name: CLUSTER }], secrets: [STORED, {}], cleanup: true });
 });
 
 afterAll(() => world?.stop());
@@ -115,17 +121,15 @@ test('cleanup removes what a refresh made, and keeps and names the copy that a r
 });
 
 test('our own secret, restored with the stored credentials that it has, stays ours when they change', async () => {
-  const namespace = 'restored-stored';
+  const [namespace = ''] = STORED.namespaces.include;
   await makeNamespaces(world.admin, [namespace]);
-  const registries = [{ type: 'stored' as const, secretId: 'logins' }];
-  const settings = { secrets: [{ registries, namespaces: { include: [namespace] }, adoptFrom: [] }] };
+  const settings = { secrets: [{ ...STORED, adoptFrom: [] }] };
   const store = (password: string) => {
     const auth = Buffer.from(`reader:${password}`).toString('base64');
     const value = JSON.stringify({ auths: { 'registry.example.com': { auth } } });
     world.aws.addSecret({ name: 'logins', value });
   };
   store('first');
-  await permit(world.admin, { clusters: [{ name: CLUSTER }], ...settings, cleanup: true });
   await world.invoke(settings);
   const ours = await readSecret(world.admin, namespace);
   if (!ours) throw new Error('the first refresh made no secret');
