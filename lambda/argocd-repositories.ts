@@ -13,21 +13,16 @@ import { argocdPolicyName, NOT_AS_DECLARED } from './kubernetes/pull-secret.ts';
 import { rightsVersion } from './kubernetes/rbac.ts';
 import { isCurrent } from './policy-check.ts';
 import { owns } from './refresh/ownership.ts';
-import type { ClusterRun, FollowUp } from './refresh/refresh.ts';
+import { type ClusterRun, type FollowUp, isOfThisRun } from './refresh/refresh.ts';
 import type { Verdict } from './refresh/report.ts';
 import type { Task } from './refresh/rounds.ts';
 import type { ArgocdRepository } from './settings/schema.ts';
-import type { SecretState } from './status.ts';
 
-const NOT_DECLARED = {
+export const NOT_DECLARED = {
   reason: 'it does not exist: Git has not declared it yet',
   remedy: 'Declare it without username and password; the next run fills them in.',
 };
-const DECLARE_AGAIN = 'Delete the secret, and have it applied again where it is declared.';
 const CORRECT = 'Correct it in Git, or correct the settings.';
-/** How long ECR's tokens live. */
-const TOKEN_MS = 12 * 3_600_000;
-const REFRESH = 'Refresh its namespace; the report says why it is not fresh.';
 
 /** Fills in username and password of the Argo CD repository secrets of one cluster, and touches nothing else of them. */
 export class ArgocdRepositories implements FollowUp {
@@ -61,16 +56,16 @@ async function writeCredentials(
   repository: ArgocdRepository,
   requests: Requests,
 ): Promise<Verdict> {
-  const { request, settings, clock } = ctx;
+  const { request, settings } = ctx;
   const { namespace, name } = repository;
   const held = await readHeld(requests.core, repository, settings.name);
   if (!held) return { outcome: 'blocked', ...NOT_DECLARED };
-  const { uid, writtenAt = 0 } = held;
-  const dueAt = Math.floor((request.dueAt ?? Number.POSITIVE_INFINITY) / 1_000) * 1_000;
-  if (dueAt <= writtenAt && writtenAt <= clock.now()) return { outcome: 'unchanged' };
+  const { uid, writtenAt } = held;
+  if (isOfThisRun(ctx, writtenAt)) return { outcome: 'unchanged' };
   const isPlan = request.action === 'plan';
   const query = { fieldManager: settings.name, force: 'false', ...(isPlan && { dryRun: 'All' }) };
   const data = isPlan ? toData('AWS', 'placeholder') : await readLogin(ctx, repository);
+  const declareAgain = `Delete the secret, so that it is applied again where it is declared: kubectl -n ${namespace} delete secret ${name}`;
   // with a uid an apply creates nothing, whoever sends it: if it was deleted meanwhile, the answer is a 409
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, uid }, data });
   try {
@@ -88,12 +83,12 @@ async function writeCredentials(
       if (isCurrent(fault.rightsVersion, rightsVersion(settings, scope.cluster))) {
         return blocked(
           fault.notAsDeclared,
-          fault.notAsDeclared === NOT_AS_DECLARED.fields ? DECLARE_AGAIN : CORRECT,
+          fault.notAsDeclared === NOT_AS_DECLARED.fields ? declareAgain : CORRECT,
         );
       }
       throw outdatedPolicyError(argocdPolicyName(settings.name), fault.applyRbac);
     }
-    if (mustBeRecreated(fault)) return blocked('it is marked immutable', DECLARE_AGAIN);
+    if (mustBeRecreated(fault)) return blocked('it is marked immutable', declareAgain);
     throw fault;
   }
 }
@@ -113,12 +108,13 @@ function toData(username: string, password: string) {
 }
 
 /**
- * Reads the metadata of a secret.
+ * Reads the metadata of a repository secret.
+ * @param deployment its field manager
  * @returns `writtenAt`: when an apply of ours last changed its password (ms since the epoch), by its managed fields;
  *   undefined where there is no secret
  * @throws ApiError; HelperError: UnreachableError, LateAnswerError, DeadlineError
  */
-async function readHeld(
+export async function readHeld(
   core: CoreV1Api,
   { namespace, name }: ArgocdRepository,
   deployment: string,
@@ -135,34 +131,4 @@ async function readHeld(
     },
   );
   return held;
-}
-
-/**
- * Judges a repository secret by its metadata. Does not throw.
- * @param deployment its field manager
- * @param now milliseconds since the epoch
- * @param staleAfterMs the age of a token that a working schedule never reaches
- */
-export async function judgeRepository(
-  core: CoreV1Api,
-  repository: ArgocdRepository,
-  { deployment, now, staleAfterMs }: { deployment: string; now: number; staleAfterMs: number },
-): Promise<SecretState> {
-  const { namespace, name } = repository;
-  try {
-    const held = await readHeld(core, repository, deployment);
-    const { writtenAt } = held ?? {};
-    if (!held) return { condition: 'blocked', ...NOT_DECLARED };
-    if (!writtenAt) {
-      return { condition: 'missing', reason: 'it has no credentials of ours', remedy: REFRESH };
-    }
-    const fetchedAt = new Date(writtenAt).toISOString();
-    const age = now - writtenAt;
-    if (age <= staleAfterMs) return { condition: 'fresh', fetchedAt };
-    const reason = `its credentials were written ${Math.floor(age / 3_600_000)} h ago`;
-    return { condition: age > TOKEN_MS ? 'expired' : 'stale', fetchedAt, reason, remedy: REFRESH };
-  } catch (fault) {
-    const { reason, remedy = '' } = judgeFailure(fault, `secret ${namespace}/${name}`);
-    return { condition: 'missing', reason: `could not list it: ${reason}`, remedy };
-  }
 }

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { judgeRepository } from './argocd-repositories.ts';
+import { NOT_DECLARED, readHeld } from './argocd-repositories.ts';
 import type { RunContext } from './context.ts';
 import { judgeFailure, managedBy, OF_ANOTHER_TYPE } from './kubernetes/api-error.ts';
 import type { OpenCluster } from './kubernetes/client.ts';
@@ -66,6 +66,8 @@ export interface StatusReport extends RunTimes {
 const CLUSTERS_AT_ONCE = 10;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** How long tokens of ECR live. */
+const TOKEN_MS = 12 * HOUR_MS;
 /** By how much the clocks of two machines may differ. */
 const CLOCK_SKEW_MS = MINUTE_MS;
 /** At up to 800 bytes each they stay under the 6 MB that an invocation may return. */
@@ -168,11 +170,19 @@ async function readSecrets(
       : judgeSecret(held.get(`${name}/${secret}`), entry.settings, { now, staleAfterMs });
     add({ namespace: name, secret, ...state });
   }
-  const age = { deployment: settings.name, now, staleAfterMs };
   await pMap(
     repositories,
-    async (one) =>
-      add({ namespace: one.namespace, secret: one.name, ...(await judgeRepository(core, one, age)) }),
+    async (repository) => {
+      const { namespace, name } = repository;
+      const state = await readHeld(core, repository, settings.name).then(
+        (held) => judgeRepository(held, { now, staleAfterMs }),
+        (fault): SecretState => {
+          const { reason, remedy = '' } = judgeFailure(fault, `secret ${namespace}/${name}`);
+          return { condition: 'missing', reason: `could not list it: ${reason}`, remedy };
+        },
+      );
+      add({ namespace, secret: name, ...state });
+    },
     { concurrency: settings.concurrency },
   );
   if ('fault' in listed) throw listed.fault;
@@ -241,10 +251,34 @@ export function judgeSecret(
   }
   if (now - fetchedAt > staleAfterMs) {
     const what = isStored ? 'its stored credentials were read' : 'its token was fetched';
-    const minutes = Math.floor((now - fetchedAt) / MINUTE_MS);
-    return stale(`${what} ${Math.floor(minutes / 60)} h ${minutes % 60} min ago`);
+    return stale(`${what} ${printAge(now - fetchedAt)} ago`);
   }
   if (isStored && expiresAt !== undefined) return stale('it holds a token, and its entry has none');
   if (other) return stale(other);
   return { condition: 'fresh', ...times };
+}
+
+/**
+ * Judges the secret of an Argo CD repository by the time of our apply, as it has no annotation of ours.
+ * @param held undefined where there is none
+ */
+function judgeRepository(
+  held: Awaited<ReturnType<typeof readHeld>>,
+  { now, staleAfterMs }: { now: number; staleAfterMs: number },
+): SecretState {
+  if (!held) return { condition: 'blocked', ...NOT_DECLARED };
+  const { writtenAt } = held;
+  if (writtenAt === undefined) {
+    return { condition: 'missing', reason: 'it has no credentials of ours', remedy: REFRESH };
+  }
+  const fetchedAt = new Date(writtenAt).toISOString();
+  const age = now - writtenAt;
+  if (age <= staleAfterMs) return { condition: 'fresh', fetchedAt };
+  const reason = `its credentials were written ${printAge(age)} ago`;
+  return { condition: age > TOKEN_MS ? 'expired' : 'stale', fetchedAt, reason, remedy: REFRESH };
+}
+
+function printAge(ms: number): string {
+  const minutes = Math.floor(ms / MINUTE_MS);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -6,7 +6,7 @@ import type { Manifest } from './rbac.ts';
 
 type PodSettings = Pick<Settings, 'name' | 'secrets' | 'accountId' | 'region'>;
 
-/** The value of the ignore label, in RE2, that does not mean it. */
+/** The values that turn the ignore label off, in RE2. */
 const NOT_IGNORED = '^(?i:false|no|off|0)$';
 
 /** What the expressions have in common; each is evaluated once a pod, if at all. */

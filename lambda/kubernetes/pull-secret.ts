@@ -32,7 +32,7 @@ export function argocdPolicyName(deployment: string): string {
   return `${deployment}.argocd`;
 }
 
-/** Denials of that policy: what the secret says is not what the settings say, or not what a token may go to. */
+/** Denials of that policy: the secret differs from the settings, or a token in it could reach another server. */
 export const NOT_AS_DECLARED = {
   fields: 'our field manager has applied more of it than username and password',
   url: 'its url is not that of the settings',

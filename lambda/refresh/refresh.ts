@@ -210,27 +210,31 @@ async function findWritten(
   { ctx, entries }: ClusterRun,
   cluster: OpenCluster,
 ): Promise<(target: Target<ReadEntry>) => boolean> {
-  const { clock, request, settings } = ctx;
+  const { request, settings } = ctx;
   const { dueAt, namespaces } = request;
   if (dueAt === undefined) return () => false;
   const { core } = cluster.attempts(LIST_TIMEOUT_MS);
-  const names = new Set(entries.map((entry) => entry.settings.name));
-  const query = {
-    deployment: settings.name,
-    namespaces,
-    entries: entries.map((entry) => entry.settings),
-  };
+  const wanted = entries.map((entry) => entry.settings);
+  const names = new Set(wanted.map(({ name }) => name));
+  const query = { deployment: settings.name, namespaces, entries: wanted };
   // what cannot be listed at once is written again
   const held = await listHeldSecrets(core, names, query, () => undefined);
-  const now = clock.now();
-  const from = Math.floor(dueAt / 1_000) * 1_000;
   return ({ entry, namespace }) => {
     const secret = held.get(`${namespace.name}/${entry.settings.name}`);
     if (!secret || entry.credentials instanceof HelperError) return false;
-    const { owner, pullRole, fetchedAt = 0 } = secret;
+    const { owner, pullRole, fetchedAt } = secret;
     const isOurs = owner === 'ours' && permissionFor(secret, entry.settings) === 'write';
-    return isOurs && pullRole === entry.credentials.pullRole && from <= fetchedAt && fetchedAt <= now;
+    return isOurs && pullRole === entry.credentials.pullRole && isOfThisRun(ctx, fetchedAt);
   };
+}
+
+/**
+ * Whether an earlier attempt of this run wrote a secret.
+ * @param writtenAt milliseconds since the epoch, of whole seconds; without it, and without a time when the run was due, no
+ */
+export function isOfThisRun({ clock, request }: RunContext, writtenAt = Number.NaN): boolean {
+  const { dueAt = Number.NaN } = request;
+  return Math.floor(dueAt / 1_000) * 1_000 <= writtenAt && writtenAt <= clock.now();
 }
 
 function listUnreadable({ settings, credentials }: ReadEntry, tally: Tally): void {

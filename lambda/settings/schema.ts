@@ -255,7 +255,7 @@ function readRepositoryUrl(url: string) {
   return isRepository ? { ...place, repositories: [path.slice(1), `${path.slice(1)}/*`] } : undefined;
 }
 
-/** What has a type is no pull secret with unknown fields: it is explained as what it is. */
+/** An element with a type gets the errors of its type, not those of a pull secret. */
 function hasType({ issues }: z.core.ParsePayload): boolean {
   return issues.some((issue) => issue.code === 'unrecognized_keys' && issue.keys.includes('type'));
 }

@@ -68,7 +68,7 @@ function declared(data: Record<string, string> = {}, label = 'repository') {
   };
 }
 
-/** Makes the secret anew, as Git declares it by a server-side apply. */
+/** Re-creates the secret as Git declares it, by a server-side apply. */
 async function declare(data?: Record<string, string>, label?: string): Promise<Secret> {
   await world.admin.request('DELETE', PATH);
   return reapply(data, label);

@@ -238,7 +238,7 @@ describe('a status of the secret of an Argo CD repository', () => {
       time: new Date(Date.now() - hours * 3_600_000),
     });
     expect(await statusOf(world)).toMatchObject([
-      { condition, reason: `its credentials were written ${hours} h ago` },
+      { condition, reason: `its credentials were written ${hours} h 0 min ago` },
     ]);
   });
 

@@ -30,8 +30,8 @@ export const ofArgocd: readonly Mutant[] = [
   {
     name: 'a retry writes again what the run has written for Argo CD',
     in: 'writeCredentials',
-    replace: 'dueAt <= writtenAt',
-    by: 'dueAt < 0',
+    replace: 'isOfThisRun(ctx, writtenAt)',
+    by: 'isOfThisRun(ctx, undefined)',
     harm: 'a retry after many failures writes everything once more',
     caughtBy: [TEST],
   },
@@ -48,7 +48,7 @@ export const ofArgocd: readonly Mutant[] = [
     in: 'writeCredentials',
     replace: 'if (fault.notAsDeclared)',
     by: 'if (fault.notAsDeclared && fault.code === 0)',
-    harm: 'the operator is told to apply permissions that are in force',
+    harm: 'the printed fix applies permissions that are in force already',
     caughtBy: [TEST],
   },
   {

@@ -62,8 +62,8 @@ test('the core is small, and imports nothing that is built on it', () => {
 });
 
 /** Bounds: only a new feature may raise one. */
-const CORE_LINES = 4_540;
-const LAMBDA_LINES = 7_615;
+const CORE_LINES = 4_539;
+const LAMBDA_LINES = 7_614;
 const CLI_LINES = 1_154;
 const INFRA_LINES = 2_282;
 
